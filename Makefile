@@ -1,0 +1,44 @@
+# Convenience only: README.md shows the same with `python -m venv` and pip.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= 2
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test soak lint types lab bench lock clean
+
+demo: .venv/installed
+	$(BIN)/workbench run data/demo --out reports/demo --jobs $(JOBS) || [ $$? -eq 3 ]
+
+test: .venv/installed
+	$(BIN)/python -m pytest -m "not soak"
+
+soak: .venv/installed
+	$(BIN)/python -m pytest -m soak
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed
+	$(BIN)/mypy
+
+lab: .venv/installed
+	$(BIN)/jupyter lab notebooks
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks
+
+# Needs uv; asks the index that uv is set up with. No address is written into the lock.
+lock:
+	uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	  --no-header --no-annotate pyproject.toml --extra dev -o requirements.lock
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+clean:
+	rm -rf .venv reports/demo
