@@ -89,7 +89,8 @@ def number(value: float | None, unit: str, lang: str) -> str:
         The number in its unit (shares 0-1); ``None`` or NaN prints as a dash.
     unit
         A unit of the findings: ``share``, ``pp``, ``score``, ``score_0_100``, ``points``,
-        ``hours``, ``days``, ``count``, ``per_year``, ``per_100_households_year``, ``ratio``, ``yes_no``, …;
+        ``hours``, ``days``, ``count``, ``per_year``, ``per_100_households_year``, ``ratio``,
+        ``yes_no``, …;
         an unknown unit prints two decimals.
     lang
         ``zh`` or ``en``.

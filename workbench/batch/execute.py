@@ -1,0 +1,169 @@
+"""Executing one notebook with papermill, and sealing what came out.
+
+This is the one module that touches papermill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Execution", "execute", "parameters_of", "seal"]
+
+_ERROR_CELL = "papermill-error-cell-tag"
+_INJECTED = "injected-parameters"
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Execution(dict[str, Any]):
+    """What came of it: ``notebook`` (sealed) and ``error`` (none, or ename, evalue, cell)."""
+
+
+def parameters_of(notebook: Mapping[str, Any]) -> list[str]:
+    """Names that the notebook's parameters cell declares."""
+    import ast
+
+    for cell in notebook["cells"]:
+        if "parameters" in cell.get("metadata", {}).get("tags", ()):
+            tree = ast.parse("".join(cell["source"]))
+            targets = [
+                node.targets[0] if isinstance(node, ast.Assign) else node.target
+                for node in tree.body
+                if isinstance(node, ast.Assign | ast.AnnAssign)
+            ]
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+    return []
+
+
+def execute(source: Path, *, parameters: Mapping[str, Any], cwd: Path, scratch: Path) -> Execution:
+    """Execute a notebook in a kernel of its own and return it sealed.
+
+    Parameters
+    ----------
+    source
+        The notebook without outputs.
+    parameters
+        Values for names that its parameters cell declares, and for no others.
+    cwd
+        Working directory of the kernel: the unit's ``data/``.
+    scratch
+        A directory of the caller's for papermill's unfinished output.
+
+    Raises
+    ------
+    Exception
+        A dead kernel and the like; an error in a cell does not raise but is returned.
+    """
+    import papermill
+
+    from workbench.batch.kernels import PrivateKernelManager
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    raw = scratch / "executed.ipynb"
+    # an error in a cell is in the notebook, with its cell
+    with contextlib.suppress(papermill.PapermillExecutionError):
+        papermill.execute_notebook(
+            str(source),
+            str(raw),
+            parameters=dict(parameters),
+            cwd=str(cwd),
+            progress_bar=False,
+            kernel_name="python3",
+            autosave_cell_every=0,
+            kernel_manager_class=PrivateKernelManager,
+            iopub_timeout=120,
+        )
+    notebook = json.loads(raw.read_bytes())
+    error = next(
+        (
+            {"ename": out["ename"], "evalue": out["evalue"], "traceback": out["traceback"]}
+            | {"cell": cell["id"]}
+            for cell in notebook["cells"]
+            for out in cell.get("outputs", ())
+            if out["output_type"] == "error"
+        ),
+        None,
+    )
+    return Execution(notebook=seal(notebook), error=error)
+
+
+def seal(notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """Take out of an executed notebook what differs from run to run.
+
+    Papermill's metadata and error-marker cells, run times and paths go; the injected cell's id
+    becomes ``injected-parameters``; streams of one name are merged; code cells are numbered 1…n as
+    far as they ran; an error keeps its name and message.
+    """
+    cells = []
+    count = 0
+    for cell in notebook["cells"]:
+        tags = cell.get("metadata", {}).get("tags", [])
+        if _ERROR_CELL in tags:
+            continue
+        kept: dict[str, Any] = {
+            "cell_type": cell["cell_type"],
+            "id": _INJECTED if _INJECTED in tags else cell["id"],
+            "metadata": {"tags": tags} if tags else {},
+            "source": _text(cell["source"]),
+        }
+        if cell["cell_type"] == "code":
+            ran = cell.get("execution_count") is not None
+            count += ran
+            kept["execution_count"] = count if ran else None
+            kept["outputs"] = _outputs(cell.get("outputs", ()), count)
+        cells.append(kept)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return {
+        "cells": cells,
+        "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def sealed_bytes(notebook: Mapping[str, Any]) -> bytes:
+    """Write a sealed notebook: sorted keys, LF, UTF-8."""
+    text = json.dumps(notebook, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
+    return (text + "\n").encode()
+
+
+def _text(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else "".join(source)
+
+
+def _outputs(outputs: Any, count: int) -> list[dict[str, Any]]:
+    kept: list[dict[str, Any]] = []
+    streams: dict[str, dict[str, Any]] = {}
+    for output in outputs:
+        kind = output["output_type"]
+        if kind == "stream":
+            name = output["name"]
+            if name not in streams:
+                streams[name] = {"output_type": "stream", "name": name, "text": ""}
+                kept.append(streams[name])
+            streams[name]["text"] += _text(output["text"])
+        elif kind == "error":
+            said = _ANSI.sub("", output["evalue"])
+            kept.append(
+                {
+                    "output_type": "error",
+                    "ename": output["ename"],
+                    "evalue": said,
+                    "traceback": [f"{output['ename']}: {said}"],
+                }
+            )
+        else:
+            data = {
+                mime: _text(value) if mime.startswith("text/") or mime.endswith("+xml") else value
+                for mime, value in output["data"].items()
+            }
+            one = {"output_type": kind, "data": data, "metadata": output.get("metadata", {})}
+            if kind == "execute_result":
+                one["execution_count"] = count
+            kept.append(one)
+    return kept

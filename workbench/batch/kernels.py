@@ -1,0 +1,76 @@
+"""Kernels of one batch: over ``ipc`` in a private directory, with a clean environment.
+
+A port number that is chosen, closed and handed on can be taken by a neighbour; a socket file in a
+directory of mode 0700 cannot. Where there is no ``ipc`` (Windows), ``tcp`` on loopback is used.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+
+__all__ = ["PrivateKernelManager", "kernel_environment"]
+
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_PASSED_ON = ("PATH", "HOME", "LANG", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE")
+
+
+def kernel_environment(private: Path) -> dict[str, str]:
+    """Give the whole environment of a kernel; nothing else of ours reaches it.
+
+    Secrets stay out by construction: only the names listed here are passed on. Threads, hash seed,
+    time zone and plotting back end are fixed, so that the same inputs give the same bytes.
+    """
+    env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    env |= dict.fromkeys(_THREADS, "1")
+    env |= {
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
+        "PYTHONIOENCODING": "utf-8",
+        "TZ": "UTC",
+        "MPLBACKEND": "agg",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        "IPYTHONDIR": str(private),
+        "JUPYTER_CONFIG_DIR": str(private),
+        "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE", ""),
+    }
+    return {name: value for name, value in env.items() if value}
+
+
+class PrivateKernelManager(AsyncKernelManager):
+    """Starts this environment's own ipykernel; its connection lives in a private directory."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._private = Path(tempfile.mkdtemp(prefix="wb-"))
+        if os.name == "posix":
+            kwargs["transport"] = "ipc"
+        super().__init__(connection_file=str(self._private / "k.json"), **kwargs)
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """Give this interpreter's ipykernel, whatever kernels a user has installed."""
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(
+            argv=[*argv, "--HistoryManager.enabled=False"],
+            display_name="Python 3",
+            language="python",
+        )
+
+    async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
+        kw["env"] = kernel_environment(self._private)
+        command, launch = await super()._async_pre_start_kernel(**kw)
+        return command, launch
+
+    async def _async_cleanup_resources(self, restart: bool = False) -> None:
+        await super()._async_cleanup_resources(restart=restart)
+        if not restart:
+            shutil.rmtree(self._private, ignore_errors=True)
+
+    cleanup_resources = _async_cleanup_resources

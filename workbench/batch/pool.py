@@ -1,0 +1,141 @@
+"""Worker processes for one machine: bounded, each task alone with its failure.
+
+A worker that dies, or is still at a task when its time is up, fails that task and no other, and is
+replaced. Only the supervisor writes state, so a task must return what it found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+__all__ = ["Failure", "Task", "run_tasks"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A function of one argument that a worker can import, and the name it is reported under."""
+
+    name: str
+    function: Callable[[Any], Any]
+    argument: Any
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a task gave no result: ``code`` (raised, killed, time-out) and what was said."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+@dataclass
+class _Worker:
+    process: Any
+    pipe: Connection
+    task: Task | None = None
+    deadline: float = field(default=float("inf"))
+
+
+def _serve(pipe: Connection, environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, KeyboardInterrupt):
+            return
+        try:
+            answer = task.function(task.argument)
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}"
+            answer = Failure("raised", text, retryable=isinstance(error, OSError))
+        pipe.send(answer)
+
+
+def _start(environment: dict[str, str]) -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, environment), daemon=False)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _end(worker: _Worker) -> None:
+    """Kill a worker with everything it started."""
+    import psutil
+
+    try:
+        family = [*psutil.Process(worker.process.pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        family = []
+    worker.process.kill()
+    for child in family:
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue
+    worker.process.join()
+    worker.pipe.close()
+
+
+def run_tasks(
+    tasks: Iterable[Task], *, jobs: int, seconds: float, environment: dict[str, str] | None = None
+) -> Iterator[tuple[Task, Any]]:
+    """Run tasks in ``jobs`` processes and yield each with its result or :class:`Failure`.
+
+    Results come in the order in which they are done. ``seconds`` is the wall-clock limit of one
+    task. Closing the iterator, or leaving it by an exception, ends all workers.
+    """
+    waiting = deque(tasks)
+    env = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
+    env |= environment or {}
+    workers: list[_Worker] = []
+    try:
+        while waiting or any(worker.task for worker in workers):
+            while waiting and len(workers) < jobs:
+                workers.append(_start(env))
+            for worker in workers:
+                if worker.task is None and waiting:
+                    worker.task = waiting.popleft()
+                    worker.deadline = time.monotonic() + seconds
+                    # one that died while idle is seen as a closed pipe below
+                    with contextlib.suppress(OSError):
+                        worker.pipe.send(worker.task)
+            yield from _collect(workers)
+    finally:
+        for worker in workers:
+            _end(worker)
+
+
+def _collect(workers: list[_Worker]) -> Iterator[tuple[Task, Any]]:
+    busy = [worker for worker in workers if worker.task]
+    nearest = min(worker.deadline for worker in busy)
+    ready = wait([worker.pipe for worker in busy], max(0.0, nearest - time.monotonic()))
+    for worker in busy:
+        task, answer = worker.task, None
+        assert task is not None
+        if worker.pipe in ready:
+            try:
+                answer = worker.pipe.recv()
+                worker.task = None
+            except (EOFError, OSError):
+                worker.process.join()
+                code = worker.process.exitcode
+                answer = Failure("killed", f"worker ended with exit code {code}", retryable=True)
+        elif time.monotonic() >= worker.deadline:
+            answer = Failure("time-out", "time limit of one unit reached", retryable=True)
+        else:
+            continue
+        if worker.task is not None:
+            workers.remove(worker)
+            _end(worker)
+        yield task, answer
