@@ -169,10 +169,11 @@ def rows(frame: pd.DataFrame, *, section: str) -> list[dict[str, Any]]:
 
 def _refuse(found: list[dict[str, Any]], section: str) -> None:
     problems = []
-    seen: set[str] = set()
+    seen: set[tuple[Any, Any]] = set()
     for row in found:
         name = row.get("finding")
-        if not name or name in seen:
+        key = (row.get("community"), name)
+        if not name or key in seen:
             problems.append(
                 Problem(
                     code="findings.id",
@@ -183,7 +184,7 @@ def _refuse(found: list[dict[str, Any]], section: str) -> None:
                     remedy_en="give every row an id of its own in the column `finding`",
                 )
             )
-        seen.add(str(name))
+        seen.add(key)
         if row.get("kind") not in KINDS:
             problems.append(
                 Problem(

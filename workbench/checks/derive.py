@@ -1,0 +1,102 @@
+"""Columns that the suites ask about and no table brings: one function per table.
+
+Each takes the unit's table and what the study says, and returns the table with more columns; a
+column is added only where the table can carry it, so that the suite says "not supplied" otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.community import Community
+
+__all__ = ["DERIVE", "copies"]
+
+SAME_SHEETS = 5  # a sheet that stands so often in one wave was not filled in by so many residents
+
+
+def copies(answers: pd.DataFrame) -> pd.Series:
+    """Count how often each row's whole set of answers stands there; 0 where all are missing."""
+    import pandas as pd
+
+    if answers.empty:
+        return pd.Series(0, index=answers.index)
+    text = answers.astype("string").fillna("").agg("\x1f".join, axis=1)
+    counts = text.map(text.value_counts())
+    return counts.where(answers.notna().any(axis=1), 0).astype(int)
+
+
+def _responses(frame: pd.DataFrame, c: Community) -> pd.DataFrame:
+    import numpy as np
+
+    out = frame.copy()
+    now = out["wave"].eq(c.wave)
+    out["is_current"] = now.astype(int)
+    probability = c.kind_of_sample(out).eq("probability")
+    if out["base_weight"].notna().any():
+        out["design_weight"] = out["base_weight"].where(probability, 1.0).fillna(0.0)
+    if out["psu"].notna().any():
+        out["design_psu"] = out["psu"].where(probability, "-")
+    items = [name for name in c.items("satisfaction") if name in out]
+    asked = items + [name for name in c.items("demographic", "behaviour", "other") if name in out]
+    if len(asked) >= 5:
+        same = copies(out.loc[now, asked])
+        out["copied_current"] = (same >= SAME_SHEETS).astype(float).reindex(out.index)
+    if len(items) >= 4:
+        given = out.loc[now, items]
+        flat = given.nunique(axis=1).eq(1) & given.notna().sum(axis=1).ge(len(items) / 2)
+        out["straight_current"] = flat.astype(float).reindex(out.index)
+    if items:
+        out["missing_current"] = out.loc[now, items].isna().mean(axis=1).reindex(out.index)
+    seconds = (out["finished"] - out["started"]).dt.total_seconds()
+    if seconds.notna().any():
+        typical = np.nanmedian(seconds.where(now & seconds.gt(0)))
+        fast = seconds.lt(0.3 * typical).where(seconds.notna())
+        out["speeding_current"] = fast.where(now).astype(float)
+    return out
+
+
+def _inspections(frame: pd.DataFrame, c: Community) -> pd.DataFrame:
+    out = frame.copy()
+    passed = out["passed"].astype("Float64")
+    out["mark"] = out["score"].astype("Float64").fillna(passed)
+    lost = out["score"].lt(out["max_score"]) | out["passed"].eq(False)
+    out["reason_missing"] = (lost & out["reason"].isna()).astype(int)
+    mine = out["wave"].eq(c.wave) & out["visit"].eq("announced")
+    out["announced_role"] = out["role"].where(mine)
+    return out
+
+
+def _measurements(frame: pd.DataFrame, c: Community) -> pd.DataFrame:
+    import pandas as pd
+
+    out = frame.copy()
+    out["figure"] = out["value"].fillna(out["numerator"] / out["denominator"])
+    monthly = out.loc[out["period"].str.fullmatch(r"\d{4}-\d{2}", na=False)]
+    out["gap"] = 0
+    for _, rows in monthly.groupby("indicator"):
+        months = pd.PeriodIndex(rows["period"], freq="M").sort_values()
+        missing = (months[-1] - months[0]).n + 1 - months.nunique()
+        out.loc[rows.index[:1], "gap"] = missing
+    return out
+
+
+def _requests(frame: pd.DataFrame, c: Community) -> pd.DataFrame:
+    out = frame.copy()
+    both = out["answered"].notna() & out["closed"].notna()
+    if both.any():
+        equal = out["answered"].eq(out["closed"])
+        out["answer_equals_close"] = equal.astype(float).where(both)
+    return out
+
+
+DERIVE: dict[str, Callable[[pd.DataFrame, Community], pd.DataFrame]] = {
+    "responses": _responses,
+    "inspections": _inspections,
+    "measurements": _measurements,
+    "requests": _requests,
+}

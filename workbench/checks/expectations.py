@@ -1,0 +1,121 @@
+"""The one module that touches great-expectations: a table and a suite in, plain results out.
+
+Raw results are not kept (they carry random ids); a :class:`Result` holds what a finding needs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Result", "validate"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one expectation found in one table.
+
+    ``passed`` is ``None`` when the table lacks the column; ``rows`` are positions of failing rows
+    (empty for statements about the whole table); ``observed`` is the figure looked at.
+    """
+
+    id: str
+    table: str
+    severity: str
+    reach: str
+    zh: str
+    en: str
+    passed: bool | None
+    rows: tuple[int, ...] = ()
+    n: int = 0
+    observed: float | None = None
+
+
+def _columns(kwargs: Mapping[str, Any]) -> set[str]:
+    named = {str(kwargs[key]) for key in ("column", "column_A", "column_B") if key in kwargs}
+    return named | set(kwargs.get("column_list", ()))
+
+
+def validate(
+    frame: pd.DataFrame, suite: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> list[Result]:
+    """Hold one table against one suite.
+
+    Parameters
+    ----------
+    frame
+        Rows of one table, index 0…n-1; missing values are null.
+    suite
+        The suite as JSON: ``name`` and ``expectations``, each with ``severity`` and a ``meta`` of
+        ``id``, ``reach``, ``zh``, ``en``.
+    parameters
+        Values for ``{"$PARAMETER": name}``.
+
+    Returns
+    -------
+    list of Result
+        One per expectation, in the suite's order.
+    """
+    every = list(suite["expectations"])
+    usable = [one for one in every if _columns(one["kwargs"]) <= set(frame.columns)]
+    answers = _run(frame, suite["name"], usable, parameters) if usable else {}
+    results = []
+    for one in every:
+        meta = one["meta"]
+        told = {"id": meta["id"], "table": suite["name"], "severity": one["severity"]}
+        told |= {name: meta[name] for name in ("reach", "zh", "en")}
+        if meta["id"] not in answers:
+            results.append(Result(**told, passed=None, n=len(frame)))
+            continue
+        passed, detail = answers[meta["id"]]
+        observed = detail.get("observed_value")
+        results.append(
+            Result(
+                **told,
+                passed=passed,
+                rows=tuple(sorted(int(i) for i in detail.get("unexpected_index_list") or ())),
+                n=int(detail.get("element_count") or len(frame)),
+                observed=float(observed) if isinstance(observed, int | float) else None,
+            )
+        )
+    return results
+
+
+def _run(
+    frame: pd.DataFrame,
+    name: str,
+    expectations: list[Any],
+    parameters: Mapping[str, Any],
+) -> dict[str, tuple[bool, dict[str, Any]]]:
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import tqdm
+
+    tqdm.tqdm.monitor_interval = 0  # else a thread stays behind in the process
+    import great_expectations as gx
+    from great_expectations.core.expectation_suite import ExpectationSuite
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("slice").add_dataframe_asset(name)
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    outcome = batch.validate(
+        ExpectationSuite(name=name, expectations=[dict(one) for one in expectations]),
+        result_format={"result_format": "COMPLETE"},
+        expectation_parameters=dict(parameters),
+    )
+    answers = {}
+    for result in outcome.results:
+        raised = [
+            info["exception_message"]
+            for info in (result.exception_info or {}).values()
+            if isinstance(info, dict) and info.get("raised_exception")
+        ]
+        if raised:
+            raise RuntimeError(f"{result.expectation_config.meta['id']}: {raised[0]}")
+        answers[result.expectation_config.meta["id"]] = (bool(result.success), result.result)
+    return answers
