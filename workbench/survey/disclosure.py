@@ -1,0 +1,147 @@
+"""What may be printed: small cells are withheld, imprecise shares are marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workbench.survey._input import Bools, Floats, check_columns, names, refuse
+
+HIDDEN = (
+    "value",
+    "std_error",
+    "ci_low",
+    "ci_high",
+    "n",
+    "numerator",
+    "denominator",
+    "df",
+    "n_effective",
+    "deff",
+    "deff_wor",
+    "t",
+    "p_value",
+)
+
+
+def disclosure(
+    frame: pd.DataFrame,
+    *,
+    minimum: int = 10,
+    cells: str | Sequence[str] | None = None,
+    keys: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Withhold cells under the study's minimum, and others from which they could be worked out.
+
+    Parameters
+    ----------
+    frame : tidy result with column ``n`` (respondents in the cell).
+    minimum : smallest number of respondents that may be shown, at least 1.
+    cells : column or columns whose categories add up to a total that is published elsewhere
+        (``age``); complementary suppression works along each. ``None``: only the cells themselves.
+    keys : columns that tell one table from another; ``None``: all of ``item``, ``statistic``,
+        ``category``, ``contrast`` and every column before ``statistic`` that is not in ``cells``.
+
+    Returns
+    -------
+    DataFrame with all figures of withheld rows missing, ``status`` ``suppressed``, ``flags``
+    ``disclosure`` or ``disclosure_complementary`` and the reason.
+
+    Notes
+    -----
+    In every line of a table with one withheld cell, or whose withheld cells together stay under the
+    minimum, the smallest remaining cells follow until neither holds; repeated until nothing
+    changes.
+
+    References
+    ----------
+    Hundepool et al. (2012), *Statistical Disclosure Control*, 4.2-4.3.
+    """
+    check_columns(frame, ["n"], "disclosure")
+    if minimum < 1:
+        raise refuse(
+            "survey.minimum", "min_cell 至少为 1", "the minimum is at least 1", found=str(minimum)
+        )
+    along = names(cells)
+    check_columns(frame, along, "cells")
+    out = frame.reset_index(drop=True).copy()
+    n = out["n"].to_numpy(dtype=float, na_value=0.0)
+    primary = (n > 0) & (n < minimum)
+    hidden = primary.copy()
+    if keys is None:
+        before = (
+            list(out.columns[: list(out.columns).index("statistic")]) if "statistic" in out else []
+        )
+        fixed = [c for c in ("item", "statistic", "category", "contrast") if c in out]
+        table = [c for c in dict.fromkeys([*fixed, *before]) if c not in along]
+    else:
+        table = list(keys)
+    lines: list[Any] = []
+    for column in along:
+        line = [*table, *(c for c in along if c != column)]
+        lines.append(
+            out.groupby(line, dropna=False).ngroup().to_numpy()
+            if line
+            else np.zeros(len(out), dtype=int)
+        )
+    changed = bool(along) and bool(hidden.any())
+    while changed:
+        changed = False
+        for codes in lines:
+            more = _complement(codes, n, hidden, minimum)
+            if more.any():
+                hidden |= more
+                changed = True
+    return _suppress(out, primary, hidden & ~primary, minimum)
+
+
+def _complement(line: Any, n: Floats, hidden: Bools, minimum: int) -> Bools:
+    """Next cell to withhold in each line that still lets a hidden cell be worked out."""
+    size = int(line.max()) + 1 if line.size else 0
+    count = np.bincount(line, hidden, minlength=size)
+    mass = np.bincount(line, n * hidden, minlength=size)
+    open_ = ~hidden & (n > 0)
+    weak = ((count == 1) | (mass < minimum)) & (count > 0)
+    candidate = np.flatnonzero(open_ & weak[line])
+    pick = np.zeros(line.size, dtype=bool)
+    if candidate.size:
+        order = candidate[np.lexsort((candidate, n[candidate], line[candidate]))]
+        first = np.unique(line[order], return_index=True)[1]
+        pick[order[first]] = True
+    return pick
+
+
+def _suppress(out: pd.DataFrame, primary: Bools, secondary: Bools, minimum: int) -> pd.DataFrame:
+    for column in ("status", "flags", "reason_zh", "reason_en"):
+        if column not in out:
+            out[column] = "ok" if column == "status" else ""
+    out["n"] = out["n"].astype("Int64")
+    every = primary | secondary
+    for column in HIDDEN:
+        if column in out and every.any():
+            if out[column].dtype.kind in "iub" and column != "n":
+                out[column] = out[column].astype(float)
+            out.loc[every, column] = pd.NA if column == "n" else np.nan
+    for mask, flag, zh, en in (
+        (
+            primary,
+            "disclosure",
+            f"少于 {minimum} 名受访者，为保护个人不公布",
+            f"fewer than {minimum} respondents: withheld to protect persons",
+        ),
+        (
+            secondary,
+            "disclosure_complementary",
+            "不公布，否则可由合计推算出另一小格",
+            "withheld, as another small cell could be worked out from it and the total",
+        ),
+    ):
+        if mask.any():
+            out.loc[mask, "status"] = "suppressed"
+            out.loc[mask, "flags"] = flag
+            out.loc[mask, "reason_zh"] = zh
+            out.loc[mask, "reason_en"] = en
+    return out

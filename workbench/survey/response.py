@@ -1,0 +1,351 @@
+"""Who answered: AAPOR outcome rates, substitution, the sample against the population."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from workbench.errors import InputError, Problem
+from workbench.survey._input import Floats, check_columns, crossed, labels, names, numbers, refuse
+from workbench.survey._margins import check_margins
+from workbench.survey.design import Design
+
+KINDS = ("I", "P", "R", "NC", "O", "UH", "UO", "NE")
+RATES = (
+    *(f"rr{i}" for i in range(1, 7)),
+    *(f"coop{i}" for i in range(1, 5)),
+    *(f"ref{i}" for i in range(1, 4)),
+    *(f"con{i}" for i in range(1, 4)),
+)
+
+
+def disposition_kind(codes: pd.Series[str]) -> pd.Series[str]:
+    """Return the AAPOR class of each final disposition code: I, P, R, NC, O, UH, UO or NE.
+
+    Parameters
+    ----------
+    codes : text such as ``1.1``, ``2.10``, ``2.112``, ``3.20``, ``4.10``, shape (n,). Not missing.
+
+    Raises
+    ------
+    InputError
+        A code is missing or is not an AAPOR code, with its row.
+
+    References
+    ----------
+    AAPOR (2023), *Standard Definitions*, 10th edition, table 1.
+    """
+    text = labels(codes)
+    kind = pd.Series(np.full(len(text), "", dtype=object), index=codes.index)
+    filled = text.fillna("")
+    for pattern, name in (
+        (r"1\.1\d*", "I"),
+        (r"1\.2\d*", "P"),
+        (r"2\.1\d*", "R"),
+        (r"2\.2\d*", "NC"),
+        (r"2\.3\d*", "O"),
+        (r"3\.1\d*", "UH"),
+        (r"3(\.[02-9]\d*)?", "UO"),
+        (r"4(\.\d+)?", "NE"),
+    ):
+        hit = filled.str.fullmatch(pattern) & (kind == "")
+        kind[hit] = name
+    bad = np.flatnonzero((kind == "").to_numpy())
+    if bad.size:
+        problems = [
+            Problem(
+                code="survey.disposition",
+                column="disposition",
+                row=int(i) + 1,
+                zh="不是 AAPOR 最终处置码",
+                en="not a final AAPOR disposition code",
+                found=str(filled.iloc[i]) or "(empty)",
+                expected="1.1, 1.2, 2.1x, 2.2x, 2.3x, 3.1x, 3.x, 4.x",
+                remedy_zh="按 AAPOR 标准定义编码每个抽中的个案",
+                remedy_en="code every sampled case by AAPOR Standard Definitions",
+            )
+            for i in bad[:20]
+        ]
+        raise InputError(*problems)
+    return kind
+
+
+def response_rates(
+    dispositions: pd.DataFrame | None,
+    *,
+    by: str | Sequence[str] | None = None,
+    e: float | None = None,
+    disposition: str = "disposition",
+    n: str = "n",
+) -> pd.DataFrame:
+    """AAPOR response, cooperation, refusal and contact rates.
+
+    Parameters
+    ----------
+    dispositions : one row per sampled case, or per ``n`` equal ones; ``None`` or empty: every
+        rate is "not computed: no record of who was not reached".
+    by : column or columns (wave, mode, community).
+    e : share of cases of unknown eligibility taken as eligible, 0-1; ``None``: proportional
+        allocation in each group, ``(I+P+R+NC+O) / (I+P+R+NC+O+NE)``.
+    disposition, n : names of the columns of code (text) and count (optional column; missing is
+        an error).
+
+    Returns
+    -------
+    DataFrame: ``item`` (``dispositions``), the ``by`` columns, ``statistic`` (rr1-rr6, coop1-coop4,
+    ref1-ref3, con1-con3, e, count_I ... count_NE), ``value``, ``unit``, ``n`` (cases),
+    ``numerator``, ``denominator``, ``method``, ``status``, ``flags``, ``reason_zh``, ``reason_en``.
+
+    Raises
+    ------
+    InputError
+        A code is not AAPOR's, a count is negative or missing, ``e`` is outside 0-1.
+
+    References
+    ----------
+    AAPOR (2023), *Standard Definitions*, 10th edition, "Outcome rates".
+
+    Examples
+    --------
+    >>> cases = pd.DataFrame({"disposition": ["1.1", "2.10", "3.20"], "n": [6, 2, 2]})
+    >>> rates = response_rates(cases).set_index("statistic")
+    >>> float(rates.loc["rr1", "value"])
+    0.6
+    """
+    if e is not None and not 0 <= e <= 1:
+        raise refuse("survey.e", "e 须在 0 与 1 之间", "e must lie between 0 and 1", found=str(e))
+    keys = names(by)
+    if dispositions is None or len(dispositions) == 0:
+        return _no_record(keys)
+    check_columns(dispositions, [disposition, *keys], "dispositions")
+    kind = disposition_kind(dispositions[disposition])
+    size = np.ones(len(dispositions))
+    if n in dispositions.columns:
+        size = numbers(dispositions, n)
+        bad = np.flatnonzero(np.isnan(size) | (size < 0))
+        if bad.size:
+            raise refuse(
+                "survey.disposition-count",
+                "个案数缺失或为负",
+                "the number of cases is missing or negative",
+                column=n,
+                row=int(bad[0]) + 1,
+            )
+    long = dispositions[keys].copy()
+    long["_kind"] = kind.to_numpy()
+    long["_n"] = size
+    if not keys:
+        long["_all"] = 0
+    table = long.pivot_table(
+        index=keys or ["_all"], columns="_kind", values="_n", aggfunc="sum", fill_value=0.0
+    )
+    table = table.reindex(columns=list(KINDS), fill_value=0.0).astype(float)
+    table.columns.name = None
+    return _rates(table.reset_index(), keys, e)
+
+
+def _rates(table: pd.DataFrame, keys: list[str], e: float | None) -> pd.DataFrame:
+    i, p, r, nc, o, uh, uo, ne = (table[k].to_numpy(dtype=float) for k in KINDS)
+    known = i + p + r + nc + o
+    u = uh + uo
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = known / (known + ne) if e is None else np.full(known.size, float(e))
+    all_ = known + u
+    some = known + share * u
+    spoken = i + p + r + o
+    pairs: dict[str, tuple[Floats, Floats]] = {
+        "rr1": (i, all_),
+        "rr2": (i + p, all_),
+        "rr3": (i, some),
+        "rr4": (i + p, some),
+        "rr5": (i, known),
+        "rr6": (i + p, known),
+        "coop1": (i, spoken),
+        "coop2": (i + p, spoken),
+        "coop3": (i, i + p + r),
+        "coop4": (i + p, i + p + r),
+        "ref1": (r, all_),
+        "ref2": (r, some),
+        "ref3": (r, known),
+        "con1": (spoken, all_),
+        "con2": (spoken, some),
+        "con3": (spoken, known),
+    }
+    cases = all_ + ne
+    parts = []
+
+    def block(statistic: str, value: Floats, unit: str, top: Floats, below: Floats) -> None:
+        frame = table[keys].copy()
+        frame.insert(0, "item", "dispositions")
+        frame["statistic"] = statistic
+        frame["value"] = value
+        frame["unit"] = unit
+        frame["n"] = cases
+        frame["numerator"] = top
+        frame["denominator"] = below
+        frame["method"] = "survey.response.aapor"
+        frame["status"] = np.where(np.isfinite(value), "ok", "not_computed")
+        frame["flags"] = ""
+        empty = ~np.isfinite(value)
+        frame["reason_zh"] = np.where(empty, "分母为零", "")
+        frame["reason_en"] = np.where(empty, "the denominator is zero", "")
+        parts.append(frame)
+
+    for statistic, (top, below) in pairs.items():
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = np.where(below > 0, top / below, np.nan)
+        block(statistic, value, "share", top, below)
+    block("e", share, "share", known, known + ne)
+    none = np.full(known.size, np.nan)
+    for kind in KINDS:
+        block(f"count_{kind}", table[kind].to_numpy(dtype=float), "count", none, none)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _no_record(keys: list[str]) -> pd.DataFrame:
+    frame = pd.DataFrame({"item": "dispositions", "statistic": list(RATES)})
+    for key in keys:
+        frame[key] = None
+    frame["value"] = np.nan
+    frame["unit"] = "share"
+    frame["n"] = 0.0
+    frame["numerator"] = np.nan
+    frame["denominator"] = np.nan
+    frame["method"] = "survey.response.aapor"
+    frame["status"] = "not_computed"
+    frame["flags"] = "no_dispositions"
+    frame["reason_zh"] = "没有未接触者的记录，无法计算"
+    frame["reason_en"] = "no record of who was not reached"
+    return frame
+
+
+def substitution_rates(
+    dispositions: pd.DataFrame, *, by: str | Sequence[str] | None = "interviewer"
+) -> pd.DataFrame:
+    """Share of cases that stand in for another one (换户率), by interviewer.
+
+    Parameters
+    ----------
+    dispositions : one row per case (or ``n`` equal ones), with ``substitute_for`` (missing: an
+        original case). A substitute counts as a case of its own in every response rate.
+
+    Returns
+    -------
+    DataFrame: ``item``, the ``by`` columns, ``statistic`` ``substitution_rate``, ``value`` (share),
+    ``n``, ``numerator``, ``denominator``, ``method``, ``status``.
+    """
+    keys = names(by)
+    check_columns(dispositions, ["substitute_for", *keys], "substitution_rates")
+    frame = dispositions[keys].copy()
+    frame["_all"] = 0
+    size = numbers(dispositions, "n") if "n" in dispositions.columns else np.ones(len(frame))
+    frame["_n"] = size
+    frame["_sub"] = size * dispositions["substitute_for"].notna().to_numpy()
+    table = frame.groupby(keys or ["_all"], dropna=False)[["_n", "_sub"]].sum().reset_index()
+    out = table[keys].copy()
+    out.insert(0, "item", "dispositions")
+    out["statistic"] = "substitution_rate"
+    out["value"] = (table["_sub"] / table["_n"].where(table["_n"] > 0)).to_numpy()
+    out["unit"] = "share"
+    out["n"] = table["_n"].to_numpy()
+    out["numerator"] = table["_sub"].to_numpy()
+    out["denominator"] = table["_n"].to_numpy()
+    out["method"] = "survey.response.substitution"
+    out["status"] = np.where(out["value"].notna(), "ok", "not_computed")
+    return out
+
+
+def composition(
+    design: Design, margins: pd.DataFrame, *, by: str | Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Compare the sample with the population, variable by variable.
+
+    Parameters
+    ----------
+    design : the sample, with whatever weights it has now.
+    margins : as in :func:`workbench.survey.rake`; with or without the ``by`` columns.
+    by : column or columns; each group is compared by itself.
+
+    Returns
+    -------
+    DataFrame, one row per group, variable and category: ``item`` (variable), the ``by`` columns,
+    ``category``, ``statistic`` (``composition``), ``value`` (share with the present weights),
+    ``unit``, ``n`` (respondents), ``share_unweighted``, ``share_base`` (base weights),
+    ``population`` (share), ``difference`` (value minus population), ``difference_unweighted``,
+    ``standardised_difference``, ``method``, ``status``, ``reason_zh``, ``reason_en``. A category
+    without respondents has value 0; one that the margins lack has population 0. Rows with a
+    missing answer are left out of the shares and counted in ``n_missing``.
+
+    Notes
+    -----
+    Standardised difference: ``(p - P) / sqrt(P (1 - P))`` of the unweighted share ``p``, so that it
+    does not grow with n; above 0.1 is commonly called noticeable.
+
+    References
+    ----------
+    Austin (2009), Statistics in Medicine 28, 3083-3107.
+    """
+    table = check_margins(margins)
+    keys = names(by)
+    check_columns(design.data, keys, "by")
+    parts = [_compared(design, table, str(v), keys) for v in dict.fromkeys(table["variable"])]
+    frame: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    frame["method"] = "survey.composition"
+    empty = frame["value"].isna()
+    frame["status"] = np.where(empty, "not_computed", "ok")
+    frame["reason_zh"] = np.where(empty, "该组没有已知该变量的受访者", "")
+    frame["reason_en"] = np.where(empty, "no respondent of this group has the variable", "")
+    return frame
+
+
+def _compared(design: Design, table: pd.DataFrame, variable: str, keys: list[str]) -> pd.DataFrame:
+    """One variable's shares in the sample and in the population, by group and category."""
+    own = [c for c in keys if c in table.columns]
+    inside = np.flatnonzero(design.inside)
+    rows = pd.DataFrame({c: labels(design.data[c]) for c in keys}, index=design.data.index)
+    rows = rows.iloc[inside].copy()
+    rows["category"] = crossed(design.data, variable).iloc[inside]
+    rows["n"] = 1.0
+    rows["base"] = design.base_weights[inside]
+    rows["now"] = design.weights[inside]
+    present = rows[keys].drop_duplicates()
+    missing = rows[rows["category"].isna()]
+    rows = rows[rows["category"].notna()]
+    counts = rows.groupby([*keys, "category"])[["n", "base", "now"]].sum().reset_index()
+    cells = table.loc[table["variable"] == variable, [*own, "category", "count"]].copy()
+    for c in own:
+        cells[c] = labels(cells[c])
+    if own:
+        cells = cells.merge(present, on=own, how="inner")
+    elif keys:
+        cells = cells.merge(present, how="cross")
+    merged = cells.merge(counts, on=[*keys, "category"], how="outer").fillna(
+        {"count": 0.0, "n": 0.0, "base": 0.0, "now": 0.0}
+    )
+    merged["_all"] = 0
+    group = merged.groupby(keys or ["_all"])
+    for column in ("count", "n", "base", "now"):
+        whole = group[column].transform("sum")
+        merged[f"{column}_share"] = merged[column] / whole.where(whole > 0)
+    out: pd.DataFrame = merged[keys].copy()
+    out.insert(0, "item", variable)
+    out["category"] = merged["category"].to_numpy()
+    out["statistic"] = "composition"
+    out["value"] = merged["now_share"].to_numpy()
+    out["unit"] = "share"
+    out["n"] = merged["n"].to_numpy()
+    if keys:
+        lost = missing.groupby(keys).size().rename("n_missing").reset_index()
+        out = out.merge(lost, on=keys, how="left").fillna({"n_missing": 0.0})
+    else:
+        out["n_missing"] = float(len(missing))
+    out["share_unweighted"] = merged["n_share"].to_numpy()
+    out["share_base"] = merged["base_share"].to_numpy()
+    out["population"] = merged["count_share"].to_numpy()
+    out["difference"] = out["value"] - out["population"]
+    out["difference_unweighted"] = out["share_unweighted"] - out["population"]
+    sd = (out["population"] * (1 - out["population"])) ** 0.5
+    out["standardised_difference"] = out["difference_unweighted"] / sd.where(sd > 0)
+    return out
