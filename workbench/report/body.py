@@ -1,0 +1,532 @@
+"""The body of a report: one section for each part of the assessment, tables of findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from workbench.report.blocks import Block, Tone, line, table
+from workbench.report.register import Finding, Num, Register, Run, finite
+from workbench.report.words import Words
+
+__all__ = ["FIGURES", "KNOWN", "body_sections", "estimates"]
+
+# first part of a figure's name: the section it stands in
+FIGURES = {
+    "composition": "response",
+    "items": "satisfaction",
+    "subgroups": "satisfaction",
+    "change": "change",
+    "survival": "requests",
+    "requests": "requests",
+    "indicators": "indicators",
+    "staircase": "score",
+    "points": "score",
+    "deductions": "deductions",
+    "series": "warnings",
+    "warnings": "warnings",
+    "ranks": "context",
+}
+
+# sections of findings that the body prints; another section is printed under «other results»
+KNOWN = set(
+    "head data checks response weights satisfaction subgroups change requests indicators score "
+    "deductions eligibility warnings decisions limits scope context report".split()
+)
+
+_TONES = {
+    "met": "good",
+    "better": "good",
+    "passed": "good",
+    "not_met": "bad",
+    "worse": "bad",
+    "failed": "bad",
+    "cannot_tell": "open",
+    "no_relevant_change": "mute",
+}
+
+Pair = tuple[str, Finding]
+Cell = list[Any]
+
+
+class _Page:
+    """What every section needs: the findings by section, the words, shorthands for cells."""
+
+    def __init__(self, register: Register, words: Words) -> None:
+        self.register = register
+        self.words = words
+        self.by_section: dict[str, list[Pair]] = {}
+        for key, row in register.rows.items():
+            self.by_section.setdefault(str(row.get("section")), []).append((key, row))
+
+    def rows(self, *sections: str, kind: str | None = None) -> list[Pair]:
+        return [
+            pair
+            for section in sections
+            for pair in self.by_section.get(section, [])
+            if kind is None or pair[1].get("kind") == kind
+        ]
+
+    def label(self, key: str) -> Cell:
+        return [self.register.label(key)]
+
+    def num(self, key: str, field: str = "value") -> Cell:
+        return [Num(key, field)] if self.register.has(key, field) else []
+
+    def quote(self, key: str, name: str = "reason") -> Cell:
+        quote = self.register.words(key, name)
+        return [quote] if quote else []
+
+    def verdict(self, row: Finding, kind: str = "verdict") -> Cell:
+        code = str(row.get("verdict") or "")
+        word = self.words.get(f"{kind}.{code}", self.words.get(f"verdict.{code}", code))
+        return [Tone(word, _TONES.get(code, "mute"))] if word else []
+
+    def note(self, key: str, row: Finding) -> Cell:
+        status = str(row.get("status") or "ok")
+        parts: list[Cell] = []
+        if status != "ok":
+            parts.append([Tone(self.words.get(f"status.{status}", status), "open")])
+        reason = self.quote(key)
+        if reason:
+            parts.append(reason)
+        if row.get("flags"):
+            parts.append([str(row["flags"]).replace(";", self.words("comma"))])
+        return line(parts, self.words("semicolon"))
+
+    def interval_head(self, pairs: Iterable[Pair]) -> list[Run]:
+        levels = {row["level"]: key for key, row in pairs if finite(row.get("level"))}
+        if len(levels) != 1:
+            return [self.words("col.interval_plain")]
+        return self.words.fill("col.interval", level=Num(next(iter(levels.values())), "level"))
+
+
+def estimates(page: _Page, pairs: Sequence[Pair]) -> list[Block]:
+    """Make the table of estimates: value, interval, n, note."""
+    if not pairs:
+        return []
+    spread = any(page.register.has(key, "interval") for key, _ in pairs)
+    noted = any(page.note(key, row) for key, row in pairs)
+    counted = any(page.register.has(key, "n") for key, _ in pairs)
+    columns: list[tuple[Any, float, str]] = [(page.words("col.item"), 3, "left")]
+    columns.append((page.words("col.value"), 0, "right"))
+    if spread:
+        columns.append((page.interval_head(pairs), 0, "right"))
+    if counted:
+        columns.append((page.words("col.n"), 0, "right"))
+    if noted:
+        columns.append((page.words("col.note"), 2, "left"))
+    rows = []
+    for key, row in pairs:
+        cells = [page.label(key), page.num(key)]
+        if spread:
+            cells.append(page.num(key, "interval"))
+        if counted:
+            cells.append(page.num(key, "n"))
+        if noted:
+            cells.append(page.note(key, row))
+        rows.append(cells)
+    return [table(columns, rows)]
+
+
+def _sub(title: str) -> Block:
+    return {"type": "subhead", "title": title}
+
+
+def _para(runs: Sequence[Any]) -> Block:
+    return {"type": "para", "runs": list(runs)}
+
+
+def _keys(page: _Page, pairs: Iterable[Pair]) -> list[Block]:
+    rows = [[page.label(key), page.num(key)] for key, _ in pairs if page.register.has(key)]
+    return [{"type": "keys", "rows": rows}] if rows else []
+
+
+def _head(page: _Page) -> list[Block]:
+    apart = ("head.signatory.", "head.demonstration", "head.objection")
+    return _keys(page, [pair for pair in page.rows("head") if not pair[0].startswith(apart)])
+
+
+def _data(page: _Page) -> list[Block]:
+    w, out = page.words, []
+    tables = page.rows("data")
+    if tables:
+        counts = [pair for pair in tables if finite(pair[1].get("value"))]
+        texts = [pair for pair in tables if pair not in counts]
+        out.append(_sub(w("sub.tables")))
+        if counts:
+            out.append(
+                table(
+                    [(w("col.table"), 2, "left"), (w("col.rows"), 0, "right"),
+                     (w("col.result"), 0, "left"), (w("col.note"), 3, "left")],
+                    [[page.label(key), page.num(key), page.verdict(row), page.note(key, row)]
+                     for key, row in counts],
+                )
+            )  # fmt: skip
+        out += _keys(page, texts)
+    checks = page.rows("checks")
+    failed = [pair for pair in checks if pair[1].get("verdict") != "passed"]
+    passed = [pair for pair in checks if pair[1].get("verdict") == "passed"]
+    if failed:
+        out.append(_sub(w("sub.failed")))
+        out.append(
+            table(
+                [(w("col.check"), 2, "left"), (w("col.result"), 0, "left"),
+                 (w("col.severity"), 0, "left"), (w("col.reach"), 0, "left"),
+                 (w("col.reason"), 3, "left")],
+                [[page.label(key), page.verdict(row),
+                  [w.get(f"severity.{row.get('severity')}", str(row.get("severity") or ""))],
+                  [w.get(f"reach.{row.get('reach')}", str(row.get("reach") or ""))],
+                  page.note(key, row)] for key, row in failed],
+            )
+        )  # fmt: skip
+    elif checks:
+        out.append(_para([w("sub.no_failed")]))
+    if passed:
+        out.append(_sub(w("sub.passed")))
+        out.append(_para(line([page.label(key) for key, _ in passed], w("semicolon"))))
+    return out
+
+
+def _response(page: _Page) -> list[Block]:
+    pairs = page.rows("response")
+    composed = [pair for pair in pairs if pair[0].startswith("response.composition.")]
+    other = [pair for pair in pairs if pair not in composed]
+    texts = [pair for pair in other if pair[1].get("kind") == "text"]
+    out = estimates(page, [pair for pair in other if pair not in texts]) + _keys(page, texts)
+    if composed:
+        w = page.words
+        out.append(_sub(w("sub.composition")))
+        out.append(
+            table(
+                [(w("col.group"), 2, "left"), (w("col.n"), 0, "right"),
+                 (w("col.sample"), 0, "right"), (w("col.population"), 0, "right"),
+                 (w("col.note"), 2, "left")],
+                [[page.label(key), page.num(key, "n"), page.num(key), page.num(key, "target"),
+                  page.note(key, row)] for key, row in composed],
+            )
+        )  # fmt: skip
+    weights = page.rows("weights")
+    if weights:
+        out.append(_sub(page.words("sub.weights")))
+        out += estimates(page, [pair for pair in weights if pair[1].get("kind") != "text"])
+        out += _keys(page, [pair for pair in weights if pair[1].get("kind") == "text"])
+    return out
+
+
+def _satisfaction(page: _Page) -> list[Block]:
+    out = estimates(page, page.rows("satisfaction"))
+    groups = page.rows("subgroups")
+    if groups:
+        out += [_sub(page.words("sub.subgroups")), *estimates(page, groups)]
+    return out
+
+
+def _comparisons(page: _Page, pairs: Sequence[Pair]) -> list[Block]:
+    if not pairs:
+        return []
+    w = page.words
+    tested = any(page.register.has(key, "p_adjusted") for key, _ in pairs)
+    columns: list[tuple[Any, float, str]] = [
+        (w("col.item"), 3, "left"),
+        (w("col.difference"), 0, "right"),
+        (page.interval_head(pairs), 0, "right"),
+        (w("col.n"), 0, "right"),
+    ]
+    if tested:
+        columns.append((w("col.p"), 0, "right"))
+    columns += [(w("col.grade"), 0, "left"), (w("col.verdict"), 0, "left")]
+    noted = any(page.note(key, row) for key, row in pairs)
+    if noted:
+        columns.append((w("col.note"), 2, "left"))
+    rows = []
+    for key, row in pairs:
+        cells = [
+            page.label(key),
+            page.num(key),
+            page.num(key, "interval"),
+            page.num(key, "n"),
+        ]
+        if tested:
+            cells.append(page.num(key, "p_adjusted"))
+        cells += [[str(row.get("evidence_grade") or w("none"))], page.verdict(row)]
+        if noted:
+            cells.append(page.note(key, row))
+        rows.append(cells)
+    return [table(columns, rows)]
+
+
+def _change(page: _Page) -> list[Block]:
+    pairs = page.rows("change")
+    compared = [pair for pair in pairs if pair[1].get("kind") == "comparison"]
+    texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
+    other = [pair for pair in pairs if pair not in compared and pair not in texts]
+    return _comparisons(page, compared) + estimates(page, other) + _keys(page, texts)
+
+
+def _requests(page: _Page) -> list[Block]:
+    pairs = page.rows("requests")
+    compared = [pair for pair in pairs if pair[1].get("kind") == "comparison"]
+    texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
+    other = [pair for pair in pairs if pair not in compared and pair not in texts]
+    return estimates(page, other) + _comparisons(page, compared) + _keys(page, texts)
+
+
+def _indicators(page: _Page) -> list[Block]:
+    pairs = page.rows("indicators")
+    if not pairs:
+        return []
+    w = page.words
+    columns = [
+        (w("col.indicator"), 2.4, "left"),
+        (w("col.value"), 0, "right"),
+        (w("col.target"), 0, "right"),
+        (page.interval_head(pairs), 0, "right"),
+        (w("col.base"), 0, "right"),
+        (w("col.channel"), 0, "left"),
+        (w("col.attainment"), 0, "right"),
+        (w("col.verdict"), 0, "left"),
+    ]
+    rows, notes = [], []
+    for key, row in pairs:
+        channel = str(row.get("channel") or "")
+        base = line(
+            [part for part in (page.num(key, "numerator"), page.num(key, "denominator")) if part],
+            "/",
+        ) or page.num(key, "n")
+        rows.append(
+            [
+                page.label(key),
+                page.num(key),
+                page.num(key, "target"),
+                page.num(key, "interval"),
+                base,
+                [w.get(f"channel.{channel}", channel)],
+                page.num(key, "attainment"),
+                page.verdict(row),
+            ]
+        )
+        note = page.note(key, row)
+        if note:
+            notes.append([*page.label(key), w("colon"), *note])
+    out: list[Block] = [table(columns, rows)]
+    if notes:
+        out.append({"type": "list", "items": notes})
+    return out
+
+
+def _score(page: _Page) -> list[Block]:
+    w, out = page.words, []
+    pairs = page.rows("score")
+    total = [pair for pair in pairs if pair[0] == "score.total"]
+    if total:
+        out += estimates(page, total)
+    for prefix, title in (
+        ("score.channel.", "sub.channel"),
+        ("score.dimension.", "sub.dimension"),
+        ("score.points.", "sub.points"),
+    ):
+        part = [pair for pair in pairs if pair[0].startswith(prefix)]
+        if part:
+            out += [_sub(w(title)), _points(page, part)]
+    known = ("score.total", "score.channel.", "score.dimension.", "score.points.")
+    out += estimates(page, [pair for pair in pairs if not pair[0].startswith(known)])
+    return out
+
+
+def _points(page: _Page, pairs: Sequence[Pair]) -> Block:
+    bars, rows = [], []
+    for key, row in pairs:
+        got, most = row.get("points"), row.get("max_points")
+        bars.append(
+            max(0.0, min(1.0, got / most))
+            if finite(got) and finite(most) and got is not None and most
+            else None
+        )
+        value: Cell = line(
+            [part for part in (page.num(key, "points"), page.num(key, "max_points")) if part], "/"
+        )
+        rows.append([page.label(key), value or page.num(key), page.note(key, row)])
+    return {
+        "type": "bars",
+        "head": [[page.words("col.item")], [page.words("col.points")], [page.words("col.note")]],
+        "rows": rows,
+        "bars": bars,
+    }
+
+
+def _deductions(page: _Page) -> list[Block]:
+    pairs = page.rows("deductions")
+    if not pairs:
+        return []
+    w = page.words
+    rows = []
+    for key, row in pairs:
+        place, reason = page.quote(key, "place"), page.quote(key, "reason")
+        due = w.fill("due", date=Num(key, "due")) if page.register.has(key, "due") else []
+        who = page.quote(key, "responsible")
+        rows.append(
+            [
+                [str(row.get("item") or key.rpartition(".")[2])],
+                page.label(key),
+                page.num(key, "points"),
+                line([part for part in (place, reason) if part], w("colon")),
+                page.quote(key, "remedy"),
+                line([part for part in (who, due) if part], w("verdict.join")),
+            ]
+        )
+    columns = [
+        (w("stairs.no"), 0, "left"),
+        (w("col.indicator"), 1.3, "left"),
+        (w("col.lost"), 0, "right"),
+        (w("col.place_reason"), 3, "left"),
+        (w("col.remedy"), 1.8, "left"),
+        (w("col.who_due"), 1.3, "left"),
+    ]
+    return [table(columns, rows)]
+
+
+def _eligibility(page: _Page) -> list[Block]:
+    w = page.words
+    rows = [
+        [
+            [str(row.get("rule") or key.partition(".")[2])],
+            page.label(key),
+            page.verdict(row),
+            page.note(key, row) or page.num(key),
+        ]
+        for key, row in page.rows("eligibility")
+    ]
+    columns = [
+        (w("col.rule"), 0, "left"),
+        (w("col.condition"), 2, "left"),
+        (w("col.result"), 0, "left"),
+        (w("col.reason"), 2, "left"),
+    ]
+    return [table(columns, rows)] if rows else []
+
+
+def _warnings(page: _Page) -> list[Block]:
+    w = page.words
+    rows = []
+    for key, row in page.rows("warnings"):
+        when = row.get("date") or row.get("period")
+        rows.append(
+            [
+                [str(row.get("rule") or key.partition(".")[2])],
+                page.label(key),
+                page.verdict(row, "warning"),
+                [str(when)] if when else [],
+                line([part for part in (page.num(key), page.note(key, row)) if part], w("semicolon")),
+            ]
+        )
+    columns = [
+        (w("col.rule"), 0, "left"),
+        (w("col.warning"), 2, "left"),
+        (w("col.result"), 0, "left"),
+        (w("col.period"), 0, "left"),
+        (w("col.values"), 2, "left"),
+    ]
+    return [table(columns, rows)] if rows else []
+
+
+def _decisions(page: _Page) -> list[Block]:
+    w = page.words
+    rows = [
+        [page.label(key), page.quote(key), page.num(key)] for key, _ in page.rows("decisions")
+    ]
+    columns = [
+        (w("col.decision"), 2, "left"),
+        (w("col.reason"), 2, "left"),
+        (w("col.without"), 2, "left"),
+    ]
+    return [table(columns, rows)] if rows else []
+
+
+def _context(page: _Page) -> list[Block]:
+    pairs = page.rows("context")
+    texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
+    compared = [pair for pair in pairs if pair[1].get("kind") == "comparison"]
+    other = [pair for pair in pairs if pair not in texts and pair not in compared]
+    return estimates(page, other) + _comparisons(page, compared) + _keys(page, texts)
+
+
+def _limits(page: _Page) -> list[Block]:
+    w = page.words
+    out: list[Block] = []
+    items = [
+        [*page.label(key), w("colon"), *page.num(key)]
+        for key, _ in page.rows("limits")
+        if page.register.has(key)
+    ]
+    if items:
+        out.append({"type": "list", "items": items})
+    scope = page.rows("scope")
+    if scope:
+        out += [_sub(w("sub.outside")), *(_para(page.num(key)) for key, _ in scope if page.num(key))]
+    missing = [
+        pair for pair in page.rows("indicators") if pair[1].get("status") == "not_computed"
+    ]
+    if missing:
+        out.append(_sub(w("sub.not_computed")))
+        notes = [
+            [*page.label(key), *([w("colon"), *page.quote(key)] if page.quote(key) else [])]
+            for key, _ in missing
+        ]
+        out.append({"type": "list", "items": notes})
+    return out
+
+
+def _other(page: _Page) -> list[Block]:
+    pairs = [
+        (key, row)
+        for key, row in page.register.rows.items()
+        if row.get("section") not in KNOWN and not key.startswith("x.")
+    ]
+    texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
+    return estimates(page, [pair for pair in pairs if pair not in texts]) + _keys(page, texts)
+
+
+_SECTIONS: tuple[tuple[str, Callable[[_Page], list[Block]]], ...] = (
+    ("head", _head),
+    ("data", _data),
+    ("response", _response),
+    ("satisfaction", _satisfaction),
+    ("change", _change),
+    ("requests", _requests),
+    ("indicators", _indicators),
+    ("score", _score),
+    ("deductions", _deductions),
+    ("eligibility", _eligibility),
+    ("warnings", _warnings),
+    ("context", _context),
+    ("decisions", _decisions),
+    ("limits", _limits),
+    ("other", _other),
+)
+_ALWAYS = {"decisions", "warnings", "limits"}
+
+
+def body_sections(
+    register: Register, words: Words, figures: dict[str, list[Block]]
+) -> list[dict[str, Any]]:
+    """Give the numbered sections; one without findings or figures is left out.
+
+    Decisions, warnings and limits are always there: that there were none is news too.
+    """
+    page = _Page(register, words)
+    out: list[dict[str, Any]] = []
+    for name, make in _SECTIONS:
+        blocks = [*figures.get(name, []), *make(page)]
+        if not blocks and name in _ALWAYS:
+            blocks = [_para([words("empty.section")])]
+        if blocks:
+            out.append(
+                {
+                    "id": name,
+                    "no": str(len(out) + 1),
+                    "title": words(f"sec.{name}"),
+                    "blocks": blocks,
+                }
+            )
+    return out

@@ -1,0 +1,309 @@
+"""A whole report as plain data: what PDF and HTML are both made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from workbench.errors import InputError, Problem
+from workbench.report.annex import annexes
+from workbench.report.blocks import Block, plain, to_json
+from workbench.report.body import FIGURES, body_sections
+from workbench.report.front import front_pages
+from workbench.report.register import Finding, Num, Quote, Register, Run
+from workbench.report.words import Words
+
+__all__ = ["assessed", "printed", "withheld"]
+
+ROLES = ("lead", "reviewer", "institution")
+Figure = Mapping[str, Any]
+
+
+def _long_date(day: date, lang: str) -> str:
+    months = (
+        "January February March April May June July August September October November December"
+    ).split()
+    if lang == "zh":
+        return f"{day.year}年{day.month}月{day.day}日"
+    return f"{day.day} {months[day.month - 1]} {day.year}"
+
+
+def _frame(
+    register: Register,
+    words: Words,
+    *,
+    kind: str,
+    evidence_digest: str,
+    issued: date,
+    edition: int,
+    report_number: str,
+    demonstration: bool,
+) -> dict[str, Any]:
+    """What every page needs; enters code and number into the register as rows of the report."""
+    register.add(
+        {
+            "finding": "report.code",
+            "section": "report",
+            "kind": "text",
+            "display_zh": evidence_digest[:12],
+            "display_en": evidence_digest[:12],
+            "notebook": "report",
+            "counted": "evidence-sha256.txt",
+        }
+    )
+    if demonstration:
+        register.add({"finding": "report.demonstration", "section": "report", "kind": "text"})
+    title = words("doc.title" if kind == "assessed" else "doc.notice")
+    unit = register.text(Num("head.unit"))
+    return {
+        "lang": register.lang,
+        "kind": kind,
+        "title": title,
+        "unit": unit,
+        "document_title": f"{unit} · {title}",
+        "author": register.text(Num("head.assessor")) if register.has("head.assessor") else unit,
+        "issued": {"year": issued.year, "month": issued.month, "day": issued.day},
+        "footer": {
+            "report": words("page.report"),
+            "number": report_number,
+            "edition": words("page.edition").replace("{n}", str(edition)),
+            "code_title": words("page.code"),
+            "code": evidence_digest[:12],
+            "page": words("page.of"),
+            "demo": words("page.demo") if demonstration else "",
+        },
+        "issued_title": words("issued"),
+        "issued_long": _long_date(issued, register.lang),
+        "digest": evidence_digest,
+        "words": {
+            key: words(key)
+            for key in ("original", "open", "close", "contents", "prevails", "sign.digest",
+                        "sign.attached")
+        },
+    }  # fmt: skip
+
+
+def _figure_blocks(
+    figures: Mapping[str, Figure], lang: str
+) -> tuple[dict[str, list[Block]], dict[str, str]]:
+    """Sort the figures of one language into sections; give the SVG of each file too."""
+    placed: dict[str, list[Block]] = {}
+    files: dict[str, str] = {}
+    for name, figure in figures.items():
+        stem, _, of = name.rpartition(".")
+        if of != lang:
+            continue
+        alt = str(figure.get(f"alt_{lang}") or "").strip()
+        svg = figure["svg"]
+        svg = svg.decode("utf-8") if isinstance(svg, bytes) else str(svg)
+        problem = _figure_problem(stem, alt, svg)
+        if problem:
+            raise InputError(problem)
+        file = f"figures/{name}.svg"
+        files[file] = svg
+        section = FIGURES.get(re.split(r"[._-]", stem)[0], "other")
+        placed.setdefault(section, []).append({"type": "figure", "file": file, "alt": alt})
+    return placed, files
+
+
+def _figure_problem(name: str, alt: str, svg: str) -> Problem | None:
+    if not re.fullmatch(r"[a-z0-9._-]+", name):
+        return Problem(
+            code="report.figure-name",
+            zh=f"图的名称 {name!r} 只能用小写字母、数字、点、横线",
+            en=f"the figure name {name!r} may hold lower-case letters, digits, dots and dashes only",
+        )
+    if not alt:
+        return Problem(
+            code="report.figure-alt",
+            zh=f"图 {name} 没有替代文字",
+            en=f"figure {name} has no alternative text",
+            remedy_zh="在 show() 里给出 alt_zh 和 alt_en",
+            remedy_en="give alt_zh and alt_en to show()",
+        )
+    foreign = re.search(
+        r"<script|<foreignObject|<!ENTITY|<image|\son\w+\s*=|href\s*=\s*[\"'](?!#)", svg, re.I
+    )
+    if foreign:
+        return Problem(
+            code="report.figure-content",
+            zh=f"图 {name} 含有不允许的内容",
+            en=f"figure {name} holds what a figure may not hold",
+            found=foreign.group(0),
+            remedy_zh="用 workbench.charts 画图",
+            remedy_en="draw it with workbench.charts",
+        )
+    return None
+
+
+def _finish(doc: dict[str, Any], parts: Mapping[str, Any], register: Register) -> dict[str, Any]:
+    """Turn all parts into JSON form and add the strings of every number that they name."""
+    made = {key: to_json(part, register) for key, part in parts.items()}
+    strings: dict[str, dict[str, str]] = {}
+
+    def collect(value: Any) -> None:
+        if isinstance(value, dict):
+            if "n" in value and "f" in value:
+                strings.setdefault(value["n"], {})[value["f"]] = register.text(
+                    Num(value["n"], value["f"])
+                )
+            for item in value.values():
+                collect(item)
+        elif isinstance(value, list):
+            for item in value:
+                collect(item)
+
+    collect(made)
+    anchors = {key for key in register.rows if register.has(key)} if made.get("annexes") else set()
+    return {**doc, **made, "register": strings, "anchors": sorted(anchors)}
+
+
+def _signatures(register: Register, words: Words) -> Block:
+    boxes = []
+    for role in ROLES:
+        key = f"head.signatory.{role}"
+        name: list[Run] = [Num(key)] if register.has(key) else [words("sign.unnamed")]
+        boxes.append({"role": role, "title": words(f"role.{role}"), "name": name})
+    return {
+        "type": "signatures",
+        "note": words("sign.note"),
+        "boxes": boxes,
+    }
+
+
+def assessed(
+    findings: Iterable[Finding],
+    figures: Mapping[str, Figure],
+    *,
+    lang: str,
+    evidence_digest: str,
+    issued: date,
+    edition: int,
+    report_number: str,
+    demonstration: bool,
+    methods: Mapping[str, Mapping[str, str]],
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Give the report of an assessed unit as plain data, and its figures by file name.
+
+    Parameters
+    ----------
+    findings
+        Findings of the unit's notebook and of its context, in order (DESIGN §4).
+    figures
+        ``items.zh`` → ``svg``, ``alt_zh``, ``alt_en``; those of the other language are left out.
+    lang
+        ``zh`` or ``en``.
+
+    Raises
+    ------
+    NotebookError
+        When the report refers to a number that nobody recorded (``head.unit`` is required).
+    InputError
+        When a figure has no alternative text or holds scripts or links.
+    """
+    register, words = Register(findings, lang), Words(lang)
+    doc = _frame(
+        register,
+        words,
+        kind="assessed",
+        evidence_digest=evidence_digest,
+        issued=issued,
+        edition=edition,
+        report_number=report_number,
+        demonstration=demonstration,
+    )
+    placed, files = _figure_blocks(figures, lang)
+    front = front_pages(register, words)
+    sections = body_sections(register, words, placed)
+    sections.append(
+        {
+            "id": "signatures",
+            "no": str(len(sections) + 1),
+            "title": words("sec.signatures"),
+            "blocks": [_signatures(register, words)],
+        }
+    )
+    parts = {
+        "front": front,
+        "sections": sections,
+        "annexes": annexes(register, words, methods),
+    }
+    return _finish(doc, parts, register), files
+
+
+def withheld(
+    findings: Iterable[Finding],
+    *,
+    lang: str,
+    evidence_digest: str,
+    issued: date,
+    edition: int,
+    report_number: str,
+    demonstration: bool,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Give the notice of a withheld unit as plain data; its facts stand in both languages."""
+    rows = list(findings)
+    register, words = Register(rows, lang), Words(lang)
+    doc = _frame(
+        register,
+        words,
+        kind="withheld",
+        evidence_digest=evidence_digest,
+        issued=issued,
+        edition=edition,
+        report_number=report_number,
+        demonstration=demonstration,
+    )
+    critical = [
+        (key, row)
+        for key, row in register.rows.items()
+        if row.get("verdict") == "failed"
+        and row.get("severity") == "critical"
+        and row.get("reach") == "community"
+    ]
+    notice: list[Block] = []
+    for each in (lang, "en" if lang == "zh" else "zh"):
+        notice.append(_notice(register, Register(rows, each), Words(each), critical))
+    parts = {
+        "front": [[*notice, _signatures(register, words)]],
+        "sections": [],
+        "annexes": [],
+    }
+    return _finish(doc, parts, register), {}
+
+
+def _notice(
+    register: Register, told: Register, words: Words, critical: list[tuple[str, Finding]]
+) -> Block:
+    """One language of the notice; texts are quoted so that each carries its language."""
+    unit = Quote(told.text(Num("head.unit")), words.lang)
+    failed: list[list[Run]] = []
+    todo: list[list[Run]] = []
+    for key, _ in critical:
+        reason = told.words(key, "reason")
+        runs: list[Run] = [told.label(key)]
+        failed.append(runs + ([words("colon"), reason] if reason else []))
+        remedy = told.words(key, "remedy")
+        if remedy:
+            todo.append([remedy])
+    return {
+        "type": "notice",
+        "lang": words.lang,
+        "kind": words("doc.notice"),
+        "lead": words.fill("withheld.lead", unit=unit),
+        "note": words("withheld.not_bad"),
+        "why_title": words("withheld.why"),
+        "why": failed or [[words("withheld.unlisted")]],
+        "todo_title": words("withheld.todo"),
+        "todo": [*todo, [words("withheld.generic")], [words("withheld.again")]],
+    }
+
+
+def printed(document: Mapping[str, Any]) -> list[str]:
+    """List every string that a report prints once, in order; footers apart."""
+    register = document["register"]
+    out = [text for part in ("front", "sections", "annexes") for text in plain(document[part], register)]
+    out += [document["issued_long"], document["digest"], *document["words"].values()]
+    return out

@@ -1,0 +1,259 @@
+"""Pages one and two: for the village committee and every resident."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from workbench.report.blocks import Block, line
+from workbench.report.register import Num, Quote, Register, Run, finite, tenths
+from workbench.report.text import by_loss, changes, objection, top_two, verdict
+from workbench.report.words import Words
+
+__all__ = ["front_pages"]
+
+STEPS = 7  # steps of the staircase told one by one
+BRIEF = {"zh": 64, "en": 150}  # characters of a reason on page one; the body has it in full
+EXAMPLES = 6
+
+
+def front_pages(register: Register, words: Words) -> list[list[Block]]:
+    """Blocks of page one and of page two."""
+    return [
+        [_hero(register, words), *_staircase(register, words)],
+        [
+            *_residents(register, words),
+            _listed(words("change.title"), _changes(register, words)),
+            _listed(words("best.title"), _best(register, words), numbered=True),
+            _listed(words("unseen.title"), _unseen(register, words)),
+            _listed(words("object.title"), objection(register, words)),
+            _listed(words("genuine.title"), _genuine(register, words)),
+        ],
+    ]
+
+
+def _listed(title: str, items: list[list[Run]], *, numbered: bool = False) -> Block:
+    return {"type": "listed", "title": title, "items": items, "numbered": numbered}
+
+
+def _hero(register: Register, words: Words) -> Block:
+    total = register.rows.get("score.total", {})
+    scored = finite(total.get("value"))
+    spread: list[Run] = []
+    if scored and register.has("score.total", "whole_low"):
+        spread = words.fill(
+            "front.range",
+            low=Num("score.total", "whole_low"),
+            high=Num("score.total", "whole_high"),
+        )
+    facts = [Num(key) for key in ("head.type", "head.parent", "head.period") if register.has(key)]
+    return {
+        "type": "hero",
+        "kind": words("front.kind"),
+        "programme": [Num("head.programme")] if register.has("head.programme") else [],
+        "unit": [Num("head.unit")],
+        "facts": line(facts, " · "),
+        "score_title": words("front.score"),
+        "score": [Num("score.total", "bare")] if scored else [words("front.no_score")],
+        "scored": scored,
+        "of": words.fill("front.of", max=Num("score.total", "max_points")) if scored else [],
+        "spread": spread,
+        "verdict_title": words("front.verdict"),
+        "verdict": verdict(register, words),
+    }
+
+
+def _short(quote: Quote | None, lang: str) -> tuple[Quote | None, bool]:
+    """Cut a long reason for page one; tell whether it was cut."""
+    if quote is None:
+        return None, False
+    most = BRIEF[quote.lang] if quote.lang in BRIEF else BRIEF[lang]
+    if len(quote.text) <= most:
+        return quote, False
+    return Quote(quote.text[:most].rstrip("，、,;； ") + "……", quote.lang, quote.original), True
+
+
+def _staircase(register: Register, words: Words) -> list[Block]:
+    total = register.rows.get("score.total", {})
+    losses = by_loss(register)
+    if not (finite(total.get("value")) and finite(total.get("max_points"))):
+        return []
+    score, most = float(total["value"]), float(total["max_points"])
+    steps: list[dict[str, Any]] = []
+    at = most
+    told = losses if len(losses) <= STEPS + 1 else losses[:STEPS]
+    for number, key in enumerate(told, 1):
+        lost = float(register.rows[key]["points"])
+        steps.append(
+            {
+                "no": str(number),
+                "from": at,
+                "to": at - lost,
+                "points": [Num(key, "points")],
+                "what": [register.label(key)],
+                "why": _why(register, words, key),
+                "todo": _todo(register, words, key),
+            }
+        )
+        at -= lost
+    rest = losses[len(told) :]
+    if rest:
+        lost = sum(float(register.rows[key]["points"]) for key in rest)
+        count = register.add(_counted("report.losses.rest", len(rest), "count", rest))
+        points = register.add(_counted("report.points.rest", lost, "points", rest))
+        steps.append(
+            _plain_step(at, lost, points, words.fill("stairs.rest", n=Num(count.id, "n")))
+        )
+        at -= lost
+    if at - score >= 0.05:
+        points = register.add(
+            _counted("report.points.other", at - score, "points", ["score.total", *losses])
+        )
+        steps.append(_plain_step(at, at - score, points, [words("stairs.other")]))
+        at = score
+    floor = min([score, *(step["to"] for step in steps)])
+    return [
+        {
+            "type": "stairs",
+            "title": words.fill(
+                "stairs.title", max=Num("score.total", "max_points"), score=Num("score.total")
+            ),
+            "note": [words("stairs.note")] if steps else [words("stairs.none")],
+            "head": {
+                key: words(f"stairs.{key}")
+                for key in ("no", "points", "what", "todo", "start", "end")
+            },
+            "low": max(0.0, floor - 0.04 * (most - floor)),
+            "high": most,
+            "max": [Num("score.total", "max_points")],
+            "score": [Num("score.total", "bare")],
+            "at": score,
+            "steps": steps,
+        }
+    ]
+
+
+def _counted(key: str, value: float, unit: str, of: list[str]) -> dict[str, Any]:
+    """Make the row of a number that the report itself adds up from findings."""
+    return {
+        "finding": key,
+        "kind": "score",
+        "section": "report",
+        "value": value,
+        "n": value if unit == "count" else None,
+        "points": value if unit == "points" else None,
+        "unit": unit,
+        "status": "ok",
+        "method": "",
+        "notebook": "report",
+        "counted": " + ".join(of),
+    }
+
+
+def _plain_step(at: float, lost: float, points: Num, what: list[Run]) -> dict[str, Any]:
+    return {
+        "no": "",
+        "from": at,
+        "to": at - lost,
+        "points": [Num(points.id, "points")],
+        "what": what,
+        "why": [],
+        "todo": [],
+    }
+
+
+def _why(register: Register, words: Words, key: str) -> list[Run]:
+    place = register.words(key, "place")
+    reason, cut = _short(register.words(key, "reason"), words.lang)
+    runs = line([part for part in (place, reason) if part], words("colon"))
+    if cut:
+        runs += [words("open"), words("stairs.full"), words("close")]
+    return runs
+
+
+def _todo(register: Register, words: Words, key: str) -> list[Run]:
+    remedy = register.words(key, "remedy")
+    who = register.words(key, "responsible")
+    due: list[Run] = words.fill("due", date=Num(key, "due")) if register.has(key, "due") else []
+    end: list[Run] = line(
+        [part for part in ([who] if who else [], due) if part], words("verdict.join")
+    )
+    runs = line([part for part in ([remedy] if remedy else [], end) if part], " ")
+    return runs or [words("stairs.open")]
+
+
+def _residents(register: Register, words: Words) -> list[Block]:
+    rows = []
+    for key in top_two(register)[:EXAMPLES]:
+        row = register.rows[key]
+        if not register.has(key, "tenths"):
+            rows.append(
+                {"label": register.label(key), "dots": 0, "value": [words("dots.hidden")], "range": []}
+            )
+            continue
+        spread: list[Run] = []
+        if register.has(key, "tenths_low"):
+            spread = words.fill(
+                "dots.range", lo=Num(key, "tenths_low"), hi=Num(key, "tenths_high")
+            )
+        rows.append(
+            {
+                "label": register.label(key),
+                "dots": tenths(row["value"]),
+                "value": words.fill("dots.value", t=Num(key, "tenths")),
+                "range": spread,
+            }
+        )
+    if not rows:
+        return []
+    return [
+        {"type": "dots", "title": words("dots.title"), "note": words("dots.note"), "rows": rows}
+    ]
+
+
+def _changes(register: Register, words: Words) -> list[list[Run]]:
+    told = changes(register, words)
+    if not told:
+        return [[words("change.none")]]
+    # what moved comes first; what did not is told in the body
+    clear = {words("change.better"), words("change.worse")}
+    told.sort(key=lambda runs: not any(run in clear for run in runs if isinstance(run, str)))
+    head: list[list[Run]] = []
+    if register.has("head.baseline"):
+        head = [words.fill("change.against", baseline=Num("head.baseline"))]
+    return head + told[:4]
+
+
+def _best(register: Register, words: Words) -> list[list[Run]]:
+    out = []
+    for key in by_loss(register)[:3]:
+        remedy = register.words(key, "remedy")
+        what: list[Run] = [remedy] if remedy else [register.label(key)]
+        gain = words.fill("best.gain", points=Num(key, "points"))
+        who = register.words(key, "responsible")
+        inner: list[Run] = [*gain, *([words("verdict.join"), who] if who else [])]
+        out.append([*what, words("open"), *inner, words("close")])
+    return out or [[words("best.none")]]
+
+
+def _unseen(register: Register, words: Words) -> list[list[Run]]:
+    out: list[list[Run]] = []
+    if register.has("scope.outside"):
+        out.append([words("unseen.scope"), words("colon"), Num("scope.outside")])
+    missing = [
+        key
+        for key, row in register.rows.items()
+        if row.get("section") == "indicators" and row.get("status") == "not_computed"
+    ]
+    for key in missing[:4]:
+        reason = register.words(key, "reason")
+        runs: list[Run] = [words("unseen.not_computed"), words("colon"), register.label(key)]
+        out.append(runs + ([words("open"), reason, words("close")] if reason else []))
+    return out or [[words("unseen.none")]]
+
+
+def _genuine(register: Register, words: Words) -> list[list[Run]]:
+    out = [words.fill("genuine.code", code=Num("report.code")), [words("genuine.sign")]]
+    if "report.demonstration" in register.rows:
+        out.append([words("genuine.demo")])
+    out.append([words("prevails")])
+    return out

@@ -1,0 +1,127 @@
+"""From findings to the PDF that is signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from workbench.report import document
+from workbench.report.register import Finding
+from workbench.report.typst_pdf import Pdf, compile_pdf
+
+__all__ = ["load_methods", "render", "withheld_notice"]
+
+
+@lru_cache(maxsize=1)
+def load_methods() -> dict[str, dict[str, str]]:
+    """Give the registered methods: key → ``zh``, ``en``, ``formula``, ``citation``.
+
+    ``workbench/methods.yaml`` and the ``methods.yaml`` of each sub-package, merged.
+    """
+    import yaml
+
+    found: dict[str, dict[str, str]] = {}
+    package = resources.files("workbench")
+    places = [package, *sorted((p for p in package.iterdir() if p.is_dir()), key=lambda p: p.name)]
+    for place in places:
+        file = place / "methods.yaml"
+        if file.is_file():
+            found |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    return found
+
+
+def render(
+    findings: Iterable[Finding],
+    figures: Mapping[str, Mapping[str, Any]],
+    *,
+    lang: str,
+    evidence_digest: str,
+    evidence_list: bytes,
+    findings_json: bytes,
+    issued: date,
+    edition: int,
+    report_number: str,
+    demonstration: bool,
+    methods: Mapping[str, Mapping[str, str]] | None = None,
+) -> Pdf:
+    """Render the report of an assessed unit, PDF/A-3a and PDF/UA-1.
+
+    Parameters
+    ----------
+    findings
+        Findings of the unit's notebook, then those of its context (DESIGN §4).
+    figures
+        What :func:`workbench.findings.figures` gives: ``items.zh`` → ``svg``, ``alt_zh``,
+        ``alt_en``. Figures of the other language are left out.
+    lang
+        ``zh`` or ``en``.
+    evidence_digest
+        SHA-256 of ``evidence_list``, 64 hex digits; its first 12 stand on every page.
+    evidence_list, findings_json
+        Attached as ``evidence-sha256.txt`` and ``findings.json``, byte for byte.
+    issued, edition, report_number
+        Printed on every page or in the head; ``issued`` is also the date of the file.
+    demonstration
+        Marks every page as signed with demonstration keys.
+    methods
+        Registered methods; :func:`load_methods` by default.
+
+    Returns
+    -------
+    Pdf
+        Bytes (the same for the same input), number of pages, place of each signature field.
+
+    Raises
+    ------
+    NotebookError
+        When a number is referred to that nobody recorded, or typst finds a fault.
+    InputError
+        When a figure has no alternative text or holds scripts or links.
+    """
+    plain, files = document.assessed(
+        findings,
+        figures,
+        lang=lang,
+        evidence_digest=evidence_digest,
+        issued=issued,
+        edition=edition,
+        report_number=report_number,
+        demonstration=demonstration,
+        methods=load_methods() if methods is None else methods,
+    )
+    return compile_pdf(plain, files, _attached(evidence_list, findings_json), issued=issued)
+
+
+def withheld_notice(
+    findings: Iterable[Finding],
+    *,
+    lang: str,
+    evidence_digest: str,
+    evidence_list: bytes,
+    findings_json: bytes,
+    issued: date,
+    edition: int,
+    report_number: str,
+    demonstration: bool,
+) -> Pdf:
+    """Render the notice of a withheld unit: which critical check failed and what to do.
+
+    Arguments as :func:`render`. The notice stands in both languages, ``lang`` first.
+    """
+    plain, files = document.withheld(
+        findings,
+        lang=lang,
+        evidence_digest=evidence_digest,
+        issued=issued,
+        edition=edition,
+        report_number=report_number,
+        demonstration=demonstration,
+    )
+    return compile_pdf(plain, files, _attached(evidence_list, findings_json), issued=issued)
+
+
+def _attached(evidence_list: bytes, findings_json: bytes) -> dict[str, bytes]:
+    return {"evidence-sha256.txt": evidence_list, "findings.json": findings_json}

@@ -1,0 +1,202 @@
+"""The one module that touches typst: plain data in, PDF out."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import MachineError, NotebookError, Problem
+
+__all__ = ["Box", "Pdf", "clean", "compile_pdf"]
+
+A4_HEIGHT = 841.8897637795276  # points; ISO 216
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where a signature field lies.
+
+    ``page`` counts from 0; ``x0, y0, x1, y1`` in points from the lower left corner of the page.
+    """
+
+    page: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+@dataclass(frozen=True)
+class Pdf:
+    """A rendered report: its bytes, its pages and the place of each signature by role."""
+
+    data: bytes
+    pages: int
+    boxes: Mapping[str, Box]
+
+
+def _font_files() -> tuple[Path, Path]:
+    from pylopdf_fonts_zh_cn import sans_path, serif_path
+
+    return Path(sans_path()), Path(serif_path())
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> Any:
+    import typst
+
+    sans, serif = _font_files()
+    folders = sorted({str(sans.parent), str(serif.parent)})
+    return typst.Fonts(
+        include_system_fonts=False, include_embedded_fonts=True, font_paths=list(folders)
+    )
+
+
+@lru_cache(maxsize=1)
+def _printable() -> frozenset[int]:
+    """Code points that both Chinese fonts have."""
+    from fontTools.ttLib import TTFont
+
+    have: list[set[int]] = []
+    for path in _font_files():
+        with TTFont(path, lazy=True) as font:
+            have.append(set(font.getBestCmap()))
+    return frozenset(have[0] & have[1])
+
+
+def clean(text: str) -> str:
+    """Replace what the fonts cannot print by its number, such as ``⟨U+20BB7⟩``.
+
+    White space becomes a plain space; text is composed (NFC) first.
+    """
+    have = _printable()
+    out = []
+    for char in unicodedata.normalize("NFC", text):
+        if char.isspace():
+            out.append(" ")
+        elif ord(char) in have and unicodedata.category(char)[0] != "C":
+            out.append(char)
+        else:
+            out.append(f"⟨U+{ord(char):04X}⟩")
+    return "".join(out)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    return value
+
+
+def template() -> bytes:
+    """Give the template as it lies in the package."""
+    return (resources.files("workbench.report") / "templates" / "report.typ").read_bytes()
+
+
+def compile_pdf(
+    document: Mapping[str, Any],
+    figures: Mapping[str, str],
+    attachments: Mapping[str, bytes],
+    *,
+    issued: date,
+    source: bytes | None = None,
+) -> Pdf:
+    """Compile one document to PDF/A-3a and PDF/UA-1; the same input gives the same bytes.
+
+    Parameters
+    ----------
+    document
+        Plain data of :mod:`workbench.report.document`.
+    figures
+        File name (``figures/….svg``) → SVG.
+    attachments
+        ``evidence-sha256.txt`` and ``findings.json``.
+    issued
+        Date of the document.
+    source
+        The template; the package's own by default.
+
+    Raises
+    ------
+    NotebookError
+        When typst finds a fault or warns: a warning is an error.
+    MachineError
+        When the temporary folder cannot be written.
+    """
+    import typst
+
+    stamp = datetime(issued.year, issued.month, issued.day, tzinfo=UTC)
+    try:
+        with tempfile.TemporaryDirectory(prefix="report-") as folder:
+            root = Path(folder)
+            (root / "figures").mkdir()
+            (root / "report.typ").write_bytes(template() if source is None else source)
+            data = json.dumps(_clean(dict(document)), ensure_ascii=False)
+            (root / "document.json").write_text(data, encoding="utf-8")
+            for name, svg in figures.items():
+                (root / name).write_text(svg, encoding="utf-8")
+            for name, content in attachments.items():
+                (root / name).write_bytes(content)
+            compiler = typst.Compiler(root / "report.typ", root=root, font_paths=_fonts())
+            pdf, warnings = compiler.compile_with_warnings(
+                format="pdf", pdf_standards=["a-3a", "ua-1"], timestamp=stamp
+            )
+            if warnings:
+                raise _fault([_told(warning) for warning in warnings])
+            marks = json.loads(compiler.query("<layout>", field="value"))
+    except typst.TypstError as error:
+        raise _fault([_told(error)]) from error
+    except OSError as error:
+        raise MachineError(
+            Problem(
+                code="report.disk",
+                zh="写不了排版用的临时文件",
+                en="the temporary files of the report cannot be written",
+                found=error.strerror or type(error).__name__,
+                remedy_zh="检查磁盘空间和 TMPDIR",
+                remedy_en="check disk space and TMPDIR",
+            )
+        ) from None
+    pages = next(mark["pages"] for mark in marks if "pages" in mark)
+    boxes = {mark["role"]: _box(mark) for mark in marks if "role" in mark}
+    return Pdf(data=bytes(pdf) + b"\n", pages=pages, boxes=boxes)
+
+
+def _told(error: Any) -> str:
+    """What typst says, without folder names."""
+    hints = "; ".join(getattr(error, "hints", None) or [])
+    return f"{error.message}" + (f" ({hints})" if hints else "")
+
+
+def _fault(messages: list[str]) -> NotebookError:
+    return NotebookError(
+        *(
+            Problem(
+                code="report.typst",
+                zh="报告排版出错",
+                en="the report does not compile",
+                found=message,
+                remedy_zh="核对结论和图是否完整",
+                remedy_en="check that findings and figures are complete",
+            )
+            for message in messages
+        )
+    )
+
+
+def _box(mark: Mapping[str, Any]) -> Box:
+    top = A4_HEIGHT - mark["y"]
+    values = (mark["x"], top - mark["height"], mark["x"] + mark["width"], top)
+    x0, y0, x1, y1 = (round(value, 2) for value in values)
+    return Box(page=mark["page"] - 1, x0=x0, y0=y0, x1=x1, y1=y1)

@@ -1,0 +1,369 @@
+"""The report's own words, Chinese and English side by side.
+
+A test holds that every entry is complete and that both languages have the same places to fill.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from workbench.report.register import Run
+
+__all__ = ["WORDS", "Words"]
+
+WORDS: dict[str, tuple[str, str]] = {
+    # -- every page
+    "doc.title": ("第三方测评报告", "Third-party assessment report"),
+    "doc.notice": ("暂不出具测评结论的通知", "Notice: no assessment result is issued"),
+    "page.report": ("报告编号", "Report"),
+    "page.edition": ("第{n}版", "edition {n}"),
+    "page.code": ("验证码", "Code"),
+    "page.of": ("第{page}页，共{pages}页", "Page {page} of {pages}"),
+    "page.demo": ("示例签名 · demonstration signature", "demonstration signature · 示例签名"),
+    "issued": ("签发日期", "Issued"),
+    "prevails": (
+        "本报告有中文、英文两个文本；两者不一致时，以中文文本为准。",
+        "This report exists in Chinese and English; where they differ, the Chinese text prevails.",
+    ),
+    "original": ("原文", "original wording"),
+    "colon": ("：", ": "),
+    "comma": ("、", ", "),
+    "semicolon": ("；", "; "),
+    "open": ("（", " ("),
+    "close": ("）", ")"),
+    "none": ("—", "—"),
+    "contents": ("目录", "Contents"),
+    # -- pages one and two
+    "front.kind": ("给居民和居委会的两页说明", "Two pages for residents and their committee"),
+    "front.score": ("总分", "Score"),
+    "front.of": ("满分{max}分", "of {max} points"),
+    "front.range": (
+        "按这次样本，得分在{low}到{high}分之间",
+        "with this sample between {low} and {high}",
+    ),
+    "front.no_score": ("不出总分", "no score"),
+    "front.verdict": ("结论", "The result in three sentences"),
+    "verdict.score": ("{unit}得{score}，满分{max}分", "{unit} scores {score} out of {max}"),
+    "verdict.no_score": ("{unit}这次不出总分", "{unit} gets no total score this time"),
+    "verdict.incomplete": ("其中有指标没能计算", "with some indicators not computed"),
+    "verdict.gates_passed": ("参评条件全部符合", "and meets every condition for taking part"),
+    "verdict.gates_failed": ("有参评条件不符合", "but fails a condition for taking part"),
+    "verdict.gates_unclear": (
+        "有参评条件还不能判断",
+        "but one condition for taking part cannot be judged yet",
+    ),
+    "verdict.join": ("，", ", "),
+    "verdict.end": ("。", "."),
+    "verdict.residents": (
+        "{label}：每{ten}位中大约有{t}位，按这次样本在{lo}到{hi}位之间。",
+        "{label}: about {t} in {ten} residents; with this sample between {lo} and {hi}.",
+    ),
+    "verdict.residents_sure": (
+        "{label}：每{ten}位中大约有{t}位。",
+        "{label}: about {t} in {ten} residents.",
+    ),
+    "verdict.residents_none": (
+        "这次没有可以公布的居民问卷结果。",
+        "There is no survey result to publish this time.",
+    ),
+    "verdict.lost": (
+        "失分最多的是“{label}”，少了{points}分。",
+        "Most points were lost on “{label}”: {points}.",
+    ),
+    "verdict.lost_none": ("没有失分。", "No points were lost."),
+    "verdict.lost_unlisted": (
+        "各项得分见后面的表。",
+        "The tables further on show the points for each indicator.",
+    ),
+    "stairs.title": ("从{max}分到{score}：分数少在哪里", "From {max} to {score}: where points were lost"),
+    "stairs.note": (
+        "每一级是一处失分；横条的长度就是少了的分数。",
+        "Each step is one loss; the length of the bar is the points lost.",
+    ),
+    "stairs.no": ("序号", "No."),
+    "stairs.points": ("失分", "Points"),
+    "stairs.what": ("在哪里、为什么", "Where and why"),
+    "stairs.todo": ("怎么办、谁、何时", "What, who, by when"),
+    "stairs.start": ("满分", "Full score"),
+    "stairs.end": ("得分", "Score"),
+    "stairs.rest": ("其余{n}处失分，合计", "The other {n} losses together"),
+    "stairs.other": ("没有逐条列出的失分", "Points lost that are not itemised"),
+    "stairs.full": ("全文见“扣分明细”", "in full under “Deductions”"),
+    "stairs.open": ("还没有定", "not yet settled"),
+    "stairs.none": (
+        "没有逐条记录的扣分。",
+        "No deductions were recorded one by one.",
+    ),
+    "due": ("{date}前", "by {date}"),
+    "dots.title": ("居民怎么说", "What residents say"),
+    "dots.value": ("约{t}位", "about {t}"),
+    "dots.range": ("{lo}到{hi}位之间", "between {lo} and {hi}"),
+    "dots.note": (
+        "每个圆点代表十位居民中的一位；右边是按这次样本的可能范围。",
+        "Each dot is one resident in ten; on the right, what this sample allows.",
+    ),
+    "dots.hidden": ("不公布", "not shown"),
+    "change.title": ("和上一次相比", "Compared with last time"),
+    "change.against": ("对比的是{baseline}。", "Compared with {baseline}."),
+    "change.better": ("变好了", "better"),
+    "change.worse": ("变差了", "worse"),
+    "change.same": ("没有明显变化", "no clear change"),
+    "change.unclear": ("看不出变好还是变差", "cannot tell better from worse"),
+    "change.more": ("大约每{hundred}位居民中多{n}位", "about {n} more in every {hundred} residents"),
+    "change.fewer": (
+        "大约每{hundred}位居民中少{n}位",
+        "about {n} fewer in every {hundred} residents",
+    ),
+    "change.none": ("这一次没有可以对比的上一次。", "There is no earlier wave to compare with."),
+    "best.title": ("做什么最能提分", "What would bring most points back"),
+    "best.gain": ("最多可加回{points}分", "up to {points} points"),
+    "best.none": ("没有列出整改建议。", "No remedies were listed."),
+    "unseen.title": ("这次没有看什么", "What was not looked at"),
+    "unseen.scope": ("没有委托", "Not commissioned"),
+    "unseen.not_computed": ("没能计算", "Not computed"),
+    "unseen.none": ("委托的内容都看了。", "Everything commissioned was looked at."),
+    "object.title": ("不同意怎么办", "If you disagree"),
+    "object.days": (
+        "公示期内（{days}）任何人都可以提出异议。",
+        "Anyone may object during the notice period ({days}).",
+    ),
+    "object.open": (
+        "公示期内任何人都可以提出异议，期限写在公示栏。",
+        "Anyone may object during the notice period; the notice gives the last day.",
+    ),
+    "object.how": (
+        "请写明报告编号、哪一条、理由，最好附照片。",
+        "Give the report number, the item and your reason, with photos if you can.",
+    ),
+    "object.who": (
+        "由没有参加评分的人复核，每条异议都书面答复。",
+        "Someone who did not score decides, and every objection gets a written answer.",
+    ),
+    "object.then": (
+        "异议成立的，改分并出新版；旧版保留，注明已被取代。",
+        "If you are right, the score changes in a new edition; the old one is kept and marked.",
+    ),
+    "object.where": ("送到：{where}。", "Send it to: {where}."),
+    "genuine.title": ("怎样知道这份报告是真的", "How to know that this report is genuine"),
+    "genuine.code": (
+        "每一页下面都有报告编号和验证码 {code}。",
+        "Every page carries the report number and the code {code}.",
+    ),
+    "genuine.sign": (
+        "电子版有三个签名，任何一处改动都会被发现。",
+        "The electronic file bears three signatures; any change to it shows.",
+    ),
+    "genuine.demo": (
+        "这一份用的是示例签名，没有法律效力。",
+        "This copy bears demonstration signatures and has no legal force.",
+    ),
+    # -- sections of the body
+    "sec.head": ("基本情况", "About this assessment"),
+    "sec.data": ("数据与检查", "Data and checks"),
+    "sec.response": ("谁作了回答", "Who answered"),
+    "sec.satisfaction": ("居民评价", "What residents think"),
+    "sec.change": ("与上一批次比较", "Change since the previous wave"),
+    "sec.requests": ("诉求与办理", "Requests and how they were handled"),
+    "sec.indicators": ("指标结果", "Results by indicator"),
+    "sec.score": ("得分构成", "How the score is made up"),
+    "sec.deductions": ("扣分明细", "Deductions"),
+    "sec.eligibility": ("参评条件", "Conditions for taking part"),
+    "sec.warnings": ("预警", "Warnings"),
+    "sec.context": ("在本批次中的位置", "Place within the batch"),
+    "sec.decisions": ("人工决定", "Decisions by people"),
+    "sec.limits": ("局限与未覆盖内容", "Limits and what was left out"),
+    "sec.signatures": ("签名", "Signatures"),
+    "sec.other": ("其他结果", "Other results"),
+    "empty.section": ("本次没有这方面的记录。", "Nothing was recorded under this heading."),
+    "sub.tables": ("收到的数据", "What arrived"),
+    "sub.failed": ("没有通过的检查", "Checks that failed"),
+    "sub.passed": ("通过的检查", "Checks that passed"),
+    "sub.no_failed": ("所有检查都通过了。", "Every check passed."),
+    "sub.composition": ("样本与总体构成", "Sample and population"),
+    "sub.weights": ("加权", "Weighting"),
+    "sub.subgroups": ("分人群结果", "By group of residents"),
+    "sub.channel": ("按渠道", "By channel"),
+    "sub.dimension": ("按维度", "By dimension"),
+    "sub.points": ("按指标", "By indicator"),
+    "sub.outside": ("未委托的内容", "Not commissioned"),
+    "sub.not_computed": ("委托了但没能计算的内容", "Commissioned but not computed"),
+    # -- table heads
+    "col.item": ("内容", "Item"),
+    "col.table": ("数据表", "Table"),
+    "col.rows": ("行数", "Rows"),
+    "col.check": ("检查", "Check"),
+    "col.result": ("结果", "Result"),
+    "col.reach": ("影响范围", "Reach"),
+    "col.severity": ("程度", "Severity"),
+    "col.reason": ("说明", "Explanation"),
+    "col.value": ("数值", "Value"),
+    "col.interval": ("{level}置信区间", "{level} interval"),
+    "col.interval_plain": ("置信区间", "Interval"),
+    "col.n": ("人数或件数 n", "n"),
+    "col.note": ("备注", "Note"),
+    "col.group": ("人群", "Group"),
+    "col.sample": ("样本（未加权）", "Sample (unweighted)"),
+    "col.population": ("总体", "Population"),
+    "col.difference": ("变化", "Change"),
+    "col.p": ("校正后 p", "Adjusted p"),
+    "col.grade": ("证据等级", "Evidence grade"),
+    "col.verdict": ("判断", "Verdict"),
+    "col.indicator": ("指标", "Indicator"),
+    "col.target": ("目标", "Target"),
+    "col.attainment": ("达标程度", "Attainment"),
+    "col.channel": ("渠道", "Channel"),
+    "col.points": ("得分/满分", "Points"),
+    "col.base": ("分子/分母", "Ratio"),
+    "col.rule": ("条款", "Rule"),
+    "col.condition": ("条件", "Condition"),
+    "col.warning": ("预警规则", "Warning rule"),
+    "col.period": ("时间", "Period"),
+    "col.values": ("数值", "Values"),
+    "col.decision": ("决定", "Decision"),
+    "col.without": ("不作此决定时", "Without it"),
+    "col.lost": ("扣分", "Lost"),
+    "col.place_reason": ("地点与理由", "Place and reason"),
+    "col.remedy": ("整改建议", "Remedy"),
+    "col.who_due": ("责任方与期限", "Who, by when"),
+    "col.finding": ("编号", "Finding"),
+    "col.printed": ("印出的内容", "As printed"),
+    "col.cell": ("单元格", "Cell"),
+    "col.method": ("方法", "Method"),
+    "col.inputs": ("输入", "Inputs"),
+    "col.name": ("名称", "Name"),
+    "col.formula": ("公式", "Formula"),
+    "col.citation": ("出处", "Source"),
+    "col.sha": ("SHA-256", "SHA-256"),
+    # -- words of the contract
+    "verdict.met": ("达标", "met"),
+    "verdict.not_met": ("未达标", "not met"),
+    "verdict.cannot_tell": ("无法判断", "cannot tell"),
+    "verdict.better": ("变好", "better"),
+    "verdict.worse": ("变差", "worse"),
+    "verdict.no_relevant_change": ("无明显变化", "no relevant change"),
+    "verdict.passed": ("通过", "passed"),
+    "verdict.failed": ("未通过", "failed"),
+    "warning.failed": ("已触发", "fired"),
+    "warning.passed": ("未触发", "not fired"),
+    "warning.cannot_tell": ("无法判断", "cannot tell"),
+    "severity.critical": ("严重", "critical"),
+    "severity.warning": ("提醒", "warning"),
+    "reach.row": ("个别行", "rows"),
+    "reach.indicator": ("指标", "indicator"),
+    "reach.table": ("整张表", "table"),
+    "reach.community": ("整个单元", "the whole unit"),
+    "channel.survey": ("居民问卷", "survey"),
+    "channel.inspection": ("现场检查", "inspection"),
+    "channel.record": ("平台与台账", "records"),
+    "channel.fact": ("资格事实", "facts"),
+    "status.low_precision": ("精度低", "low precision"),
+    "status.suppressed": ("隐藏", "suppressed"),
+    "status.not_computed": ("未计算", "not computed"),
+    "role.lead": ("主评人", "Lead assessor"),
+    "role.reviewer": ("复核人", "Reviewer"),
+    "role.institution": ("测评机构", "Institution"),
+    "sign.note": (
+        "以下三处为电子签名的位置；签名时间和证书以电子文件为准。",
+        "The electronic signatures lie in these three places; the file holds their time and "
+        "certificate.",
+    ),
+    "sign.digest": ("证据清单 SHA-256", "SHA-256 of the evidence list"),
+    "sign.attached": (
+        "本文件附有 evidence-sha256.txt（证据清单）和 findings.json（全部结果）。",
+        "Attached to this file: evidence-sha256.txt (list of evidence) and findings.json "
+        "(all findings).",
+    ),
+    "sign.place": ("签名", "Signature"),
+    "sign.unnamed": ("姓名待填", "name to follow"),
+    # -- annexes
+    "annex": ("附录{letter}", "Annex {letter}"),
+    "annex.disclosure": ("调查信息披露", "Disclosure"),
+    "annex.methods": ("方法", "Methods"),
+    "annex.provenance": ("数字的来历", "Where each number comes from"),
+    "annex.own": ("研究团队自加的结果", "Results added by the study team"),
+    "annex.own_note": (
+        "以下结果由研究团队自行加入，不属于评选方案，不计分。",
+        "These results were added by the study team; they are no part of the programme or score.",
+    ),
+    "annex.methods_note": (
+        "这里只列本报告用到的方法。",
+        "Only methods that this report uses are listed.",
+    ),
+    "annex.provenance_note": (
+        "报告中每个数字都能按编号找到笔记本里的单元格、方法和输入文件。",
+        "Every number in the report leads by its id to a notebook cell, a method and input files.",
+    ),
+    "annex.inputs_note": (
+        "输入文件组；下表用左边的代号。",
+        "Sets of input files; the table below uses the code on the left.",
+    ),
+    "annex.counted": ("由报告计数", "counted by the report"),
+    "annex.no_method": ("未登记", "not registered"),
+    "disclosure.sponsor": ("谁委托", "Who commissioned it"),
+    "disclosure.conductor": ("谁实施", "Who carried it out"),
+    "disclosure.interests": ("利益关系", "Interests"),
+    "disclosure.population": ("调查总体", "Population"),
+    "disclosure.dates": ("实施时间", "Dates of field work"),
+    "disclosure.method": ("抽样方式", "How people were chosen"),
+    "disclosure.modes": ("填答方式", "Modes"),
+    "disclosure.n": ("样本", "Sample"),
+    "disclosure.response": ("应答", "Response"),
+    "disclosure.weights": ("加权", "Weighting"),
+    "disclosure.precision": ("精度", "Precision"),
+    "disclosure.checks": ("质量检查", "Quality checks"),
+    "disclosure.indicators": ("指标与权重", "Indicators and weights"),
+    "disclosure.contract": ("合同", "Contract"),
+    "disclosure.absent": ("数据中没有这一项。", "The data hold nothing on this."),
+    # -- withheld
+    "withheld.lead": (
+        "{unit}这次不出具测评结论：有严重问题的数据不能用来打分。",
+        "No result is issued for {unit}: data with a critical fault cannot be scored.",
+    ),
+    "withheld.not_bad": (
+        "这不等于小区得分低，也不说明是谁的过错。",
+        "This does not mean a low score, and it names no one as at fault.",
+    ),
+    "withheld.why": ("哪项检查没有通过", "Which check failed"),
+    "withheld.todo": ("下一步", "What to do next"),
+    "withheld.generic": (
+        "请更正或补充数据后重新运行；有理由保留的，由负责人登记豁免。",
+        "Correct or complete the data and run again, or have a waiver recorded with its reason.",
+    ),
+    "withheld.again": (
+        "数据补正并通过检查后，将另出报告，编号不变、版次递增。",
+        "Once the data pass, a report follows under the same number with the next edition.",
+    ),
+    "withheld.unlisted": (
+        "没有记录具体的检查项目，请查看笔记本。",
+        "No single check was recorded; see the notebook.",
+    ),
+}
+
+
+class Words:
+    """The words of one language."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+        self._at = 0 if lang == "zh" else 1
+
+    def __call__(self, key: str) -> str:
+        """Give a word or sentence; an unknown key is an error of ours."""
+        return WORDS[key][self._at]
+
+    def get(self, key: str, default: str = "") -> str:
+        """Give a word of the contract (a verdict, a channel), or ``default``."""
+        return WORDS[key][self._at] if key in WORDS else default
+
+    def fill(self, key: str, **parts: Run | list[Run] | Any) -> list[Run]:
+        """Give a sentence as runs, its ``{places}`` taken by ``parts``."""
+        runs: list[Run] = []
+        for i, piece in enumerate(re.split(r"\{(\w+)\}", self(key))):
+            if i % 2 == 0:
+                if piece:
+                    runs.append(piece)
+            else:
+                part = parts[piece]
+                runs.extend(part if isinstance(part, list) else [part])
+        return runs
