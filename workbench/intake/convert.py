@@ -1,0 +1,425 @@
+"""Text cells to typed columns: numbers, booleans, dates, words, and the items of the codebook."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from workbench.intake.dates import Parsed, parse_dates, parse_times, readable
+from workbench.intake.frames import FILE, ROW, Log, Problems
+from workbench.intake.tables import PERIOD, Column, Table, column_of
+from workbench.study import Item, nearest_remedy
+
+if TYPE_CHECKING:
+    from workbench.study import Source, Study
+
+__all__ = ["convert", "item_columns"]
+
+_INT = re.compile(r"[+-]?\d{1,18}(?:\.0+)?\Z")
+_FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\Z")
+_BOOL = dict.fromkeys(
+    ("1", "true", "yes", "y", "t", "是", "有", "对", "合格", "通过", "完成"), True
+) | dict.fromkeys(
+    ("0", "false", "no", "n", "f", "否", "无", "错", "不合格", "未通过", "未完成"), False
+)
+_NAMES = {
+    "int": ("整数", "a whole number"),
+    "float": ("数字", "a number"),
+    "bool": ("是或否（1/0、true/false）", "yes or no (1/0, true/false)"),
+    "period": (
+        "时期（2026、2026-H1、2026-Q1、2026-05、2026-W07、2026-05-01）",
+        "a period (2026, 2026-H1, 2026-Q1, 2026-05, 2026-W07, 2026-05-01)",
+    ),
+}
+_FIX_ZH = "在 corrections.csv 中更正，或用 values: 对应"
+_FIX_EN = "put it right in corrections.csv, or map it with values:"
+
+
+def _number(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
+
+
+def _code(text: str) -> str:
+    """A code without the decimals a spreadsheet added: ``3.0`` is ``3``."""
+    text = _number(text)
+    return str(int(float(text))) if _INT.match(text) and len(text) < 16 else text
+
+
+class _Converter:
+    """One source's rows while they are converted."""
+
+    def __init__(
+        self,
+        study: Study,
+        table: Table,
+        source: Source,
+        log: Log,
+        problems: Problems,
+        frame: pd.DataFrame,
+    ) -> None:
+        self.study, self.table, self.source = study, table, source
+        self.log, self.problems, self.frame = log, problems, frame
+
+    def bad(
+        self,
+        code: str,
+        column: str,
+        rows: pd.Index,
+        zh: str,
+        en: str,
+        *,
+        fix: tuple[str, str] = (_FIX_ZH, _FIX_EN),
+        expected: str = "",
+    ) -> None:
+        """Enter faulty cells of one column."""
+        faulty = self.frame.loc[rows]
+        self.problems.cells(
+            code,
+            zh,
+            en,
+            *fix,
+            frame=faulty,
+            column=column,
+            expected=expected,
+            values=faulty[column],
+        )
+
+    def column(self, column: Column) -> pd.Series:
+        """Give one canonical column in its type."""
+        cells = self.frame[column.name]
+        kind = column.type
+        if kind == "int":
+            return self._numbers(column, cells, _INT, "Int64")
+        if kind == "float":
+            return self._numbers(column, cells, _FLOAT, "float64")
+        if kind == "bool":
+            return self.booleans(column.name, cells)
+        if kind in ("date", "time"):
+            return self.dates(column.name, cells, kind)
+        if kind == "period":
+            wrong = cells.dropna()
+            wrong = wrong[~wrong.map(lambda text: bool(PERIOD.match(text)))]
+            self.bad(
+                "cell.period",
+                column.name,
+                wrong.index,
+                "不是时期",
+                "not a period",
+                expected=_NAMES["period"][1],
+            )
+            return cells.drop(wrong.index).reindex(cells.index)
+        if kind == "id":
+            wrong = cells.dropna()
+            wrong = wrong[wrong.map(lambda text: not text.isprintable() or len(text) > 200)]
+            self.bad(
+                "cell.id",
+                column.name,
+                wrong.index,
+                "编号含控制字符或过长",
+                "the id holds control characters or is too long",
+            )
+        if column.words:
+            wrong = cells.dropna()
+            wrong = wrong[~wrong.isin(column.words)]
+            for value in wrong.unique():
+                self.bad(
+                    "cell.word",
+                    column.name,
+                    wrong.index[wrong == value],
+                    "不是允许的词",
+                    "not one of the allowed words",
+                    fix=nearest_remedy(value, column.words),
+                    expected=" | ".join(column.words),
+                )
+            return cells.drop(wrong.index).reindex(cells.index)
+        return cells
+
+    def _numbers(
+        self, column: Column, cells: pd.Series, form: re.Pattern[str], dtype: str
+    ) -> pd.Series:
+        present = cells.dropna().map(_number)
+        fits = present.map(lambda text: bool(form.match(text)))
+        zh, en = _NAMES[column.type]
+        self.bad(
+            "cell.type", column.name, present.index[~fits], f"不是{zh}", f"not {en}", expected=en
+        )
+        numbers = present[fits].astype("float64")
+        if column.low is not None:
+            low = numbers.index[numbers < column.low]
+            self.bad(
+                "cell.range",
+                column.name,
+                low,
+                f"小于 {column.low:g}",
+                f"below {column.low:g}",
+                expected=f"≥ {column.low:g}",
+            )
+            numbers = numbers.drop(low)
+        if column.above is not None:
+            low = numbers.index[numbers <= column.above]
+            weight = column.name.endswith("weight")
+            self.bad(
+                "weight.not-positive" if weight else "cell.range",
+                column.name,
+                low,
+                "权数须大于零" if weight else f"须大于 {column.above:g}",
+                "a weight must exceed zero" if weight else f"must exceed {column.above:g}",
+                expected=f"> {column.above:g}",
+            )
+            numbers = numbers.drop(low)
+        return numbers.reindex(cells.index).astype(dtype)
+
+    def booleans(self, name: str, cells: pd.Series) -> pd.Series:
+        """Give yes and no as booleans."""
+        known = cells.dropna().str.casefold().map(_BOOL)
+        zh, en = _NAMES["bool"]
+        self.bad(
+            "cell.type", name, known.index[known.isna()], f"不是{zh}", f"not {en}", expected=en
+        )
+        return known.dropna().reindex(cells.index).astype("boolean")
+
+    def dates(self, name: str, cells: pd.Series, kind: str) -> pd.Series:
+        """Give dates or instants as ISO 8601."""
+        how = self.source.dates
+        declared = how.get(name) if isinstance(how, dict) else how
+        if declared is not None and not readable(declared):
+            return cells.mask(cells.notna())  # told once for the source
+        parsed: Parsed = (
+            parse_dates(cells, declared)
+            if kind == "date"
+            else parse_times(cells, declared, self.study.zone)
+        )
+        fix = (
+            '在该数据源写 dates: dmy、mdy 或格式，如 "%d/%m/%Y %H:%M"',
+            'write dates: dmy, mdy or a format such as "%d/%m/%Y %H:%M" for the source',
+        )
+        self.bad(
+            "cell.date-order",
+            name,
+            parsed.unclear,
+            "日与月的先后不明",
+            "day and month could be either",
+            fix=fix,
+            expected="YYYY-MM-DD",
+        )
+        self.bad(
+            "cell.date-serial",
+            name,
+            parsed.serial,
+            "像是 Excel 的日期序号",
+            "looks like an Excel date serial",
+            fix=(
+                "在 Excel 中设为日期格式后重新导出",
+                "format the column as a date in Excel and export again",
+            ),
+            expected="YYYY-MM-DD",
+        )
+        self.bad(
+            "cell.date",
+            name,
+            parsed.wrong,
+            "不是日期",
+            "not a date",
+            expected=declared or "YYYY-MM-DD",
+        )
+        for code, n, zh, en in (
+            (
+                "intake.date-only",
+                parsed.date_only if kind == "time" else 0,
+                "没有时刻，按零时计",
+                "no time of day; midnight is taken",
+            ),
+            (
+                "intake.clock-back",
+                parsed.repeated,
+                "落在时钟回拨的一小时内，取先出现的",
+                "in the hour that clocks repeat; the first is taken",
+            ),
+            (
+                "intake.clock-forward",
+                parsed.skipped,
+                "落在时钟跳过的一小时内，顺延",
+                "in the hour that clocks skip; moved to its end",
+            ),
+        ):
+            self.log.add(
+                code,
+                n,
+                f"{self.source.file} {name}：{zh}",
+                f"{self.source.file} {name}: {en}",
+                table=self.table.name,
+            )
+        return parsed.values
+
+    def item(self, code: str, item: Item) -> dict[str, pd.Series]:
+        """Give an item's columns: its values, and the reason where a missing code stood."""
+        name = f"{code}__missing"
+        reason = (
+            self.frame[name]
+            if name in self.frame
+            else pd.Series(None, index=self.frame.index, dtype="str")
+        )
+        out: dict[str, pd.Series] = {}
+        if item.kind == "multiple":
+            for option in item.values:
+                column = f"{code}__{option}"
+                if column in self.frame:
+                    cells = self.frame[column]
+                    given = cells.dropna().map(_code)
+                    reasons = given.map(item.missing)
+                    reason = reason.fillna(reasons.reindex(cells.index))
+                    out[column] = self.booleans(column, cells.drop(reasons.dropna().index)).reindex(
+                        cells.index
+                    )
+            if out:
+                out[name] = reason
+            return out
+        cells = self.frame[code]
+        codes = cells.dropna().map(_code)
+        reasons = codes.map(item.missing).astype("str").dropna()
+        reason = reason.fillna(reasons.reindex(cells.index))
+        codes = codes.drop(reasons.index)
+        out[code] = self._answers(code, item, cells, codes)
+        if item.missing or reason.notna().any():
+            out[name] = reason
+        return out
+
+    def _answers(self, code: str, item: Item, cells: pd.Series, codes: pd.Series) -> pd.Series:
+        """Give the answers that are no missing codes."""
+        if item.kind in ("scale", "single"):
+            labels: dict[str, str | None] = {}
+            for value, label in item.values.items():
+                for text in {label.zh, label.en} - {None}:
+                    labels[str(text)] = None if str(text) in labels else value
+            known = {c: c if item.holds(c) else labels.get(c) for c in codes.unique()}
+            values = codes.map(known).astype("str")
+            off = values.index[values.isna()]
+            self.bad(
+                "item.off-scale",
+                code,
+                off,
+                "不在该题的取值范围内",
+                "not a value of the item",
+                fix=(
+                    "更正，或在 codebook.yaml 的 values: 或 missing: 中列出",
+                    "put it right, or list it under values: or missing: in codebook.yaml",
+                ),
+                expected=" | ".join([*item.points, *item.missing][:24]),
+            )
+            values = values.dropna().reindex(cells.index)
+            return values.astype("float64").astype("Int64") if item.whole else values
+        if item.kind == "number":
+            low, high = item.range or (None, None)
+            frame = self.frame
+            numbers = self._numbers(
+                Column(code, "float"), codes.reindex(cells.index), _FLOAT, "float64"
+            )
+            if low is not None and high is not None:
+                off = numbers.index[(numbers < low) | (numbers > high)]
+                self.bad(
+                    "item.off-scale",
+                    code,
+                    off,
+                    "超出 range:",
+                    "outside range:",
+                    expected=f"{low:g} – {high:g}",
+                )
+                numbers = numbers.drop(off).reindex(frame.index)
+            return numbers
+        if item.kind == "check":
+            return self.booleans(code, codes.reindex(cells.index))
+        if item.kind == "date":
+            return self.dates(code, codes.reindex(cells.index), "date")
+        return cells.drop(cells.index.difference(codes.index)).reindex(cells.index)
+
+
+def item_columns(study: Study) -> list[str]:
+    """Names of the item columns of ``responses``, in the order of the codebook."""
+    names: list[str] = []
+    for code, item in study.codebook.items():
+        if item.role == "inspection":
+            continue
+        names += [f"{code}__{o}" for o in item.values] if item.kind == "multiple" else [code]
+        names.append(f"{code}__missing")
+    return names
+
+
+def convert(
+    mapped: pd.DataFrame, study: Study, table: Table, source: Source, log: Log, problems: Problems
+) -> pd.DataFrame:
+    """Give a source's mapped rows in the types of its table.
+
+    Parameters
+    ----------
+    mapped
+        Text cells under canonical names, with ``_file`` and ``_row``.
+    study, table, source
+        Where they come from.
+    log, problems
+        Receive what is counted and every cell that does not fit its column.
+
+    Returns
+    -------
+    DataFrame
+        Same rows; text, ids, dates and instants as ``str``, whole numbers as ``Int64``, numbers
+        as ``float64``, yes and no as ``boolean``; cells that do not fit are missing.
+    """
+    formats = source.dates if isinstance(source.dates, dict) else {"": source.dates}
+    for declared in formats.values():
+        if declared is not None and not readable(declared):
+            zh, en = nearest_remedy(declared, ["ymd", "dmy", "mdy"])
+            problems.add(
+                "source.dates",
+                "dates: 不是先后顺序也不是格式",
+                "dates: is neither an order nor a format",
+                zh,
+                en,
+                file="study.yaml",
+                column=f"sources.{table.name}.dates",
+                expected='ymd | dmy | mdy | "%d/%m/%Y"',
+                found=declared,
+            )
+    worker = _Converter(study, table, source, log, problems, mapped)
+    out: dict[str, pd.Series] = {}
+    for name in map(str, mapped.columns):
+        column = column_of(table, name)
+        if column is not None:
+            out[name] = worker.column(column)
+            if column.required and name not in (table.unit,):
+                _required(worker, name, mapped[name].isna())
+    if table.items:
+        for code, item in study.codebook.items():
+            if item.role != "inspection" and (
+                code in mapped or any(f"{code}__{option}" in mapped for option in item.values)
+            ):
+                out |= worker.item(code, item)
+    frame = pd.DataFrame(out, index=mapped.index)
+    frame[FILE], frame[ROW] = mapped[FILE], mapped[ROW]
+    for column in table.columns:
+        if column.required and column.name not in mapped.columns:
+            problems.add(
+                "column.missing",
+                f"表 {table.name} 缺少必需的列 {column.name}",
+                f"the table {table.name} lacks the required column {column.name}",
+                "在 columns: 或 set: 中给出它",
+                "give it in columns: or set:",
+                file=source.file,
+                column=column.name,
+            )
+    return frame
+
+
+def _required(worker: _Converter, name: str, blank: pd.Series) -> None:
+    faulty = worker.frame[blank]
+    worker.problems.cells(
+        "cell.blank",
+        "必需的值为空",
+        "a required value is empty",
+        "在 corrections.csv 中补上，或用 set: 给出",
+        "fill it in through corrections.csv, or give it by set:",
+        frame=faulty,
+        column=name,
+    )

@@ -1,0 +1,204 @@
+"""``corrections.csv`` laid over raw cells: what stands there must be what the correction says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from workbench.intake.frames import Problems, Raw, shown
+from workbench.intake.read import tidy
+from workbench.intake.tables import Table
+from workbench.study import Join, nearest_remedy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.study import Correction, Source
+
+__all__ = ["Applied", "Corrector"]
+
+_ROW = re.compile(r"row:([1-9]\d{0,8})\Z")
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One correction where it fell."""
+
+    line: Correction
+    table: str
+    source: int
+    file: str
+    row: int
+    title: str
+    """The file's column."""
+    column: str
+    """The table's column that it feeds, if any."""
+
+
+class Corrector:
+    """Lays corrections over raw frames and remembers where each fell."""
+
+    def __init__(self, corrections: Iterable[Correction]) -> None:
+        self.lines = list(corrections)
+        self.applied: list[Applied] = []
+        self.before: dict[tuple[str, int], pd.DataFrame] = {}
+        """Corrected rows as they came, canonical, by table and source."""
+        self._refused: dict[int, tuple[str, str, str, str, str, str]] = {}
+        self._count: dict[str, int] = {}
+
+    def rows(self, table: Table, number: int, source: Source) -> set[int]:
+        """Rows of a source that a correction touched."""
+        return {a.row for a in self.applied if (a.table, a.source) == (table.name, number)}
+
+    def apply(self, table: Table, how: Source | Join, raw: Raw, problems: Problems) -> Raw:
+        """Give the raw frame with the corrections of its file."""
+        if not isinstance(how, Join):
+            self._count[table.name] = self._count.get(table.name, 0) + 1
+        mine = [line for line in self.lines if line.file == how.file]
+        if not mine:
+            return raw
+        frame = raw.frame.copy()
+        for line in mine:
+            title = self._title(line, how, frame)
+            if title is None:
+                continue
+            rows = self._rows(line, table, how, frame)
+            if len(rows) != 1:
+                if len(rows) > 1:
+                    self._refuse(
+                        line,
+                        "key",
+                        "不止一行符合 key",
+                        "more than one row fits key",
+                        "写 row:n",
+                        "write row:n",
+                        f"{len(rows)} rows: {', '.join(map(str, rows[:8]))}",
+                    )
+                continue
+            row = rows[0]
+            stands = frame.at[row, title]
+            text = stands if isinstance(stands, str) else ""
+            if not _same(text, line.old):
+                self._refuse(
+                    line,
+                    "old",
+                    "原值与文件中的值不符，未更正",
+                    "old is not what stands in the file; not corrected",
+                    "核对文件与行号后改正 old",
+                    "look at the file and the row, then correct old",
+                    f"{shown(text) or '(empty)'} ({how.file}:{row}[{title}])",
+                )
+                continue
+            frame.loc[row, title] = line.new or None
+            self.applied.append(
+                Applied(
+                    line,
+                    table.name,
+                    self._count[table.name],
+                    how.file,
+                    row,
+                    title,
+                    _feeds(how, title),
+                )
+            )
+        return replace(raw, frame=frame)
+
+    def _title(self, line: Correction, how: Source | Join, frame: pd.DataFrame) -> str | None:
+        named = how.columns.get(line.column, line.column)
+        for title in (tidy(line.column), tidy(named)):
+            if title in frame.columns:
+                return title
+        zh, en = nearest_remedy(line.column, [*map(str, frame.columns), *how.columns])
+        self._refuse(
+            line, "column", "文件没有这一列", "the file has no such column", zh, en, line.column
+        )
+        return None
+
+    def _rows(
+        self, line: Correction, table: Table, how: Source | Join, frame: pd.DataFrame
+    ) -> list[int]:
+        if match := _ROW.match(line.key):
+            row = int(match.group(1))
+            return [row] if row in frame.index else []
+        keys = how.by if isinstance(how, Join) else [how.columns.get(table.id, table.id)]
+        title = tidy(keys[0])
+        if title not in frame.columns:
+            self._refuse(
+                line,
+                "key",
+                "该文件没有编号列，须写 row:n",
+                "the file has no id column; write row:n",
+                "写 row:n，n 从表头后第一行数起",
+                "write row:n, counting from 1 after the header",
+                line.key,
+            )
+            return []
+        return [int(row) for row in frame.index[frame[title] == line.key]]
+
+    def _refuse(
+        self,
+        line: Correction,
+        column: str,
+        zh: str,
+        en: str,
+        remedy_zh: str,
+        remedy_en: str,
+        found: str,
+    ) -> None:
+        self._refused.setdefault(line.row, (column, zh, en, remedy_zh, remedy_en, found))
+
+    def finish(self, problems: Problems) -> list[Applied]:
+        """Enter a problem for every correction that fell nowhere; give those that fell."""
+        done = {one.line.row for one in self.applied}
+        for line in self.lines:
+            if line.row in done:
+                continue
+            column, zh, en, remedy_zh, remedy_en, found = self._refused.get(
+                line.row,
+                (
+                    "key",
+                    "没有符合 key 的行",
+                    "no row fits key",
+                    "改正 key：编号值或 row:n",
+                    "correct key: the value of the id, or row:n",
+                    line.key,
+                ),
+            )
+            problems.add(
+                f"corrections.{column}",
+                zh,
+                en,
+                remedy_zh,
+                remedy_en,
+                file="corrections.csv",
+                row=line.row,
+                column=column,
+                expected=shown(line.old) if column == "old" else "",
+                found=found,
+            )
+        return self.applied
+
+
+def _same(stands: str, old: str) -> bool:
+    if stands.strip() == old.strip():
+        return True
+    try:
+        return float(stands) == float(old)
+    except ValueError:
+        return False
+
+
+def _feeds(how: Source | Join, title: str) -> str:
+    """The table's column that a title feeds; a title without an entry feeds its namesake."""
+    for name, source in how.columns.items():
+        if tidy(source) == title:
+            return name
+    if (
+        not isinstance(how, Join)
+        and how.community is not None
+        and tidy(how.community.source) == title
+    ):
+        return "community"
+    return title

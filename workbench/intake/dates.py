@@ -1,0 +1,199 @@
+"""Dates and times as people write them to ISO 8601; an order that is not sure is never guessed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["Parsed", "parse_dates", "parse_times", "readable"]
+
+_CLOCK = r"(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?\Z"
+_YMD = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _CLOCK)
+_XXY = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})" + _CLOCK)
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})\Z")
+_SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?\Z")
+_FIRST, _LAST = 1900, 2200
+ORDERS = ("ymd", "dmy", "mdy")
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Parsed cells and what could not be parsed, each by row."""
+
+    values: pd.Series
+    """ISO 8601 text; missing where there was none or it could not be parsed."""
+    unclear: pd.Index
+    """Day and month could be either: no order is declared."""
+    serial: pd.Index
+    """Numbers that look like Excel's days since 1900."""
+    wrong: pd.Index
+    """No date of the declared form, or none at all."""
+    date_only: int = 0
+    """Instants given without a time of day, taken as midnight."""
+    repeated: int = 0
+    """Local times that occur twice when clocks go back, taken as the first."""
+    skipped: int = 0
+    """Local times that no clock showed, moved to the next that one did."""
+
+
+def readable(declared: str) -> bool:
+    """Whether a declared form is an order or a format of ``strptime``."""
+    return declared in ORDERS or "%" in declared
+
+
+def _plain(text: str) -> str:
+    text = unicodedata.normalize("NFKC", text).strip()
+    text = re.sub(r"\s*年\s*|\s*月\s*", "-", text, count=2)
+    text = re.sub(r"\s*[日号]\s*", " ", text, count=1)
+    text = re.sub(r"\s*时\s*|\s*分\s*", ":", text)
+    return text.replace("秒", "").rstrip(": ").strip()
+
+
+def _one(text: str, order: str | None) -> tuple[pd.Timestamp | None, bool, str]:
+    """Give one text as naive or aware time, whether it has a time of day, and what is wrong."""
+    text = _plain(text)
+    if match := _YMD.match(text):
+        year, month, day, *clock = match.groups()
+    elif match := _COMPACT.match(text):
+        year, month, day = match.groups()
+        clock = [None] * 4
+    elif match := _XXY.match(text):
+        if order not in ("dmy", "mdy"):
+            return None, False, "unclear"
+        first, second, year, *clock = match.groups()
+        day, month = (first, second) if order == "dmy" else (second, first)
+    else:
+        return None, False, "serial" if _SERIAL.match(text) else "wrong"
+    hour, minute, second_, offset = clock
+    try:
+        time = pd.Timestamp(
+            year=int(year),
+            month=int(month),
+            day=int(day),
+            hour=int(hour or 0),
+            minute=int(minute or 0),
+            second=int(second_ or 0),
+        )
+        if offset:
+            offset = "+00:00" if offset == "Z" else offset
+            time = pd.Timestamp(time.isoformat() + offset)
+    except ValueError:
+        return None, False, "wrong"
+    if not _FIRST <= time.year < _LAST:
+        return None, False, "wrong"
+    return time, hour is not None, ""
+
+
+def _parse(cells: pd.Series, declared: str | None) -> tuple[pd.DataFrame, dict[str, pd.Index]]:
+    """Give time, aware and clock of each present cell, and the rows of each fault."""
+    present = cells.dropna()
+    if declared is not None and declared not in ORDERS:
+        naive = pd.to_datetime(present, format=declared, errors="coerce")
+        aware = pd.Series(getattr(naive.dtype, "tz", None) is not None, index=present.index)
+        bad = naive.isna() | (naive.dt.year < _FIRST) | (naive.dt.year >= _LAST)
+        has_clock = any(mark in declared for mark in ("%H", "%I", "%X", "%c", "%T"))
+        frame = pd.DataFrame({"time": naive, "aware": aware, "clock": has_clock})
+        return frame[~bad], {"wrong": present.index[bad]}
+    words = present.unique()
+    parsed = {word: _one(str(word), declared) for word in words}
+    fault = present.map({word: parsed[word][2] for word in words})
+    good = present[fault == ""]
+    frame = pd.DataFrame(
+        {
+            "time": good.map({w: p[0] for w, p in parsed.items()}).astype(object),
+            "aware": good.map(
+                {w: p[0] is not None and p[0].tzinfo is not None for w, p in parsed.items()}
+            ),
+            "clock": good.map({w: p[1] for w, p in parsed.items()}),
+        },
+        index=good.index,
+    )
+    return frame, {name: present.index[fault == name] for name in ("unclear", "serial", "wrong")}
+
+
+_NONE = pd.Index([], dtype="int64")
+
+
+def parse_dates(cells: pd.Series, declared: str | None) -> Parsed:
+    """Give calendar dates ``YYYY-MM-DD``.
+
+    Parameters
+    ----------
+    cells
+        Text; missing stays missing. A time of day is dropped.
+    declared
+        ``ymd``, ``dmy``, ``mdy``, a ``strptime`` format, or ``None``. Year-first dates, also in
+        Chinese (2026年9月3日), are read without a declaration.
+    """
+    frame, faults = _parse(cells, declared)
+    days = frame["time"].map(lambda t: t.strftime("%Y-%m-%d")) if len(frame) else frame["time"]
+    return Parsed(
+        days.reindex(cells.index).astype("str"),
+        faults.get("unclear", _NONE),
+        faults.get("serial", _NONE),
+        faults.get("wrong", _NONE),
+    )
+
+
+def parse_times(cells: pd.Series, declared: str | None, zone: ZoneInfo) -> Parsed:
+    """Give instants as ISO 8601 with the offset of the study's time zone, to the second.
+
+    Parameters
+    ----------
+    cells
+        Text; missing stays missing.
+    declared
+        As in :func:`parse_dates`.
+    zone
+        Zone in which times without an offset are meant and all are stored.
+    """
+    frame, faults = _parse(cells, declared)
+    aware = frame["aware"].astype(bool)
+    stamps = pd.Series(index=frame.index, dtype=f"datetime64[s, {zone.key}]")
+    repeated = skipped = 0
+    if (~aware).any():
+        naive = pd.DatetimeIndex(frame.loc[~aware, "time"]).as_unit("s")
+        first = naive.tz_localize(
+            zone, ambiguous=np.ones(len(naive), bool), nonexistent="shift_forward"
+        )
+        late = naive.tz_localize(
+            zone, ambiguous=np.zeros(len(naive), bool), nonexistent="shift_forward"
+        )
+        moved = first.tz_localize(None) != naive
+        repeated, skipped = int((first != late).sum()), int(moved.sum())
+        stamps.loc[~aware] = first
+    if aware.any():
+        stamps.loc[aware] = (
+            pd.DatetimeIndex(pd.to_datetime(frame.loc[aware, "time"], utc=True))
+            .as_unit("s")
+            .tz_convert(zone)
+        )
+    values = pd.Series(_iso(pd.DatetimeIndex(stamps)), index=frame.index, dtype="str")
+    return Parsed(
+        values.reindex(cells.index),
+        faults.get("unclear", _NONE),
+        faults.get("serial", _NONE),
+        faults.get("wrong", _NONE),
+        int((~frame["clock"].astype(bool) & ~aware).sum()),
+        repeated,
+        skipped,
+    )
+
+
+def _iso(times: pd.DatetimeIndex) -> list[str]:
+    """Give aware times as text with their offset."""
+    if not len(times):
+        return []
+    local = times.tz_localize(None).to_numpy().astype("datetime64[s]")
+    world = times.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
+    minutes = ((local - world).astype("int64") // 60).tolist()
+    text = np.datetime_as_string(local, unit="s").tolist()
+    offsets = {
+        m: f"{'-' if m < 0 else '+'}{abs(m) // 60:02d}:{abs(m) % 60:02d}" for m in set(minutes)
+    }
+    return [t + offsets[m] for t, m in zip(text, minutes, strict=True)]

@@ -1,0 +1,59 @@
+"""Cells as they leave the house: one form for every number, and no text a spreadsheet would run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["csv_bytes", "neutral"]
+
+_STARTS = "=+-@＝＋－＠\t\r\n"
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z")
+
+
+def neutral(text: str) -> str:
+    """Give ``text`` with an apostrophe in front if a spreadsheet might run it as a formula.
+
+    Examples
+    --------
+    >>> neutral("=1+1"), neutral("-2"), neutral(" ＋86")
+    ("'=1+1", '-2', "' ＋86")
+    """
+    first = text.lstrip(" \u00a0\u3000")[:1]
+    if first and first in _STARTS and not _NUMBER.match(text.strip()):
+        return "'" + text
+    return "'" + text if text[:1] in ("\t", "\r", "\n") else text
+
+
+def csv_bytes(columns: Iterable[tuple[str, pd.Series]]) -> bytes:
+    """Give columns as CSV: UTF-8, LF, missing empty, ``true``/``false``, shortest exact numbers."""
+    import pandas as pd
+
+    names: list[str] = []
+    cells: list[list[str]] = []
+    for name, series in columns:
+        names.append(name)
+        if pd.api.types.is_bool_dtype(series.dtype):
+            texts = ["" if v is pd.NA else "true" if v else "false" for v in series.tolist()]
+        elif pd.api.types.is_integer_dtype(series.dtype):
+            texts = ["" if v is pd.NA else str(v) for v in series.tolist()]
+        elif pd.api.types.is_float_dtype(series.dtype):
+            texts = ["" if v != v else _number(v) for v in series.tolist()]
+        else:
+            texts = ["" if not isinstance(v, str) else neutral(v) for v in series.tolist()]
+        cells.append(texts)
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(zip(*cells, strict=True))
+    return out.getvalue().encode()
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

@@ -1,0 +1,49 @@
+"""What addresses, devices and free text say about an answer, computed before they are left out.
+
+A flag never removes an answer; it enters the slice as a word in the column ``flags``:
+
+``same_ip``      five or more answers of one unit and wave came from one address
+``same_device``  three or more came from one device
+``same_text``    three or more gave the same free text of at least eight characters
+``same_place``   five or more gave one position to five decimals (about a metre)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from workbench.study import Study
+
+__all__ = ["add_flags"]
+
+_LEAST = {"same_ip": 5, "same_device": 3, "same_text": 3, "same_place": 5}
+_SHORTEST = 8
+
+
+def add_flags(responses: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Give ``responses`` with the column ``flags``: words joined by ``;``, missing for none."""
+    marks: dict[str, pd.Series] = {
+        "same_ip": responses["ip"],
+        "same_device": responses["device"],
+        "same_place": responses["lat"]
+        .round(5)
+        .astype("str")
+        .str.cat(responses["lon"].round(5).astype("str"), sep=",")
+        .where(responses["lat"].notna() & responses["lon"].notna()),
+    }
+    for code, item in study.codebook.items():
+        if item.kind == "text" and code in responses:
+            text = responses[code]
+            marks[f"same_text {code}"] = text.where(text.str.len() >= _SHORTEST)
+    out = responses["flags"].fillna("")
+    for name, values in sorted(marks.items()):
+        flag = name.split()[0]
+        keys = [responses["community"], responses["wave"], values]
+        n = values.notna().groupby(keys).transform("sum")
+        hit = values.notna() & (n >= _LEAST[flag]) & ~out.str.contains(flag, regex=False)
+        out = out.where(~hit, out + ";" + flag)
+    out = out.str.removeprefix(";")
+    return responses.assign(flags=out.mask(out == ""))

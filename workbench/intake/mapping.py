@@ -1,0 +1,500 @@
+"""One source's cells to the names of its table: constants, columns, joins, recodes, units."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from workbench.intake.frames import FILE, ROW, Log, Problems, Raw
+from workbench.intake.read import tidy
+from workbench.intake.tables import Table, column_of
+from workbench.intake.units import Units
+from workbench.study import Item, nearest_remedy
+
+if TYPE_CHECKING:
+    from workbench.study import Join, Source, Study
+
+__all__ = ["UNMAPPED", "Mapped", "map_source", "split_options"]
+
+UNMAPPED = "unmapped"
+"""Reason in ``code__missing`` for an answer that the source's ``values:`` name nowhere."""
+
+_LINK = ("sojumpparm", "link_parameter", "自定义参数", "自定义字段")
+_PARTS = re.compile(r"[┋|;；,，、\n]")
+_TITLE = re.compile(r"\d{1,3}\s*[、．.：:]")
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A source's rows under the table's column names, all cells still text."""
+
+    frame: pd.DataFrame
+    unused: tuple[str, ...]
+    """Titles of the file that feed no column."""
+
+
+class _Source:
+    """One source while it is mapped."""
+
+    def __init__(
+        self, study: Study, table: Table, number: int, source: Source, log: Log, problems: Problems
+    ) -> None:
+        self.study, self.table, self.source = study, table, source
+        self.place = f"sources.{table.name}[{number}]"
+        self.log, self.problems = log, problems
+        self.drop: pd.Series | None = None
+
+    def known(self, name: str) -> bool:
+        """Whether ``name`` is a column that the table may have."""
+        if column_of(self.table, name) is not None:
+            return True
+        if not self.table.items:
+            return False
+        item, _, option = name.partition("__")
+        book = self.study.codebook
+        if item not in book or book[item].role == "inspection":
+            return False
+        return not option or (book[item].kind == "multiple" and option in book[item].values)
+
+    def candidates(self) -> list[str]:
+        """Names the table may have, for a mistyped one."""
+        items = [c for c, i in self.study.codebook.items() if i.role != "inspection"]
+        return [*self.table.names(), *(items if self.table.items else [])]
+
+    def unknown(self, name: str, key: str) -> None:
+        """Enter a problem for a column that the table does not have."""
+        zh, en = nearest_remedy(name, self.candidates())
+        code = "item.unknown" if self.table.items else "column.unknown"
+        self.problems.add(
+            code,
+            f"表 {self.table.name} 没有列“{name}”，码本也没有这道题"
+            if self.table.items
+            else f"表 {self.table.name} 没有列“{name}”",
+            f'the table {self.table.name} has no column "{name}"'
+            + (" and the codebook no such item" if self.table.items else ""),
+            zh,
+            en,
+            file="study.yaml",
+            column=f"{self.place}.{key}.{name}",
+        )
+
+    def find(self, raw: Raw, title: str, key: str) -> str | None:
+        """Give the column of the file that ``title`` means, or enter a problem."""
+        wanted = tidy(title)
+        if wanted in raw.frame.columns:
+            return wanted
+        if wanted in raw.repeated:
+            zh, en = f"写作“{wanted}#1”或“{wanted}#2”", f'write "{wanted}#1" or "{wanted}#2"'
+            what = (f"列名“{wanted}”重复", f'the title "{wanted}" stands more than once')
+        else:
+            begins = [c for c in map(str, raw.frame.columns) if c.startswith(wanted)]
+            if _TITLE.match(wanted) and len(begins) == 1:
+                self.log.add(
+                    "intake.title",
+                    1,
+                    f"“{wanted}”即列“{begins[0]}”",
+                    f'"{wanted}" is the column "{begins[0]}"',
+                    table=self.table.name,
+                )
+                return begins[0]
+            zh, en = nearest_remedy(wanted, map(str, raw.frame.columns))
+            what = (f"文件没有列“{wanted}”", f'the file has no column "{wanted}"')
+        self.problems.add(
+            "source.column", *what, zh, en, file=raw.file.name, column=f"{self.place}.{key}"
+        )
+        return None
+
+    def dropped(self, rows: Iterable[int], frame: pd.DataFrame) -> None:
+        """Mark rows that leave the table."""
+        if self.drop is None:
+            self.drop = pd.Series(False, index=frame.index)
+        self.drop.loc[list(rows)] = True
+
+
+def map_source(
+    study: Study,
+    table: Table,
+    number: int,
+    source: Source,
+    raw: Raw,
+    joined: list[Raw],
+    units: Units,
+    log: Log,
+    problems: Problems,
+) -> Mapped:
+    """Give one source's rows under the names of its table.
+
+    Parameters
+    ----------
+    study, table, number, source
+        Where the source stands; ``number`` counts the sources of the table from 1.
+    raw, joined
+        The file's cells and those of its joins, after corrections.
+    units
+        The units of the study; names of units become ids here.
+    log, problems
+        Receive what is counted and what is wrong.
+
+    Returns
+    -------
+    Mapped
+        Text cells with ``_file`` and ``_row``; rows that the source drops are gone (counted).
+    """
+    here = _Source(study, table, number, source, log, problems)
+    out: dict[str, pd.Series] = {}
+    used: set[str] = set()
+    frame = raw.frame
+    for name, title in source.columns.items():
+        if not here.known(name):
+            here.unknown(name, "columns")
+        elif title == "row:n":
+            stem = Path(source.file).name.split(".")[0]
+            out[name] = pd.Series(
+                [f"{stem}-{n}" for n in frame.index], index=frame.index, dtype="str"
+            )
+        elif (found := here.find(raw, title, f"columns.{name}")) is not None:
+            out[name] = frame[found]
+            used.add(found)
+    for title in map(str, frame.columns):
+        named = title in source.set or title in out or title in source.columns
+        if not named and here.known(title) and title not in used:
+            if title == "community" and source.community is not None:
+                continue
+            out[title] = frame[title]
+            used.add(title)
+        elif (
+            title.rpartition("#")[0] in raw.repeated
+            and here.known(title.rpartition("#")[0])
+            and title.endswith("#2")
+        ):
+            here.find(raw, title.rpartition("#")[0], "columns")
+    for name, value in source.set.items():
+        if here.known(name):
+            out[name] = pd.Series(value, index=frame.index, dtype="str")
+        else:
+            here.unknown(name, "set")
+    for join, other in zip(source.join, joined, strict=True):
+        out |= _join(here, join, raw, other)
+    if source.community is not None:
+        names = _names(here, raw, used)
+        if names is not None:
+            out[table.unit or "community"] = names
+    for name in source.values:
+        if name in out:
+            _recode(here, name, out)
+        elif name in source.columns or name in source.set:
+            continue
+        elif not here.known(name):
+            here.unknown(name, "values")
+        else:
+            problems.add(
+                "source.values",
+                f"values: 针对的列 {name} 没有数据",
+                f"values: names {name}, which has no data",
+                "在 columns: 或 set: 中给出它，或删去",
+                "give it in columns: or set:, or remove it",
+                file="study.yaml",
+                column=f"{here.place}.values.{name}",
+            )
+    _split(here, out)
+    mapped = pd.DataFrame(out, index=frame.index)
+    mapped[FILE] = pd.Series(raw.file.name, index=frame.index, dtype="str")
+    mapped[ROW] = frame.index.astype("int64")
+    _units(here, mapped, units)
+    if here.drop is not None:
+        mapped = mapped[~here.drop]
+    unused = tuple(t for t in map(str, frame.columns) if t not in used and not t.startswith("#"))
+    return Mapped(mapped, unused)
+
+
+def _join(here: _Source, join: Join, raw: Raw, other: Raw) -> dict[str, pd.Series]:
+    """Columns of a second file, row by row or by keys; disagreement is a problem."""
+    left, right, place = raw.frame, other.frame, f"{here.place}.join"
+    problems = here.problems
+    if join.by_row:
+        if len(left) != len(right):
+            problems.add(
+                "join.rows",
+                "逐行合并的两个文件行数不同",
+                "joined row by row, but the files differ in rows",
+                "检查 where: 与文件版本，或改用键合并",
+                "check where: and the files' versions, or join by keys",
+                file=other.file.name,
+                column=place,
+                expected=str(len(left)),
+                found=str(len(right)),
+            )
+            return {}
+        matched = right.set_axis(left.index)
+    else:
+        keys = [(here.find(raw, k, "join.by"), here.find(other, k, "join.by")) for k in join.by]
+        pairs = [(a, b) for a, b in keys if a is not None and b is not None]
+        if len(pairs) < len(keys):
+            return {}
+        theirs = pd.MultiIndex.from_frame(right[[b for _, b in pairs]])
+        if theirs.has_duplicates:
+            row = int(right.index[theirs.duplicated()][0])
+            problems.add(
+                "join.duplicate",
+                "合并文件的键重复",
+                "a key of the joined file stands more than once",
+                "使键唯一",
+                "make the keys unique",
+                file=other.file.name,
+                row=row,
+                column=", ".join(join.by),
+                found=" ".join(map(str, theirs[theirs.duplicated()][0])),
+            )
+            return {}
+        mine = pd.MultiIndex.from_frame(left[[a for a, _ in pairs]])
+        matched = right.set_axis(theirs).reindex(mine).set_axis(left.index)
+        missing = int((~mine.isin(theirs)).sum())
+        here.log.add(
+            "intake.join-unmatched",
+            missing,
+            f"{other.file.name}：没有对应行",
+            f"{other.file.name}: rows without a partner",
+            table=here.table.name,
+        )
+    for title in join.check:
+        mine_, theirs_ = here.find(raw, title, "join.check"), here.find(other, title, "join.check")
+        if mine_ is None or theirs_ is None:
+            continue
+        a, b = left[mine_].str.casefold(), matched[theirs_].str.casefold()
+        differ = left.index[(a != b) & ~(a.isna() & b.isna())]
+        if len(differ):
+            row = int(differ[0])
+            problems.add(
+                "join.check",
+                f"合并后“{title}”不一致（{len(differ)} 行）",
+                f'after the join "{title}" disagrees ({len(differ)} rows)',
+                "检查两个文件是否为同一批、同一顺序",
+                "check that both files hold the same rows in the same order",
+                file=other.file.name,
+                row=row,
+                column=title,
+                expected=str(left.at[row, mine_]),
+                found=str(matched.at[row, theirs_]),
+            )
+    out = {}
+    for name, title in join.columns.items():
+        if not here.known(name):
+            here.unknown(name, "join.columns")
+        elif (found := here.find(other, title, f"join.columns.{name}")) is not None:
+            out[name] = matched[found]
+    return out
+
+
+def _names(here: _Source, raw: Raw, used: set[str]) -> pd.Series | None:
+    """The unit of each row as the source names it, mapped by its list."""
+    how = here.source.community
+    assert how is not None
+    if how.source == "file_name":
+        stem = Path(here.source.file).name.split(".")[0]
+        names = pd.Series(stem, index=raw.frame.index, dtype="str")
+    else:
+        title = how.source
+        if title == "link_parameter":
+            title = next((name for name in _LINK if name in raw.frame.columns), _LINK[0])
+        found = here.find(raw, title, "community.from")
+        if found is None:
+            return None
+        used.add(found)
+        names = raw.frame[found]
+    targets = {tidy(name): unit for name, unit in how.values.items()}
+    return names.map({n: targets.get(tidy(n), n) for n in names.dropna().unique()}).astype("str")
+
+
+def _accepts(here: _Source, name: str, value: str) -> bool | None:
+    """Whether ``value`` may stand in the column as it is; ``None`` when anything may."""
+    item = here.study.codebook.get(name) if here.table.items else None
+    if item is not None:
+        return _item_takes(item, value)
+    if name == "wave":
+        return any(value == wave.id for wave in here.study.settings.waves)
+    column = column_of(here.table, name)
+    if column is None or not column.words:
+        return None
+    return value in column.words
+
+
+def _item_takes(item: Item, value: str) -> bool | None:
+    if item.kind in ("scale", "single", "multiple"):
+        return item.holds(value) or value in item.missing
+    return None
+
+
+def _recode(here: _Source, name: str, out: dict[str, pd.Series]) -> None:
+    """Apply ``values:`` to one column; a value named nowhere is counted."""
+    how, series = here.source.values[name], out[name]
+    item = here.study.codebook.get(name) if here.table.items else None
+    if item is not None and item.kind == "multiple":
+        return  # its parts are recoded when the cell is split
+    present = series.dropna()
+    targets = {tidy(value): new for value, new in how.values.items()}
+    table: dict[str, str | None] = {}
+    unnamed: list[str] = []
+    for value in present.unique():
+        new: str | None = value
+        if how.pattern is not None:
+            match = re.search(how.pattern, value)
+            new = match.group(1) if match else None
+            if match is None and tidy(value) not in targets:
+                unnamed.append(value)
+                continue
+        if new is None or tidy(new) in targets:
+            table[value] = targets.get(tidy(value if new is None else new))
+        elif how.pattern is not None:
+            table[value] = new
+        else:
+            unnamed.append(value)
+            continue
+    recoded = present.map(table).astype("str")
+    lost: list[str] = []
+    for value in unnamed:
+        accepts = _accepts(here, name, value)
+        rows = present.index[present == value]
+        if accepts is None or accepts:
+            recoded.loc[rows] = value
+        else:
+            lost.append(value)
+        required = (column_of(here.table, name) or _OPTIONAL).required
+        if accepts is False and required:
+            here.dropped(rows, series.to_frame())
+        done = (
+            ("该行不读入", "the rows are left out")
+            if accepts is False and required
+            else ("记为缺失", "counted as missing")
+            if accepts is False
+            else ("保留原值", "kept as it is")
+        )
+        here.log.add(
+            "intake.value-unnamed",
+            len(rows),
+            f"{here.source.file} {name}：values: 没有列出“{value[:40]}”，{done[0]}",
+            f'{here.source.file} {name}: values: does not name "{value[:40]}"; {done[1]}',
+            table=here.table.name,
+        )
+    out[name] = recoded.reindex(series.index)
+    if item is not None and lost:
+        reason = pd.Series(None, index=series.index, dtype="str")
+        reason.loc[present.index[present.isin(lost)]] = UNMAPPED
+        out[f"{name}__missing"] = reason
+
+
+class _Optional:
+    required = False
+
+
+_OPTIONAL = _Optional()
+
+
+def split_options(cell: str) -> list[str]:
+    """Give the options in one cell of a multiple answer, in order, without blanks."""
+    return [part.strip() for part in _PARTS.split(cell) if part.strip()]
+
+
+def _split(here: _Source, out: dict[str, pd.Series]) -> None:
+    """A multiple answer in one cell becomes one column for each option."""
+    if not here.table.items:
+        return
+    for code, item in here.study.codebook.items():
+        if item.kind != "multiple" or code not in out:
+            continue
+        series = out.pop(code)
+        how = here.source.values.get(code)
+        targets = {tidy(v): new for v, new in how.values.items()} if how is not None else {}
+        labels = {label.zh: option for option, label in item.values.items()}
+        labels |= {label.en: option for option, label in item.values.items() if label.en}
+        chosen: dict[str, set[str]] = {}
+        unnamed: dict[str, int] = {}
+        reasons: dict[str, str] = {}
+        for cell, n in series.dropna().value_counts().items():
+            whole = targets.get(tidy(str(cell)), str(cell))
+            if whole in item.missing:
+                reasons[str(cell)] = item.missing[whole]
+                continue
+            chosen[str(cell)] = set()
+            for part in split_options(str(cell)):
+                option = targets.get(tidy(part), part)
+                option = labels.get(option or "", option)
+                if option in item.values:
+                    chosen[str(cell)].add(option)
+                else:
+                    unnamed[part] = unnamed.get(part, 0) + int(n)
+        for part, n in unnamed.items():
+            here.log.add(
+                "intake.value-unnamed",
+                n,
+                f"{here.source.file} {code}：没有选项“{part[:40]}”，未计入",
+                f'{here.source.file} {code}: no option "{part[:40]}"; not counted',
+                table=here.table.name,
+            )
+        for option in item.values:
+            words = {
+                cell: "true" if option in picked else "false" for cell, picked in chosen.items()
+            }
+            out[f"{code}__{option}"] = series.map(words).astype("str")
+        out[f"{code}__missing"] = series.map(reasons).astype("str")
+
+
+def _units(here: _Source, mapped: pd.DataFrame, units: Units) -> None:
+    """Names of units become ids; rows of no unit are refused or dropped as the source says."""
+    table = here.table
+    if table.name == "communities":
+        return
+    unit = table.unit
+    if not unit or unit not in mapped.columns:
+        return
+    names = mapped[unit]
+    ids = units.resolve(names)
+    if unit == "area":
+        ids = ids.mask(names == "*", "*")
+    lost = mapped.index[ids.isna()]
+    how = here.source.community
+    if how is not None and how.unmatched == "drop":
+        for name, n in names.loc[lost].fillna("").value_counts(sort=True).items():
+            shown = f"“{name}”" if name else "（空）"
+            here.log.add(
+                "intake.unit-dropped",
+                n,
+                f"{here.source.file}：{shown}不属于任何单位，未读入",
+                f"{here.source.file}: {name or '(empty)'} is no unit; rows left out",
+                table=table.name,
+            )
+        here.dropped(lost, mapped)
+    else:
+        named = mapped.loc[lost][names.loc[lost].notna()]
+        zh, en = (
+            "在 communities 中补上该单位，或用 community: values: 对应",
+            "add the unit to communities, or map it with community: values:",
+        )
+        here.problems.cells(
+            "community.unknown",
+            "单位不在 communities 表中",
+            "the unit is not in the table communities",
+            zh,
+            en,
+            frame=named.drop(columns=[unit]),
+            column=unit,
+            values=named[unit],
+        )
+        if how is not None:
+            blank = mapped.loc[lost][names.loc[lost].isna()]
+            here.problems.cells(
+                "community.blank",
+                "没有注明单位",
+                "no unit is named",
+                "补上单位，或声明 unmatched: drop",
+                "name the unit, or declare unmatched: drop",
+                frame=blank.drop(columns=[unit]),
+                column=how.source,
+            )
+            here.dropped(blank.index, mapped)
+        here.dropped(named.index, mapped)
+    mapped[unit] = ids

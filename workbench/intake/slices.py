@@ -1,0 +1,371 @@
+"""One unit's part of the canonical tables, as kernel, bag and auditor read it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from workbench.errors import InputError, Problem
+from workbench.intake.export import csv_bytes
+from workbench.intake.frames import FILE, ROW
+from workbench.intake.store import PEOPLE, read_meta, read_units
+from workbench.intake.tables import TABLES, column_of
+
+if TYPE_CHECKING:
+    from workbench.study import Study
+
+__all__ = ["assessed_units", "cut"]
+
+_WITHHELD = "(withheld)"
+
+
+def assessed_units(study: Study, tables_dir: Path) -> list[str]:
+    """Give the ids of the units that get a report, sorted."""
+    units = read_units(tables_dir, "communities", None)
+    return sorted(units.loc[units["level"] == study.settings.unit, "community"])
+
+
+def cut(study: Study, tables_dir: Path, community: str, to: Path, *, edition: int = 1) -> str:
+    """Write one unit's slice: ``inputs/<table>.csv``, ``inputs/study.json``, ``protocol/protocol.json``.
+
+    Only the unit's rows are read. A unit above others also gets the rows of persons, cases, visits
+    and requests of the units below it; ``communities`` and ``margins`` hold its ancestors too.
+    Persons, ``psu`` and ``ssu`` carry numbers from a permutation keyed with the study's secret;
+    addresses, devices, positions, personal items and free text of residents are left out.
+
+    Parameters
+    ----------
+    study
+        The study that was built.
+    tables_dir
+        Where `write_tables` wrote.
+    community
+        Id of the unit.
+    to
+        The unit's ``data/`` folder; made when missing.
+    edition
+        Edition of the report.
+
+    Returns
+    -------
+    str
+        SHA-256 over the lines ``<sha256>  <path>`` of all files written, sorted by path.
+
+    Raises
+    ------
+    InputError
+        The unit is not in the tables.
+    """
+    return _Cut(study, tables_dir, community, to, edition).run()
+
+
+class _Cut:
+    """One slice while it is written."""
+
+    def __init__(
+        self, study: Study, tables_dir: Path, community: str, to: Path, edition: int
+    ) -> None:
+        self.study, self.folder, self.unit, self.to = study, tables_dir, community, to
+        self.edition = edition
+        self.meta = read_meta(tables_dir)
+        self.secret = study.secret()
+        self.written: dict[str, str] = {}
+        self.counts: dict[str, dict[str, Any]] = {}
+        order = sorted(self.meta["people"], key=lambda name: self.keyed("person", name))
+        self.people = {name: f"S{n:03d}" for n, name in enumerate(order, start=1)}
+        self.numbers: dict[str, dict[tuple[str, ...], str]] = {}
+
+    def keyed(self, *words: str) -> bytes:
+        """Give the keyed digest of some words; nothing follows from it without the key."""
+        parts = [word.encode() for word in words]
+        message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        return hmac.new(self.secret, message, hashlib.sha256).digest()
+
+    def run(self) -> str:
+        units = read_units(self.folder, "communities", None)
+        if self.unit not in set(units["community"]):
+            raise InputError(
+                Problem(
+                    code="community.unknown",
+                    community=self.unit,
+                    zh="communities 表中没有这个单位",
+                    en="the table communities has no such unit",
+                    remedy_zh="核对编号",
+                    remedy_en="check the id",
+                )
+            )
+        parent = dict(zip(units["community"], units["parent"], strict=True))
+        above = _chain(parent, self.unit)
+        below = [unit for unit in parent if unit != self.unit and self.unit in _chain(parent, unit)]
+        frames: dict[str, pd.DataFrame] = {}
+        for name in (name for name in TABLES if name in self.meta["tables"]):
+            table = TABLES[name]
+            if name == "communities":
+                wanted = {self.unit, *above, *below}
+                frames[name] = units[units["community"].isin(wanted)]
+            elif name == "margins":
+                frames[name] = read_units(self.folder, name, [self.unit, *above, "*"])
+            elif table.unit:
+                frames[name] = read_units(
+                    self.folder, name, [self.unit, *(below if table.parts else [])]
+                )
+        self._number(frames)
+        if "assessors" in self.meta["tables"]:
+            frames["assessors"] = self._assessors(frames)
+        for name, frame in frames.items():
+            self._table(name, frame)
+        self._corrections()
+        self._judgements()
+        self._write("protocol/protocol.json", _json(self.study.protocol.as_dict()))
+        self._write("inputs/study.json", _json(self._settings()))
+        lines = "".join(f"{self.written[path]}  {path}\n" for path in sorted(self.written))
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+    # numbers for persons and sampling units
+
+    def _number(self, frames: dict[str, pd.DataFrame]) -> None:
+        """Collect everything to be numbered in the unit and number it in keyed order."""
+        kinds: dict[str, tuple[str, set[tuple[str, ...]]]] = {
+            "respondent": ("P", set()),
+            "case": ("C", set()),
+            "panel_id": ("N", set()),
+            "psu": ("B", set()),
+            "ssu": ("D", set()),
+        }
+        for name in ("responses", "dispositions"):
+            if name not in frames:
+                continue
+            frame = frames[name]
+            for column, keys in _IDENTITY.items():
+                if column in frame:
+                    present = frame[frame[column].notna()]
+                    parts = [present[key].fillna("").astype("str") for key in keys]
+                    kinds[_KIND.get(column, column)][1].update(zip(*parts, strict=True))
+        for kind, (letter, found) in kinds.items():
+            order = sorted(found, key=lambda key: self.keyed(kind, self.unit, *key))
+            self.numbers[kind] = {key: f"{letter}{n:05d}" for n, key in enumerate(order, start=1)}
+
+    def _renumber(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+        new: dict[str, pd.Series] = {}
+        if name in ("responses", "dispositions"):
+            for column, keys in _IDENTITY.items():
+                if column in frame:
+                    numbers = self.numbers[_KIND.get(column, column)]
+                    parts = zip(*(frame[key].fillna("").astype("str") for key in keys), strict=True)
+                    made = [numbers.get(key) for key in parts]
+                    new[column] = pd.Series(made, index=frame.index, dtype="str").where(
+                        frame[column].notna()
+                    )
+        for column in PEOPLE.get(name, ()):
+            if column in frame:
+                new[column] = frame[column].map(self.people).astype("str")
+        return frame.assign(**new)
+
+    def _assessors(self, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+        """Those assessors who worked in the unit."""
+        here: set[str] = set()
+        for name, columns in PEOPLE.items():
+            for column in columns:
+                if name in frames:
+                    here |= set(frames[name][column].dropna())
+        everybody = read_units(self.folder, "assessors", None)
+        return everybody[everybody["assessor"].isin(here)]
+
+    # files
+
+    def _write(self, path: str, data: bytes) -> None:
+        target = self.to / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        self.written[path] = hashlib.sha256(data).hexdigest()
+
+    def _table(self, name: str, frame: pd.DataFrame) -> None:
+        table = TABLES[name]
+        frame = self._renumber(name, frame)
+        by = [column for column in dict.fromkeys([table.unit, *table.key]) if column in frame]
+        rest = [str(c) for c in frame.columns if c not in (FILE, ROW, *by)]
+        frame = frame.sort_values([*by, *rest], kind="stable", na_position="first")
+        columns = [(c, frame[c]) for c in map(str, frame.columns) if self._leaves(name, c)]
+        data = csv_bytes(columns)
+        self._write(f"inputs/{name}.csv", data)
+        self.counts[name] = {"rows": len(frame), "sha256": self.written[f"inputs/{name}.csv"]}
+
+    def _leaves(self, table: str, name: str) -> bool:
+        """Whether a column may leave the house."""
+        if name in (FILE, ROW):
+            return False
+        column = column_of(TABLES[table], name)
+        if column is not None:
+            return not column.house
+        item = self.study.codebook.get(name.partition("__")[0])
+        return item is not None and item.leaves_house
+
+    def _corrections(self) -> None:
+        """The unit's corrections, each with its table, column and coded values."""
+        lines = {line.row: line for line in self.study.corrections}
+        rows = []
+        for one in self.meta["corrections"]:
+            if one["community"] != self.unit:
+                continue
+            line = lines[one["line"]]
+            known = column_of(TABLES[one["table"]], one["column"]) is not None or (
+                one["column"].partition("__")[0] in self.study.codebook
+            )
+            open_ = (
+                known
+                and self._leaves(one["table"], one["column"])
+                and one["column"] not in _IDENTITY
+            )
+            row_id = self._id(one["table"], one["wave"], one["id"])
+            rows.append(
+                {
+                    "file": line.file,
+                    "key": row_id,
+                    "column": line.column,
+                    "old": line.old if open_ else _WITHHELD,
+                    "new": line.new if open_ else _WITHHELD,
+                    "reason": line.reason,
+                    "author": line.author,
+                    "date": line.date,
+                    "approved_by": line.approved_by,
+                    "evidence": line.evidence,
+                    "table": one["table"],
+                    "wave": one["wave"] or "",
+                    "item": one["column"],
+                    "old_value": (one["old_value"] or "") if open_ else "",
+                    "new_value": (one["new_value"] or "") if open_ else "",
+                }
+            )
+        columns = (
+            "file key column old new reason author date approved_by evidence table wave item old_value new_value"
+        ).split()
+        self._lines("corrections", columns, rows)
+
+    def _id(self, table: str, wave: str | None, name: str | None) -> str:
+        """Give the id a row has in the slice."""
+        if name is None:
+            return ""
+        if table in ("responses", "dispositions"):
+            kind = "respondent" if table == "responses" else "case"
+            return self.numbers[kind].get((wave or "", name), "")
+        return self.people.get(name, name) if table in PEOPLE else name
+
+    def _judgements(self) -> None:
+        """Judgements of the unit and those of the whole study."""
+        rows = []
+        persons = {key[1]: number for key, number in self.numbers["respondent"].items()}
+        persons |= {key[1]: number for key, number in self.numbers["case"].items()}
+        persons |= self.people
+        for line in self.study.judgements:
+            if line.community not in ("", "*", self.unit):
+                continue
+            kind, colon, name = line.object.rpartition(":")
+            rows.append(
+                {
+                    "id": line.id,
+                    "kind": line.kind,
+                    "community": line.community,
+                    "object": f"{kind}{colon}{persons.get(name, name)}",
+                    "from": line.from_,
+                    "to": line.to,
+                    "decision": line.decision,
+                    "reason_zh": line.reason_zh,
+                    "reason_en": line.reason_en,
+                    "author": line.author,
+                    "date": line.date,
+                    "approved_by": line.approved_by,
+                }
+            )
+        columns = "id kind community object from to decision reason_zh reason_en author date approved_by".split()
+        self._lines("judgements", columns, rows)
+
+    def _lines(self, name: str, columns: list[str], rows: list[dict[str, str]]) -> None:
+        frame = pd.DataFrame(rows, columns=columns, dtype="str")
+        self._write(f"inputs/{name}.csv", csv_bytes((c, frame[c]) for c in columns))
+
+    def _settings(self) -> dict[str, Any]:
+        """The resolved settings as the kernel reads them."""
+        study, settings = self.study, self.study.settings
+        dump: Callable[..., dict[str, Any]] = lambda model: model.model_dump(mode="json")  # noqa: E731
+        baseline = study.baseline
+        return {
+            "study": study.id,
+            "edition": self.edition,
+            "community": self.unit,
+            "programme": study.protocol.programme,
+            "unit": settings.unit,
+            "issued": settings.issued.isoformat(),
+            "seed": settings.seed,
+            "timezone": settings.timezone,
+            "calendar": settings.calendar,
+            "languages": list(settings.languages),
+            "waves": [
+                {
+                    "id": wave.id,
+                    "role": wave.role,
+                    "label": dump(wave.label) if wave.label else None,
+                    "fieldwork": [day.isoformat() for day in wave.fieldwork or ()],
+                    "records": list(wave.records or ()),
+                }
+                for wave in settings.waves
+            ],
+            "wave": study.current.id,
+            "baseline": baseline.id if baseline else None,
+            "scope": settings.scope if settings.scope is not None else list(study.measures.entries),
+            "phase": settings.phase,
+            "scheme": settings.scheme,
+            "year": settings.year,
+            "locality": settings.locality,
+            "parties": dump(settings.parties),
+            "sample": dict(settings.sample),
+            "weighting": dump(settings.weighting),
+            "decisions": dump(settings.decisions),
+            "signatories": {
+                role: {
+                    "name": dump(who.name),
+                    "organisation": dump(who.organisation),
+                    "demonstration": who.key == "demo",
+                }
+                for role, who in settings.signatories
+            },
+            "timestamps": settings.timestamps,
+            "codebook": {code: item.as_dict() for code, item in study.codebook.items()},
+            "measures": study.measures.as_dict(),
+            "files": self.meta["files"],
+            "tables": self.counts,
+            "intake": [
+                {key: entry[key] for key in ("code", "n", "zh", "en")}
+                for entry in self.meta["log"]
+                if entry["community"] in ("", self.unit)
+            ],
+        }
+
+
+_IDENTITY = {
+    "respondent": ("wave", "respondent"),
+    "case": ("wave", "case"),
+    "substitute_for": ("wave", "substitute_for"),
+    "panel_id": ("panel_id",),
+    "psu": ("community", "psu"),
+    "ssu": ("community", "psu", "ssu"),
+}
+"""Columns that are renumbered, and what makes one of them the same as another."""
+
+_KIND = {"substitute_for": "case"}
+
+
+def _chain(parent: dict[str, Any], unit: str) -> list[str]:
+    above: list[str] = []
+    while isinstance(unit := parent.get(unit), str) and unit not in above:  # type: ignore[assignment]
+        above.append(unit)
+    return above
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()

@@ -1,0 +1,118 @@
+"""Canonical tables on disk: one Parquet file each, sorted by unit, so that one unit reads fast."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.intake.frames import Tables
+from workbench.intake.tables import TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PEOPLE", "read_meta", "read_units", "write_tables"]
+
+_ROWS = 2048
+"""Rows of a row group: small enough that one unit's rows are a few groups."""
+
+PEOPLE = {
+    "responses": ("interviewer",),
+    "dispositions": ("interviewer",),
+    "inspections": ("assessor",),
+    "assessors": ("assessor",),
+    "issues": ("verified_by",),
+}
+"""Columns that name people of the assessor's; they are numbered alike in all units."""
+
+
+def write_tables(tables: Tables, folder: Path) -> None:
+    """Write the canonical tables to ``folder`` as ``<table>.parquet`` and ``intake.json``.
+
+    Each file appears whole or not at all; files of tables that are gone are removed.
+
+    Parameters
+    ----------
+    tables
+        What intake built.
+    folder
+        ``DIR/private/tables``; made when missing, readable by its owner only.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, frame in tables.frames.items():
+        part = folder / f".{name}.parquet.part"
+        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
+        pq.write_table(table, part, row_group_size=_ROWS, compression="zstd")
+        part.replace(folder / f"{name}.parquet")
+    for path in folder.glob("*.parquet"):
+        if path.stem not in tables.frames:
+            path.unlink()
+    meta = {
+        "tables": sorted(tables.frames),
+        "files": [
+            {"name": f.name, "sha256": f.sha256, "rows": f.rows, "outside": f.outside}
+            for f in tables.files
+        ],
+        "log": [{**e.as_dict(), "table": e.table, "community": e.community} for e in tables.log],
+        "corrections": json.loads(tables.corrections.to_json(orient="records", force_ascii=False)),
+        "people": _people(tables),
+    }
+    part = folder / ".intake.json.part"
+    with part.open("w", encoding="utf-8") as file:
+        json.dump(meta, file, ensure_ascii=False, indent=1, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(folder / "intake.json")
+
+
+def _people(tables: Tables) -> list[str]:
+    """Everybody of the assessor's who is named in a table."""
+    names: set[str] = set()
+    for table, columns in PEOPLE.items():
+        if table in tables.frames:
+            for column in columns:
+                names |= set(tables.frames[table][column].dropna())
+    return sorted(names)
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """Give what intake recorded beside the tables: files, log, corrections, numbers of people."""
+    meta: dict[str, Any] = json.loads((folder / "intake.json").read_text(encoding="utf-8"))
+    return meta
+
+
+def read_units(folder: Path, table: str, units: list[str] | None) -> pd.DataFrame:
+    """Give one table's rows of some units, reading only the row groups that may hold them.
+
+    Parameters
+    ----------
+    folder
+        Where `write_tables` wrote.
+    table
+        Name of the table; it must be one of those written.
+    units
+        Ids of the units; ``None`` gives the whole table.
+    """
+    import pyarrow.parquet as pq
+
+    unit = TABLES[table].unit
+    filters = [(unit, "in", units)] if unit and units is not None else None
+    read = pq.read_table(folder / f"{table}.parquet", filters=filters, use_threads=False)
+    frame: pd.DataFrame = read.to_pandas(types_mapper=_dtype)
+    return frame
+
+
+def _dtype(kind: Any) -> Any:
+    import pandas as pd
+    import pyarrow as pa
+
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return pd.StringDtype(na_value=float("nan"))
+    if pa.types.is_integer(kind):
+        return pd.Int64Dtype()
+    return pd.BooleanDtype() if pa.types.is_boolean(kind) else None

@@ -1,0 +1,270 @@
+"""The canonical tables as data: columns in order, types, what is required, what identifies a row.
+
+A column's type is one of
+
+``id`` (text that names something), ``text``, ``words`` (free text of a person), ``int``, ``float``,
+``bool``, ``date``, ``time`` (an instant, stored ISO 8601 with offset), ``period``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["NOT_YET", "PERIOD", "TABLES", "Column", "Table", "column_of"]
+
+PERIOD = re.compile(
+    r"\d{4}(?:-(?:H[12]|Q[1-4]|W(?:0[1-9]|[1-4]\d|5[0-3])|(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?))?\Z"
+)
+"""YYYY, YYYY-H1, YYYY-Q1, YYYY-MM, YYYY-Www or YYYY-MM-DD."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a canonical table."""
+
+    name: str
+    type: str = "text"
+    required: bool = False
+    words: tuple[str, ...] = ()
+    """The allowed values; empty means any."""
+    low: float | None = None
+    """Smallest allowed number."""
+    above: float | None = None
+    """Numbers must exceed this."""
+    house: bool = False
+    """Stays in the house: enters no slice."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One canonical table."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    """Columns that identify a row; two rows alike in all of them are refused."""
+    id: str
+    """The column that ``key`` of corrections.csv means."""
+    unit: str = "community"
+    """The column that names the unit."""
+    items: bool = False
+    """Whether codebook items are columns of it."""
+    parts: bool = False
+    """Whether a unit's slice holds the rows of the units below it too."""
+
+    def names(self) -> list[str]:
+        """Names of the columns in order."""
+        return [column.name for column in self.columns]
+
+
+def column_of(table: Table, name: str) -> Column | None:
+    """Give the column of this name; ``rw1``, ``rw2`` … are replicate weights of responses."""
+    for column in table.columns:
+        if column.name == name:
+            return column
+    if table.name == "responses" and re.fullmatch(r"rw[1-9]\d{0,3}", name):
+        return Column(name, "float", low=0)
+    return None
+
+
+def _c(
+    names: str,
+    type: str = "text",
+    *,
+    required: bool = False,
+    words: str = "",
+    low: float | None = None,
+    above: float | None = None,
+    house: bool = False,
+) -> tuple[Column, ...]:
+    allowed = tuple(words.split())
+    return tuple(Column(name, type, required, allowed, low, above, house) for name in names.split())
+
+
+_LEVELS = "compound community subdistrict district"
+_POPULATIONS = "adults residents households"
+
+_ALL = (
+    Table(
+        "communities",
+        (
+            *_c("community", "id", required=True),
+            *_c("name", required=True),
+            *_c("name_en"),
+            *_c("level", required=True, words=_LEVELS),
+            *_c("parent", "id"),
+            *_c("code"),
+            *_c("kind", words="old_compound commercial work_unit resettled other"),
+            *_c("age_class", words="old new mixed"),
+            *_c("households residents adults", "int", low=0),
+            *_c("phase"),
+            *_c("treated", "bool"),
+            *_c("intervention_date", "date"),
+            *_c("predecessors"),
+        ),
+        key=("community",),
+        id="community",
+    ),
+    Table(
+        "responses",
+        (
+            *_c("respondent community wave", "id", required=True),
+            *_c("case", "id"),
+            *_c("mode"),
+            *_c("interviewer", "id"),
+            *_c("started finished", "time"),
+            *_c("stratum psu ssu", "id"),
+            *_c("fpc1 fpc2", "float", above=0),
+            *_c("base_weight", "float", above=0),
+            *_c("panel_id", "id"),
+            *_c("complete", "bool"),
+            *_c("ip device", house=True),
+            *_c("lat lon", "float", house=True),
+            *_c("flags"),
+        ),
+        key=("wave", "respondent"),
+        id="respondent",
+        items=True,
+        parts=True,
+    ),
+    Table(
+        "dispositions",
+        (
+            *_c("community wave", "id", required=True),
+            *_c("disposition", required=True),
+            *_c("case respondent", "id"),
+            *_c("n", "int", low=1),
+            *_c("mode"),
+            *_c("stratum psu ssu", "id"),
+            *_c("base_weight", "float", above=0),
+            *_c("attempts", "int", low=0),
+            *_c("interviewer", "id"),
+            *_c("date", "date"),
+            *_c("substitute_for", "id"),
+        ),
+        key=("wave", "case"),
+        id="case",
+        parts=True,
+    ),
+    Table(
+        "margins",
+        (
+            *_c("area", "id", required=True),
+            *_c("variable category", required=True),
+            *_c("count", "float", required=True, low=0),
+            *_c("population", required=True, words=_POPULATIONS),
+            *_c("source"),
+            *_c("as_of", "period"),
+        ),
+        key=("area", "population", "variable", "category"),
+        id="area",
+        unit="area",
+    ),
+    Table(
+        "inspections",
+        (
+            *_c("community wave assessor", "id", required=True),
+            *_c("role", required=True),
+            *_c(
+                "visit",
+                required=True,
+                words="announced mystery cross spot_check recheck calibration",
+            ),
+            *_c("item", "id", required=True),
+            *_c("place"),
+            *_c("observed_at", "time"),
+            *_c("score", "float"),
+            *_c("passed", "bool"),
+            *_c("max_score", "float", above=0),
+            *_c("reason", "words"),
+            *_c("photos seal"),
+            *_c("note", "words", house=True),
+        ),
+        key=("community", "wave", "visit", "assessor", "item", "place", "observed_at"),
+        id="assessor",
+        parts=True,
+    ),
+    Table(
+        "assessors",
+        (
+            *_c("assessor", "id", required=True),
+            *_c("role", required=True),
+            *_c("team"),
+            *_c("home"),
+            *_c("trained_on calibrated_on", "date"),
+            *_c("interests", "words"),
+        ),
+        key=("assessor",),
+        id="assessor",
+        unit="",
+    ),
+    Table(
+        "measurements",
+        (
+            *_c("community", "id", required=True),
+            *_c("indicator", "id", required=True),
+            *_c("period", "period", required=True),
+            *_c("value numerator denominator", "float"),
+            *_c("origin", required=True, words="system ledger device self_report recount"),
+            *_c("source device"),
+        ),
+        key=("community", "indicator", "period", "origin", "source", "device"),
+        id="indicator",
+    ),
+    Table(
+        "requests",
+        (
+            *_c("request community", "id", required=True),
+            *_c("kind", required=True),
+            *_c("received", "time", required=True),
+            *_c("assigned answered closed due", "time"),
+            *_c("outcome", words="resolved partly unresolved rejected withdrawn"),
+            *_c("adopted", "bool"),
+            *_c("satisfied"),
+            *_c("channel category"),
+            *_c("duplicate_of", "id"),
+            *_c("text", "words", house=True),
+        ),
+        key=("request",),
+        id="request",
+        parts=True,
+    ),
+    Table(
+        "facts",
+        (
+            *_c("community fact", "id", required=True),
+            *_c("value", required=True),
+            *_c("date", "date"),
+            *_c("evidence", "words"),
+        ),
+        key=("community", "fact", "date"),
+        id="fact",
+    ),
+    Table(
+        "issues",
+        (
+            *_c("issue community", "id", required=True),
+            *_c("found", "date", required=True),
+            *_c("origin", required=True),
+            *_c("indicator item", "id"),
+            *_c("text_zh", "words", required=True),
+            *_c("text_en", "words"),
+            *_c("points_lost", "float", low=0),
+            *_c("priority responsible"),
+            *_c("due answered closed", "date"),
+            *_c("verified_by"),
+            *_c("photos_before photos_after"),
+            *_c("recommendation_zh recommendation_en", "words"),
+        ),
+        key=("issue",),
+        id="issue",
+        parts=True,
+    ),
+)
+
+TABLES = {table.name: table for table in _ALL}
+"""The tables that are read, by name, in the order they are built."""
+
+NOT_YET = "frame photos votes funds documents supply backchecks objections cases".split()
+"""Tables with a place in the plan of data that are not read yet."""

@@ -1,0 +1,168 @@
+"""Names of units to ids: the rules an id obeys, stable ids for other names, and the tree."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from workbench.intake.frames import Log, Problems
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Units", "is_id", "unsafe"]
+
+_ID = re.compile(r"[A-Z0-9](?:[A-Z0-9-]{0,38}[A-Z0-9])?\Z")
+_DEVICES = frozenset(
+    ["CON", "PRN", "AUX", "NUL", *(f"{p}{n}" for p in ("COM", "LPT") for n in range(1, 10))]
+)
+
+
+def is_id(name: str) -> bool:
+    """Whether ``name`` can be the id of a unit as it stands."""
+    return bool(_ID.match(name)) and name not in _DEVICES
+
+
+def unsafe(name: str) -> bool:
+    """Whether ``name`` must be refused: path signs, control or direction-changing characters."""
+    if "/" in name or "\\" in name or ".." in name or name.upper() in _DEVICES:
+        return True
+    for char in name:
+        if unicodedata.category(char) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp"):
+            return True
+        if unicodedata.bidirectional(char) in ("R", "AL", "AN"):
+            return True
+    return False
+
+
+def stable_id(name: str) -> str:
+    """Give the id of a unit whose name cannot be one: capitals if that suffices, else a digest."""
+    upper = name.upper()
+    if is_id(upper):
+        return upper
+    digest = hashlib.sha256(unicodedata.normalize("NFC", name).encode()).hexdigest()
+    return f"U-{digest[:12].upper()}"
+
+
+class Units:
+    """The units of a study by id, by the name they were given, and by parent."""
+
+    def __init__(self) -> None:
+        self.ids: dict[str, str] = {}
+        """What a file may call a unit (folded) → its id."""
+        self.parent: dict[str, str] = {}
+        self.level: dict[str, str] = {}
+
+    def take(self, frame: pd.DataFrame, log: Log, problems: Problems) -> pd.DataFrame:
+        """Register the rows of ``communities`` and give them with final ids.
+
+        Ids that cannot stand are replaced by stable ones (logged); unsafe ones and those alike
+        but for case are problems.
+        """
+        given = frame["community"].dropna()
+        bad = given[given.map(unsafe)]
+        problems.cells(
+            "communities.id-unsafe",
+            "小区编号含有不允许的字符",
+            "the id of the unit holds characters that are not allowed",
+            "用大写字母、数字与连字符重新编号",
+            "give it an id of capitals, digits and hyphens",
+            frame=frame.loc[bad.index],
+            column="community",
+            expected="[A-Z0-9-], ≤ 40",
+            values=bad,
+        )
+        final = given.drop(bad.index).map(lambda name: name if is_id(name) else stable_id(name))
+        changed = final[final != given.loc[final.index]]
+        for index, new in changed.items():
+            log.add(
+                "intake.unit-id",
+                1,
+                f"“{given[index]}”不能作编号，改用 {new}",
+                f'"{given[index]}" cannot be an id; {new} is used',
+                table="communities",
+                community=new,
+            )
+        folded = final.str.casefold()
+        twice = folded[folded.duplicated(keep=False)]
+        problems.cells(
+            "communities.duplicate-id",
+            "小区编号重复（不分大小写）",
+            "the id of a unit stands more than once (without regard to case)",
+            "每个小区只占一行，各有编号",
+            "give each unit one row and an id of its own",
+            frame=frame.loc[twice.index],
+            column="community",
+            values=final.loc[twice.index],
+        )
+        frame = frame.assign(community=final.reindex(frame.index))
+        frame = frame[frame["community"].notna() & ~frame["community"].duplicated()]
+        for name, unit in zip(given.loc[frame.index], frame["community"], strict=True):
+            self.ids[unit.casefold()] = unit
+            self.ids.setdefault(name.casefold(), unit)
+        if "name" in frame:
+            names = frame["name"].dropna()
+            for index, name in names[~names.duplicated(keep=False)].items():
+                self.ids.setdefault(name.casefold(), frame.loc[index, "community"])
+        return frame
+
+    def resolve(self, names: pd.Series) -> pd.Series:
+        """Give the id for each name, missing where no unit is called so."""
+        table = {name: self.ids.get(str(name).casefold()) for name in names.dropna().unique()}
+        return names.map(table).astype("str")
+
+    def tree(self, frame: pd.DataFrame, problems: Problems) -> None:
+        """Read levels and parents; a parent that is none or a circle is a problem."""
+        order = ["compound", "community", "subdistrict", "district"]
+        for row in frame.index:
+            unit, level = frame.at[row, "community"], frame.at[row, "level"]
+            self.level[unit] = level
+            parent = frame.at[row, "parent"] if "parent" in frame else None
+            if isinstance(parent, str):
+                self.parent[unit] = parent
+        if "parent" not in frame:
+            return
+        known = frame["parent"].isna() | frame["parent"].isin(list(self.level))
+        problems.cells(
+            "communities.parent",
+            "上级单位不在 communities 表中",
+            "the parent is not in the table communities",
+            "补上该上级单位的一行，或改正 parent",
+            "add a row for the parent, or correct parent",
+            frame=frame[~known],
+            column="parent",
+            values=frame.loc[~known, "parent"],
+        )
+
+        def wrong(row: int) -> bool:
+            parent = frame.at[row, "parent"]
+            if not isinstance(parent, str) or parent not in self.level:
+                return False
+            levels = [frame.at[row, "level"], self.level[parent]]
+            return not all(level in order for level in levels) or order.index(
+                levels[0]
+            ) >= order.index(levels[1])
+
+        rows = [row for row in frame.index if wrong(row)]
+        problems.cells(
+            "communities.level",
+            "上级单位的级别不高于本单位",
+            "the parent is not of a higher level",
+            "改正 level 或 parent",
+            "correct level or parent",
+            frame=frame.loc[rows],
+            column="parent",
+            values=frame.loc[rows, "parent"],
+            expected=" < ".join(order),
+        )
+        for row in rows:  # no circle may remain
+            self.parent.pop(frame.at[row, "community"], None)
+
+    def ancestors(self, unit: str) -> list[str]:
+        """Units above ``unit``, the nearest first."""
+        above: list[str] = []
+        while (unit := self.parent.get(unit, "")) and unit not in above:
+            above.append(unit)
+        return above

@@ -1,0 +1,266 @@
+"""Workbooks to records: guarded before opening, values as stored, formulas never evaluated."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import zipfile
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from workbench.errors import InputError, Problem
+
+__all__ = ["guard", "records"]
+
+MAX_RATIO = 100
+MAX_TOTAL = 200 << 20
+MAX_MEMBERS = 2000
+MAX_CELLS = 60_000_000
+_MAX_BLANK = 1000
+
+
+def _refuse(
+    code: str, file: str, zh: str, en: str, remedy_zh: str, remedy_en: str, **more: Any
+) -> InputError:
+    return InputError(
+        Problem(
+            code=code, file=file, zh=zh, en=en, remedy_zh=remedy_zh, remedy_en=remedy_en, **more
+        )
+    )
+
+
+def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
+    """Give the workbook's archive after looking at its directory only.
+
+    Raises
+    ------
+    InputError
+        Not an archive (an old ``.xls`` or a password-protected workbook is named as such), more
+        than 2,000 members, 200 MiB in all or 100 times the packed size, a member with an absolute
+        or climbing name, or a document type declaration in its XML.
+    """
+    if data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        raise _refuse(
+            "file.xls",
+            file,
+            "是旧式 .xls 或加了密码的工作簿",
+            "an old .xls or a password-protected workbook",
+            "在 Excel 中去掉密码并另存为 .xlsx",
+            "remove the password and save it as .xlsx in Excel",
+        )
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise _refuse(
+            "file.torn",
+            file,
+            f"不是完整的 XLSX 文件（{error}）",
+            f"not a whole XLSX file ({error})",
+            "重新导出或重新取得这个文件",
+            "export or fetch the file again",
+        ) from None
+    members = archive.infolist()
+    total = sum(member.file_size for member in members)
+    packed = max(sum(member.compress_size for member in members), 1)
+    if total > MAX_TOTAL or total > MAX_RATIO * packed or len(members) > MAX_MEMBERS:
+        raise _refuse(
+            "file.bomb",
+            file,
+            "工作簿展开后过大，未打开",
+            "the workbook unpacks to too much and was not opened",
+            "检查文件来源；确有需要时导出为 CSV",
+            "check where the file comes from; if it is genuine, export it as CSV",
+            expected=f"≤ {MAX_TOTAL} bytes, ratio ≤ {MAX_RATIO}, ≤ {MAX_MEMBERS} members",
+            found=f"{total} bytes, ratio {total // packed}, {len(members)} members",
+        )
+    for member in members:
+        name = member.filename.replace("\\", "/")
+        if name.startswith("/") or ".." in name.split("/") or ":" in name:
+            raise _refuse(
+                "file.member",
+                file,
+                "压缩包内的文件名不安全，未打开",
+                "a member of the archive has an unsafe name; it was not opened",
+                "用 Excel 重新保存",
+                "save it again with Excel",
+                found=name[:60],
+            )
+        if name.endswith((".xml", ".rels")):
+            try:
+                with archive.open(member) as part:
+                    head = part.read(4096)
+            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
+                raise _refuse(
+                    "file.torn",
+                    file,
+                    f"XLSX 文件已损坏（{error}）",
+                    f"the XLSX file is damaged ({error})",
+                    "重新导出这个文件",
+                    "export the file again",
+                ) from None
+            if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
+                raise _refuse(
+                    "file.doctype",
+                    file,
+                    "工作簿的 XML 含有文档类型声明，未打开",
+                    "the workbook's XML declares a document type; it was not opened",
+                    "用 Excel 重新保存",
+                    "save it again with Excel",
+                    found=name[:60],
+                )
+    return archive
+
+
+def _cell(value: Any) -> str:
+    """Give a cell's stored value as text."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ") if value.time() != time() else value.date().isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return str(value.total_seconds())
+    return str(value)
+
+
+def _sheet(book: Any, wanted: str | None, *, file: str) -> Any:
+    """Choose the sheet: the declared one, else the only visible one with cells."""
+    names = list(book.sheetnames)
+    if wanted is not None:
+        if wanted in names:
+            return book[wanted]
+        if wanted.isdecimal() and 1 <= int(wanted) <= len(names):
+            return book[names[int(wanted) - 1]]
+        raise _refuse(
+            "file.sheet",
+            file,
+            "没有这个工作表",
+            "there is no such sheet",
+            "改正 sheet:",
+            "correct sheet:",
+            expected=" | ".join(names),
+            found=wanted,
+        )
+    shown = []
+    for name in names:
+        sheet = book[name]
+        if getattr(sheet, "sheet_state", "visible") != "visible" or not hasattr(sheet, "iter_rows"):
+            continue
+        sheet.reset_dimensions()
+        if any(
+            cell is not None
+            for row in sheet.iter_rows(max_row=50, values_only=True)
+            for cell in row
+        ):
+            shown.append(sheet)
+    if len(shown) > 1:
+        raise _refuse(
+            "file.sheet",
+            file,
+            "有多张工作表，未声明用哪一张",
+            "several sheets hold cells and none is declared",
+            "用 sheet: 指定工作表",
+            "name the sheet with sheet:",
+            found=" | ".join(sheet.title for sheet in shown),
+        )
+    return shown[0] if shown else None
+
+
+def records(data: bytes, sheet: str | None, *, file: str) -> tuple[list[list[str]], int]:
+    """Give the records of one sheet as text, and how many of its cells hold formulas.
+
+    A formula counts with the value stored beside it; a formula without one keeps its own text and
+    is never evaluated.
+
+    Raises
+    ------
+    InputError
+        See :func:`guard`; no such sheet, several sheets and none declared, too many cells.
+    """
+    guard(data, file=file).close()
+    import openpyxl
+
+    def opened(data_only: bool) -> Any:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # openpyxl on styles it does not know
+                return openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
+        except Exception as error:  # noqa: BLE001 - openpyxl raises anything on a damaged part
+            raise _refuse(
+                "file.torn",
+                file,
+                f"无法打开工作簿（{type(error).__name__}）",
+                f"the workbook cannot be opened ({type(error).__name__})",
+                "用 Excel 重新保存",
+                "save it again with Excel",
+            ) from None
+
+    book = opened(True)
+    chosen = _sheet(book, sheet, file=file)
+    if chosen is None:
+        return [], 0
+    rows = _rows(chosen, file=file)
+    formulas = 0
+    if _has_formulas(data, chosen):
+        other = opened(False)[chosen.title]
+        for n, row in enumerate(_rows(other, file=file)):
+            for k, text in enumerate(row):
+                if text.startswith("=") and n < len(rows):
+                    stored = rows[n][k] if k < len(rows[n]) else ""
+                    if stored == text:
+                        continue  # a text that only looks like a formula
+                    formulas += 1
+                    if not stored:
+                        rows[n] += [""] * (k + 1 - len(rows[n]))
+                        rows[n][k] = text
+    return rows, formulas
+
+
+def _has_formulas(data: bytes, sheet: Any) -> bool:
+    path = getattr(sheet, "_worksheet_path", None)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = [path] if path else [n for n in archive.namelist() if "worksheets/" in n]
+        for name in names:
+            with archive.open(name) as part:
+                tail = b""
+                while block := part.read(1 << 20):
+                    if re.search(rb"<f[ >/]", tail + block):
+                        return True
+                    tail = block[-8:]
+    return False
+
+
+def _rows(sheet: Any, *, file: str) -> list[list[str]]:
+    """Every row up to the last that holds something; a long blank tail is left unread."""
+    sheet.reset_dimensions()
+    rows: list[list[str]] = []
+    last = cells = 0
+    for row in sheet.iter_rows(values_only=True):
+        texts = [_cell(value) for value in row]
+        while texts and not texts[-1].strip():
+            texts.pop()
+        rows.append(texts)
+        cells += len(texts)
+        if texts:
+            last = len(rows)
+        elif len(rows) - last > _MAX_BLANK:
+            break
+        if cells > MAX_CELLS:
+            raise _refuse(
+                "file.too-large",
+                file,
+                "单元格过多",
+                "too many cells",
+                "导出为 CSV 并拆分",
+                "export it as CSV and split it",
+                expected=f"≤ {MAX_CELLS}",
+            )
+    return rows[:last]

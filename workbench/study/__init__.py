@@ -1,0 +1,306 @@
+"""The study folder: settings, codebook and decisions, read and checked as a whole.
+
+``Study.load(folder)`` gives a study or one :class:`~workbench.errors.InputError` with everything
+that is wrong in ``study.yaml``, ``codebook.yaml``, ``corrections.csv``, ``judgements.csv``,
+``protocol.yaml`` and ``measures.yaml``. The data files are the business of ``workbench.intake``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from workbench.errors import InputError, Problem
+from workbench.study._explain import explain, nearest, nearest_remedy
+from workbench.study.codebook import Item
+from workbench.study.decisions import (
+    Correction,
+    Judgement,
+    read_corrections,
+    read_judgements,
+)
+from workbench.study.settings import Join, Settings, Source, Wave
+from workbench.yamlfile import read_yaml
+
+if TYPE_CHECKING:
+    from workbench.protocol import Measures, Protocol
+
+__all__ = [
+    "Correction",
+    "Item",
+    "Join",
+    "Judgement",
+    "Settings",
+    "Source",
+    "Study",
+    "Wave",
+    "nearest",
+    "nearest_remedy",
+    "read_secret",
+]
+
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
+_INSPECTION_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study folder whose settings hold together."""
+
+    folder: Path
+    """The folder that holds study.yaml, absolute."""
+    settings: Settings
+    """Everything in study.yaml."""
+    codebook: dict[str, Item]
+    """Item by code, in the order of codebook.yaml."""
+    corrections: tuple[Correction, ...]
+    """Lines of corrections.csv."""
+    judgements: tuple[Judgement, ...]
+    """Lines of judgements.csv."""
+    protocol: Protocol
+    """What the programme assesses, with the study's protocol.yaml laid over it."""
+    measures: Measures
+    """How each indicator is measured."""
+
+    @classmethod
+    def load(cls, path: Path) -> Study:
+        """Read the study folder ``path`` (or its study.yaml) and check all of it.
+
+        Raises
+        ------
+        InputError
+            With every problem of every settings file, in the order of the files.
+        """
+        folder, problems = _folder(path)
+        if problems:
+            raise InputError(*problems)
+        settings, problems = _settings(folder)
+        codebook, found = _codebook(folder)
+        problems += found
+        corrections, found = read_corrections(folder / "corrections.csv")
+        problems += found
+        judgements, found = read_judgements(folder / "judgements.csv")
+        problems += found
+        protocol = measures = None
+        if settings is not None:
+            protocol, measures, found = _measured(folder, settings)
+            problems += found
+            problems += _paths(folder, settings)
+            problems += _corrected_files(settings, corrections)
+        if problems or settings is None or protocol is None or measures is None:
+            raise InputError(*problems)
+        return cls(
+            folder, settings, codebook, tuple(corrections), tuple(judgements), protocol, measures
+        )
+
+    @property
+    def id(self) -> str:
+        """The study's id, the prefix of report numbers."""
+        return self.settings.study
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which naive times are meant."""
+        return ZoneInfo(self.settings.timezone)
+
+    @property
+    def current(self) -> Wave:
+        """The wave that is assessed."""
+        return next(wave for wave in self.settings.waves if wave.role == "current")
+
+    @property
+    def baseline(self) -> Wave | None:
+        """The wave it is compared with, if any."""
+        return next((wave for wave in self.settings.waves if wave.role == "baseline"), None)
+
+    def resolve(self, name: str) -> Path:
+        """Give the absolute path of a file named in the study's settings."""
+        return (self.folder / name).resolve()
+
+    def secret(self) -> bytes:
+        """Give the key of the renumbering of persons; see :func:`read_secret`."""
+        return read_secret(self.folder)
+
+
+def read_secret(folder: Path) -> bytes:
+    """Give the 32 bytes in ``folder/.secret``; the file is made when it is missing.
+
+    Raises
+    ------
+    InputError
+        The file does not hold 64 hexadecimal digits.
+    """
+    path = folder / ".secret"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise InputError(
+            Problem(
+                code="study.secret",
+                file=".secret",
+                zh="不是研究的密钥",
+                en="not the study's key",
+                remedy_zh="从备份恢复；删除它会使受访者编号全部改变",
+                remedy_en="restore it from a backup; removing it renumbers every respondent",
+                expected="64 hexadecimal digits",
+            )
+        )
+    return key
+
+
+def _folder(path: Path) -> tuple[Path, list[Problem]]:
+    folder = path.parent if path.name == "study.yaml" else path
+    if (folder / "study.yaml").is_file():
+        return folder.resolve(), []
+    return folder, [
+        Problem(
+            code="study.missing",
+            file=f"{folder.name}/study.yaml",
+            zh="这里没有 study.yaml",
+            en="there is no study.yaml here",
+            remedy_zh="给出研究文件夹的路径，或用 workbench new 新建",
+            remedy_en="give the path of a study folder, or make one with workbench new",
+        )
+    ]
+
+
+def _mapping(path: Path) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """Read a YAML file that must hold a mapping."""
+    try:
+        value = read_yaml(path)
+    except InputError as error:
+        return None, list(error.problems)
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        return None, [
+            Problem(
+                code="settings.mapping",
+                file=path.name,
+                zh="应为“键: 值”的映射",
+                en="a mapping of key: value is expected",
+                remedy_zh="参照 workbench new 生成的文件",
+                remedy_en="follow the file that workbench new writes",
+                found=type(value).__name__,
+            )
+        ]
+    return value, []
+
+
+def _settings(folder: Path) -> tuple[Settings | None, list[Problem]]:
+    raw, problems = _mapping(folder / "study.yaml")
+    if raw is None:
+        return None, problems
+    try:
+        return Settings.model_validate(raw), []
+    except ValidationError as error:
+        return None, explain(error, Settings, "study.yaml")
+
+
+def _codebook(folder: Path) -> tuple[dict[str, Item], list[Problem]]:
+    path = folder / "codebook.yaml"
+    if not path.exists():
+        return {}, []
+    raw, problems = _mapping(path)
+    items: dict[str, Item] = {}
+    for code, value in (raw or {}).items():
+        code = str(code)
+        try:
+            items[code] = item = Item.model_validate(value)
+        except ValidationError as error:
+            problems += explain(error, Item, path.name, prefix=(code,))
+            continue
+        rule = _INSPECTION_CODE if item.role == "inspection" else _CODE
+        if not rule.match(code):
+            problems.append(
+                Problem(
+                    code="codebook.code",
+                    file=path.name,
+                    column=code[:60],
+                    zh="题目代码不合规则",
+                    en="the code of the item does not fit the rule",
+                    remedy_zh="用小写字母开头，只含小写字母、数字与下划线，至多 40 个字符",
+                    remedy_en="begin with a small letter; use small letters, digits and _ only",
+                    expected=rule.pattern.removesuffix("\\Z"),
+                    found=code[:60],
+                )
+            )
+    return items, problems
+
+
+def _measured(
+    folder: Path, settings: Settings
+) -> tuple[Protocol | None, Measures | None, list[Problem]]:
+    """Load protocol and measures; their problems join the list."""
+    from workbench import protocol
+
+    problems: list[Problem] = []
+    return None, None, problems
+
+
+def _paths(folder: Path, settings: Settings) -> list[Problem]:
+    """Files that lie outside the folder without saying so."""
+    problems = []
+    for table, sources in settings.sources.items():
+        for n, source in enumerate(sources, start=1):
+            for file in (source, *source.join):
+                inside = (folder / file.file).resolve().is_relative_to(folder)
+                if inside or file.outside:
+                    continue
+                problems.append(
+                    Problem(
+                        code="source.outside",
+                        file="study.yaml",
+                        column=f"sources.{table}[{n}].file",
+                        zh="文件在研究文件夹之外",
+                        en="the file lies outside the study folder",
+                        remedy_zh="把文件放入 data/，或声明 outside: true",
+                        remedy_en="put the file into data/, or declare outside: true",
+                        found=file.file,
+                    )
+                )
+    return problems
+
+
+def _corrected_files(settings: Settings, corrections: list[Correction]) -> list[Problem]:
+    """Corrections of files that no source names."""
+    known = {
+        file.file
+        for sources in settings.sources.values()
+        for source in sources
+        for file in (source, *source.join)
+    }
+    problems = []
+    for line in corrections:
+        if line.file and line.file not in known:
+            zh, en = nearest_remedy(line.file, sorted(known))
+            problems.append(
+                Problem(
+                    code="corrections.file",
+                    file="corrections.csv",
+                    row=line.row,
+                    column="file",
+                    zh="没有数据源使用这个文件",
+                    en="no source names this file",
+                    remedy_zh=zh,
+                    remedy_en=en,
+                    found=line.file,
+                )
+            )
+    return problems

@@ -1,0 +1,132 @@
+"""The models of ``codebook.yaml``: questionnaire and inspection items alike."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from workbench.study._words import Bilingual, Model, Word, word
+
+__all__ = ["Item"]
+
+Kind = Literal["scale", "single", "multiple", "number", "text", "date", "check"]
+Role = Literal[
+    "satisfaction",
+    "importance",
+    "demographic",
+    "behaviour",
+    "attention",
+    "inspection",
+    "text",
+    "other",
+]
+Class = Literal["public", "internal", "personal", "sensitive"]
+
+
+def _labels(value: Any) -> Any:
+    """Codes as text; a code without a label is labelled with itself."""
+    if isinstance(value, list):
+        value = {code: None for code in value}
+    if not isinstance(value, dict):
+        return value
+    return {word(code): word(code) if label is None else label for code, label in value.items()}
+
+
+def _codes(value: Any) -> Any:
+    return (
+        {word(code): word(label) for code, label in value.items()}
+        if isinstance(value, dict)
+        else value
+    )
+
+
+def _is_int(code: str) -> bool:
+    return code.removeprefix("-").isdecimal() and code.isascii()
+
+
+class Item(Model):
+    """One question or inspection item."""
+
+    wording: Bilingual
+    kind: Kind
+    values: Annotated[dict[Word, Bilingual], BeforeValidator(_labels)] = {}
+    range: tuple[float, float] | None = None
+    top: list[Word] = []
+    up: bool = True
+    missing: Annotated[dict[Word, Word], BeforeValidator(_codes)] = {}
+    dimension: Word | None = None
+    role: Role = "other"
+    protection: Class = Field("internal", alias="class")
+    purpose: Word | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Item:
+        if self.kind in ("scale", "single", "multiple") and not self.values:
+            raise PydanticCustomError(
+                "item_values", "values: is needed for {kind}", {"kind": self.kind}
+            )
+        if self.kind == "scale":
+            wrong = [code for code in self.values if not _is_int(code)]
+            if wrong or len(self.values) < 2:
+                raise PydanticCustomError(
+                    "item_scale",
+                    "a scale has at least two whole numbers",
+                    {"found": wrong or list(self.values)},
+                )
+        both = sorted(set(self.values) & set(self.missing))
+        if both:
+            raise PydanticCustomError(
+                "item_missing", "both value and missing code", {"found": both}
+            )
+        outside = [code for code in self.top if not self.holds(code)]
+        if outside:
+            raise PydanticCustomError("item_top", "not a value of the item", {"found": outside})
+        if self.protection in ("personal", "sensitive") and self.purpose is None:
+            raise PydanticCustomError(
+                "item_purpose", "purpose: is needed for class {cls}", {"cls": self.protection}
+            )
+        return self
+
+    def holds(self, code: str) -> bool:
+        """Whether ``code`` is a value of the item; a scale may label its ends only."""
+        if self.kind == "scale" and _is_int(code):
+            points = [int(value) for value in self.values]
+            return min(points) <= int(code) <= max(points)
+        return code in self.values
+
+    @property
+    def whole(self) -> bool:
+        """Whether every value is a whole number."""
+        return bool(self.values) and all(_is_int(code) for code in self.values)
+
+    @property
+    def points(self) -> list[str]:
+        """Every value of a scale or choice, in order."""
+        if self.kind == "scale":
+            ends = [int(value) for value in self.values]
+            return [str(point) for point in range(min(ends), max(ends) + 1)]
+        return list(self.values)
+
+    @property
+    def leaves_house(self) -> bool:
+        """Whether answers may enter a slice: neither free text nor personal data may."""
+        return self.kind != "text" and self.protection != "personal"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the normalised form that ``study.json`` holds."""
+        top: list[Any] = [int(code) if self.whole else code for code in self.top]
+        return {
+            "wording": self.wording.model_dump(),
+            "kind": self.kind,
+            "values": {code: label.model_dump() for code, label in self.values.items()},
+            "range": None if self.range is None else list(self.range),
+            "top": top,
+            "up": self.up,
+            "missing": dict(self.missing),
+            "dimension": self.dimension,
+            "role": self.role,
+            "class": self.protection,
+            "purpose": self.purpose or "assessment",
+        }

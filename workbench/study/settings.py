@@ -1,0 +1,297 @@
+"""The models of ``study.yaml``: every key, its type, its default and what it refuses."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from datetime import date
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from workbench.study._words import Bilingual, Model, Month, Slug, Word, word
+
+__all__ = [
+    "CommunityFrom",
+    "Decisions",
+    "Join",
+    "Parties",
+    "Recode",
+    "Settings",
+    "Signatory",
+    "Source",
+    "Wave",
+    "Weighting",
+]
+
+Level = Literal["compound", "community", "subdistrict", "district"]
+SampleKind = Literal["probability", "opt_in", "census"]
+Population = Literal["adults", "residents", "households"]
+
+
+def _listed(value: Any) -> Any:
+    """Take one entry for a list of one."""
+    return [value] if isinstance(value, dict | str | int | float | bool) else value
+
+
+def _words(value: Any) -> Any:
+    """Keys of a mapping as the text a person wrote."""
+    return {word(key): inner for key, inner in value.items()} if isinstance(value, dict) else value
+
+
+class Parties(Model):
+    """Who commissioned, who assesses, under which contract, and with which interests."""
+
+    commissioner: Bilingual
+    assessor: Bilingual
+    contract: Bilingual
+    interests: Bilingual
+
+
+class Wave(Model):
+    """One round of data: field work dates, months of records, or a batch signed earlier."""
+
+    id: Slug
+    role: Literal["baseline", "current", "earlier"] = "earlier"
+    batch: Word | None = None
+    fieldwork: tuple[date, date] | None = None
+    records: tuple[Month, Month] | None = None
+    label: Bilingual | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Wave:
+        for name in ("fieldwork", "records"):
+            span = getattr(self, name)
+            if span is not None and span[0] > span[1]:
+                raise PydanticCustomError(
+                    "span", "{name} ends before it begins", {"name": name, "found": list(span)}
+                )
+        return self
+
+
+class Recode(Model):
+    """Recodes of one column: a list of values, or a pattern whose first group is the value."""
+
+    pattern: str | None = None
+    values: Annotated[dict[Word, Word | None], BeforeValidator(_words)] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "pattern" not in value and set(value) != {"values"}:
+            return {"values": value}
+        return value
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                groups = re.compile(value).groups
+            except re.error as error:
+                raise PydanticCustomError("pattern", "{why}", {"why": str(error)}) from None
+            if groups != 1:
+                raise PydanticCustomError(
+                    "pattern", "one group ( ) is needed, {n} found", {"n": groups}
+                )
+        return value
+
+
+class CommunityFrom(Model):
+    """Where the unit of a row is named, and which unit each name means."""
+
+    source: Word = Field(alias="from")
+    values: Annotated[dict[Word, Word | None], BeforeValidator(_words)] = {}
+    unmatched: Literal["refuse", "drop"] = "refuse"
+
+
+class _File(Model):
+    """How a file is read."""
+
+    file: Word
+    format: Literal["auto", "csv", "xlsx"] = "auto"
+    sheet: Word | None = None
+    header: Annotated[int, Field(ge=1, le=1000)] = 1
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    encoding: Word | None = None
+    outside: bool = False
+    where: dict[Word, Annotated[list[Word], BeforeValidator(_listed)]] = {}
+    na: Annotated[list[str], BeforeValidator(_listed)] = []
+
+    @field_validator("encoding")
+    @classmethod
+    def _codec(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                known = codecs.lookup(value)
+                "x".encode(known.name)
+            except (LookupError, ValueError):
+                raise PydanticCustomError("encoding", "no text encoding of this name") from None
+        return value
+
+
+class Join(_File):
+    """Columns taken from a second file, row by row or by key columns."""
+
+    by: Annotated[list[Word], BeforeValidator(_listed)]
+    check: Annotated[list[Word], BeforeValidator(_listed)] = []
+    columns: dict[Word, Word]
+
+    @property
+    def by_row(self) -> bool:
+        """Whether row k of this file belongs to row k of the other."""
+        return self.by == ["row"]
+
+
+class Source(_File):
+    """One file of a table and how its columns become the table's columns."""
+
+    set: dict[Word, Word] = {}
+    columns: dict[Word, Word] = {}
+    values: dict[Word, Recode] = {}
+    dates: Word | dict[Word, Word] | None = None
+    community: CommunityFrom | None = None
+    join: Annotated[list[Join], BeforeValidator(_listed)] = []
+
+    @model_validator(mode="after")
+    def _once(self) -> Source:
+        named = [*self.set, *self.columns, *(c for j in self.join for c in j.columns)]
+        if self.community is not None:
+            named.append("community")
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice:
+            raise PydanticCustomError("twice", "given more than once", {"found": twice})
+        return self
+
+
+class Weighting(Model):
+    """How answers are weighted: the base weight's column, the margins raked to, the population."""
+
+    base: Word | None = None
+    rake: list[Word] = []
+    population: Population = "adults"
+    borrow: Literal["parent"] | None = None
+    trim: Annotated[float, Field(gt=1)] | None = None
+
+
+class Decisions(Model):
+    """Which end of an interval decides, at which level, and what is too few."""
+
+    gate: Literal["lower", "point", "upper"] = "lower"
+    target: Literal["lower", "point", "upper"] = "point"
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    min_cell: Annotated[int, Field(ge=1)] = 10
+    margin_pp: Annotated[float, Field(ge=0, le=100)] = 5
+    multiplicity: Literal["holm", "bh", "none"] = "holm"
+
+
+class Pkcs12(Model):
+    """A key file and the file that holds its passphrase."""
+
+    pkcs12: Word
+    passphrase_file: Word
+
+
+class Token(Model):
+    """A token's driver and the label of the key in it."""
+
+    module: Word
+    label: Word
+
+
+class Pkcs11(Model):
+    """A key in a token."""
+
+    pkcs11: Token
+
+
+def _key_kind(value: Any) -> Any:
+    if isinstance(value, str) and value not in ("demo", "person"):
+        raise PydanticCustomError(
+            "signing_key", "unknown", {"expected": "demo | person | {pkcs12: …} | {pkcs11: …}"}
+        )
+    return value
+
+
+class Signatory(Model):
+    """One who signs: name, organisation and the key."""
+
+    name: Bilingual
+    organisation: Bilingual
+    key: Annotated[Literal["demo", "person"] | Pkcs12 | Pkcs11, BeforeValidator(_key_kind)]
+
+
+class Signatories(Model):
+    """The three who sign, in this order."""
+
+    lead: Signatory
+    reviewer: Signatory
+    institution: Signatory
+
+
+class Settings(Model):
+    """Everything in ``study.yaml``."""
+
+    study: Slug
+    programme: Word
+    unit: Level
+    scope: list[Word] | None = None
+    phase: Word | None = None
+    scheme: Word | None = None
+    year: int | None = None
+    locality: Word | None = None
+    parameters: dict[str, Any] = {}
+    parties: Parties
+    timezone: Word
+    calendar: Word | None = None
+    issued: date
+    waves: Annotated[list[Wave], Field(min_length=1)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    sample: dict[Word, SampleKind] = {}
+    sources: dict[Word, Annotated[list[Source], BeforeValidator(_listed)]]
+    weighting: Weighting = Weighting()
+    decisions: Decisions = Decisions()
+    signatories: Signatories
+    timestamps: Literal["each", "ledger", "none"] = "ledger"
+    ledger: Word | None = None
+    languages: Annotated[list[Literal["zh", "en"]], Field(min_length=1)] = ["zh", "en"]
+    notebook: Word | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise PydanticCustomError(
+                "timezone", "no such time zone", {"expected": "Asia/Shanghai"}
+            ) from None
+        return value
+
+    @field_validator("waves")
+    @classmethod
+    def _roles(cls, waves: list[Wave]) -> list[Wave]:
+        ids = [wave.id for wave in waves]
+        twice = sorted({name for name in ids if ids.count(name) > 1})
+        if twice:
+            raise PydanticCustomError("twice", "given more than once", {"found": twice})
+        roles = [wave.role for wave in waves]
+        if roles.count("current") != 1 or roles.count("baseline") > 1:
+            raise PydanticCustomError(
+                "roles",
+                "one current wave and at most one baseline",
+                {
+                    "found": f"current × {roles.count('current')}, baseline × {roles.count('baseline')}"
+                },
+            )
+        return waves
+
+    @field_validator("scope", "languages")
+    @classmethod
+    def _no_repeats(cls, value: list[str] | None) -> list[str] | None:
+        twice = sorted({name for name in value or [] if (value or []).count(name) > 1})
+        if twice:
+            raise PydanticCustomError("twice", "given more than once", {"found": twice})
+        return value
