@@ -1,0 +1,283 @@
+"""Digests, files and folders that are there whole or not at all, and JSON with one form.
+
+Works alike on POSIX and Windows: nothing is renamed onto a folder that exists, and no call is
+needed that Windows lacks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import InputError, Problem
+
+__all__ = [
+    "ASIDE",
+    "canonical_json",
+    "is_plain_file",
+    "read_json",
+    "recover",
+    "replace_directory",
+    "sha256_bytes",
+    "sha256_file",
+    "staging_directory",
+    "write_atomic",
+]
+
+_CHUNK = 1 << 20
+ASIDE = re.compile(r"\A\.(?P<name>.+)\.(?P<stage>tmp|new|old)\Z")
+"""Names that a folder bears while it is being replaced: ``.NAME.tmp``, ``.new``, ``.old``."""
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the SHA-256 of ``data`` as 64 lower-case hex digits.
+
+    Examples
+    --------
+    >>> sha256_bytes(b"")[:12]
+    'e3b0c44298fc'
+    """
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, read in pieces of 1 MiB.
+
+    Parameters
+    ----------
+    path : Path
+        A regular file.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def is_plain_file(path: Path) -> bool:
+    """Tell whether ``path`` itself is a regular file: no link, pipe, device or folder."""
+    return stat.S_ISREG(path.lstat().st_mode)
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a file so that a reader, or a crash, meets the old bytes or the new, never a mixture.
+
+    The bytes go to a file aside in the same folder, are forced to the disk, and the file is
+    renamed over the old one.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder exists.
+    data : bytes
+        All of its bytes.
+    mode : int
+        POSIX permissions of the file from its first byte on (keys: ``0o600``).
+
+    Raises
+    ------
+    OSError
+        When the disk is full or the folder cannot be written; the old file is then untouched.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    aside = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            if os.name == "posix":
+                os.fchmod(stream.fileno(), mode)
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def staging_directory(target: Path) -> Path:
+    """Make an empty folder beside ``target`` in which its successor is built.
+
+    Returns
+    -------
+    Path
+        ``.NAME.tmp`` in the same folder; what an earlier, interrupted attempt left there is gone.
+    """
+    _forget(_aside(target, "tmp"))
+    folder = _aside(target, "tmp")
+    folder.mkdir(parents=True)
+    return folder
+
+
+def replace_directory(target: Path) -> None:
+    """Put the folder built in :func:`staging_directory` in the place of ``target``.
+
+    Steps, each a rename within one folder: ``.NAME.tmp`` → ``.NAME.new`` (it is whole now), the old
+    one → ``.NAME.old``, ``.NAME.new`` → ``NAME``; then the old one is removed. After a crash at any
+    step :func:`recover` leaves the old or the new folder under its name, whole.
+
+    Parameters
+    ----------
+    target : Path
+        The folder to be replaced; it need not exist yet.
+
+    Raises
+    ------
+    OSError
+        When a rename fails (on Windows: a file in it is open); :func:`recover` then restores.
+    """
+    staged, new, old = (_aside(target, stage) for stage in ("tmp", "new", "old"))
+    _sync_tree(staged)
+    _forget(new)
+    _forget(old)
+    staged.rename(new)
+    if target.exists():
+        target.rename(old)
+    new.rename(target)
+    _sync_folder(target.parent)
+    _forget(old)
+
+
+def recover(folder: Path) -> list[str]:
+    """Clear up in ``folder`` what interrupted replacements left, and say what was done.
+
+    Where ``NAME`` is missing, a whole ``.NAME.new`` takes its place, else ``.NAME.old`` returns.
+    Where ``NAME`` stands, what lies aside is removed.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder that holds the replaced ones, such as ``DIR/communities``. May be missing.
+
+    Returns
+    -------
+    list of str
+        Names that were put back, sorted; empty when there was nothing to do.
+    """
+    if not folder.is_dir():
+        return []
+    names = {m["name"] for entry in folder.iterdir() if (m := ASIDE.match(entry.name))}
+    restored = []
+    for name in sorted(names):
+        target = folder / name
+        new, old = _aside(target, "new"), _aside(target, "old")
+        if not target.exists():
+            for candidate in (new, old):
+                if candidate.is_dir():
+                    candidate.rename(target)
+                    restored.append(name)
+                    break
+        for stage in ("tmp", "new", "old"):
+            _forget(_aside(target, stage))
+    _sync_folder(folder)
+    return restored
+
+
+def canonical_json(value: Any) -> bytes:
+    r"""Return JSON in the one form of our own files: keys sorted, UTF-8, no spaces, a final LF.
+
+    Parameters
+    ----------
+    value : object
+        Dictionaries with string keys, lists, strings, whole numbers, finite floats, booleans, None.
+
+    Raises
+    ------
+    ValueError
+        For NaN or infinity, which JSON does not have.
+
+    Examples
+    --------
+    >>> canonical_json({"b": 1, "a": "甲"}).decode()
+    '{"a":"甲","b":1}\n'
+    """
+    text = json.dumps(
+        value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+    return (text + "\n").encode()
+
+
+def read_json(path: Path, *, limit: int = 256 << 20) -> Any:
+    """Read a JSON file that a stranger may have written.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    limit : int
+        Largest size in bytes that is read.
+
+    Raises
+    ------
+    InputError
+        ``evidence.json``: missing, a link, too large, not UTF-8, not JSON, nested too deep, NaN.
+    """
+    try:
+        if not is_plain_file(path):
+            raise ValueError("not a regular file")
+        size = path.stat().st_size
+        if size > limit:
+            raise ValueError(f"{size} bytes, more than {limit}")
+        return json.loads(path.read_bytes().decode(), parse_constant=_no_constant)
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(
+            Problem(
+                code="evidence.json",
+                zh="无法读取该 JSON 文件",
+                en="this JSON file cannot be read",
+                file=path.name,
+                found=f"{type(error).__name__}: {error}"[:200],
+                remedy_zh="请取得完好的文件",
+                remedy_en="get an undamaged copy",
+            )
+        ) from error
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _aside(target: Path, stage: str) -> Path:
+    return target.with_name(f".{target.name}.{stage}")
+
+
+def _forget(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if is_plain_file(path):
+            # Windows flushes only what is open for writing
+            handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force a folder's entries to the disk where the system can (Windows cannot)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

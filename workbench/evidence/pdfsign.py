@@ -1,0 +1,730 @@
+"""Signatures in PDF reports (PAdES), the only module that touches pyHanko.
+
+A report gets three signature fields before its first signature. The lead assessor certifies (only
+the other fields may still be filled), the reviewer signs, the institution locks the document. The
+page itself prints the signature block; the fields lie over it and draw nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.content_stream_parser import parse_content_stream
+from pyhanko.pdf_utils.generic import ArrayObject, ByteStringObject, pdf_name
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign import fields as pdf_fields
+from pyhanko.sign.fields import FieldMDPAction, FieldMDPSpec, MDPPerm, SigFieldSpec
+from pyhanko.sign.general import SigningError
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
+from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes, Signer
+from pyhanko.sign.timestamps import TimeStamper
+from pyhanko.sign.validation.pdf_embedded import (
+    EmbeddedPdfSignature,
+    async_validate_pdf_signature,
+)
+from pyhanko.sign.validation.settings import KeyUsageConstraints
+from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
+from pyhanko.stamp import BaseStampStyle
+from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+from workbench.errors import InputError, Problem
+from workbench.evidence.keys import ROLES, Role, SigningKey, is_demonstration
+from workbench.evidence.result import Verdict
+from workbench.evidence.signature import FIELDS, LABELS, REASONS, FieldBox, SignatureStatus
+
+__all__ = [
+    "attachments",
+    "page_texts",
+    "prepare",
+    "sign",
+    "signatures",
+    "signed_roles",
+]
+
+# pyHanko's own annotations leave these out
+_pdf: Any = generic
+_store: Any = SimpleCertificateStore
+_USAGE = KeyUsageConstraints(
+    key_usage={"digital_signature", "non_repudiation"}, match_all_key_usages=False
+)
+_UNSUITABLE = {"CHAIN_CONSTRAINTS_FAILURE", "SIG_CONSTRAINTS_FAILURE"}
+# pyHanko's notes about untrusted files are answers of ours, not noise on standard error
+for _name in ("pyhanko", "pyhanko_certvalidator"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
+
+def prepare(pdf: bytes, boxes: Mapping[Role, FieldBox] | None = None) -> bytes:
+    """Add the three signature fields to an unsigned report, tagged as PDF/UA wants it.
+
+    The same bytes give the same bytes; metadata are left as they are.
+
+    Parameters
+    ----------
+    pdf : bytes
+        A tagged PDF as typst writes it, without signature fields.
+    boxes : mapping of Role to FieldBox, optional
+        Where the page prints the signature block of each role; a role without a box gets a field
+        without extent on the last page.
+
+    Returns
+    -------
+    bytes
+        The PDF with an incremental update.
+
+    Raises
+    ------
+    InputError
+        ``pdf.unreadable``, ``pdf.prepared`` (has fields already), ``pdf.untagged``.
+    """
+    # typst ends the file without a newline; an update glued to %%EOF breaks PDF/A (6.1.9-1)
+    writer = _writer(pdf if pdf.endswith(b"\n") else pdf + b"\n")
+    if "/AcroForm" in writer.root:
+        raise _refused("pdf.prepared", "报告已有签名域", "the report has signature fields already")
+    if _at(writer.root, "/StructTreeRoot", "/ParentTree", "/Nums") is None:
+        raise _refused("pdf.untagged", "PDF 没有结构标签", "the PDF has no structure tags")
+    for role, name in FIELDS.items():
+        box = (boxes or {}).get(role)
+        corners: Any = (box.left, box.bottom, box.right, box.top) if box else (0, 0, 0, 0)
+        locking: dict[str, Any] = {}
+        if role == ROLES[-1]:
+            locking = {
+                "doc_mdp_update_value": MDPPerm.NO_CHANGES,
+                "field_mdp_spec": FieldMDPSpec(FieldMDPAction.ALL),
+            }
+        pdf_fields.append_signature_field(
+            writer,
+            SigFieldSpec(
+                sig_field_name=name,
+                on_page=box.page if box else -1,
+                box=corners,
+                readable_field_name=LABELS[role],
+                combine_annotation=True,
+                empty_field_appearance=False,
+                **locking,
+            ),
+        )
+        _tag_field(writer, name, LABELS[role])
+    return _written(writer)
+
+
+def sign(
+    pdf: bytes,
+    role: Role,
+    key: SigningKey,
+    *,
+    reason: str,
+    time: datetime,
+    timestamper: TimeStamper | None = None,
+) -> bytes:
+    """Sign a prepared report in one of the three roles (PAdES B-B, or B-T with a time stamp).
+
+    Parameters
+    ----------
+    pdf : bytes
+        The report, prepared, with the signatures of the roles before this one.
+    role : {"lead", "reviewer", "institution"}
+        Who signs. The first certifies, the last locks.
+    key : SigningKey
+        Certificate and key, already checked (:func:`workbench.evidence.keys.check_key`).
+    reason : str
+        Printed by PDF readers beside the signature.
+    time : datetime
+        Signing time, aware.
+    timestamper : TimeStamper, optional
+        Asks a time-stamp authority; without one nothing leaves the machine.
+
+    Returns
+    -------
+    bytes
+        The report with an incremental update.
+
+    Raises
+    ------
+    InputError
+        ``sign.*``: no such field, signed already, out of order, the same certificate or key in two
+        roles, an earlier signature that no longer holds, a time without zone.
+    """
+    if time.tzinfo is None:
+        raise _refused("sign.time", "签名时间没有时区", "the signing time has no time zone")
+    reader = _reader(pdf)
+    names = {name for name, _, _ in pdf_fields.enumerate_sig_fields(reader)}
+    if names != set(FIELDS.values()):
+        raise _refused(
+            "sign.fields",
+            "报告没有三个签名域",
+            "the report does not have the three signature fields",
+            found=", ".join(sorted(map(str, names))) or "-",
+        )
+    earlier = _embedded(reader)
+    done = [_role_of(signature) for signature in earlier]
+    if role in done:
+        raise _refused("sign.done", "该角色已签名", "this role has signed already", found=role)
+    expected = list(ROLES[: ROLES.index(role)])
+    if done != expected:
+        raise _refused(
+            "sign.order",
+            "签名顺序不对：先评估负责人，再复核人，最后机构",
+            "out of order: first the lead assessor, then the reviewer, last the institution",
+            expected=" → ".join([*expected, role]),
+            found=" → ".join([*map(str, done), role]),
+        )
+    _refuse_same_person(earlier, key)
+    # the last signature reaches to the end of the file, so nothing can have been slipped in between
+    for status in _statuses(earlier, [], now=time, differences=False):
+        if status.verdict is Verdict.CHANGED:
+            raise _refused(
+                "sign.changed",
+                "先前的签名已不成立，不能再签",
+                "an earlier signature no longer holds; nothing is signed on top of it",
+                found=f"{status.role}: {status.reason_en}",
+            )
+    signer = _Signer(key)
+    settings = PdfSignatureMetadata(
+        field_name=FIELDS[role],
+        md_algorithm="sha256",
+        reason=reason,
+        name=key.name or None,
+        subfilter=pdf_fields.SigSeedSubFilter.PADES,
+        certify=role == ROLES[0],
+        docmdp_permissions=MDPPerm.NO_CHANGES if role == ROLES[-1] else MDPPerm.FILL_FORMS,
+    )
+    pdf_signer = PdfSigner(settings, signer, timestamper=timestamper, stamp_style=_NoStamp())
+    return asyncio.run(_sign(pdf_signer, _writer(pdf), time, _room(key, timestamper)))
+
+
+def signed_roles(pdf: bytes) -> list[Role | None]:
+    """Return the roles that have signed, in the order of signing; None for a foreign field.
+
+    Raises
+    ------
+    InputError
+        ``pdf.unreadable``.
+    """
+    try:
+        return [_role_of(signature) for signature in _embedded(_reader(pdf))]
+    except InputError:
+        raise
+    except Exception as error:  # a crafted file can break a parser anywhere
+        raise _unreadable(error) from error
+
+
+def signatures(
+    pdf: bytes, roots: Iterable[x509.Certificate], *, now: datetime
+) -> list[SignatureStatus]:
+    """Check every signature of a PDF, in the order of signing.
+
+    A signature holds when its bytes are unchanged, all that was added after it is a further
+    signature, the last one covers the file to its end, and its certificate leads to one of
+    ``roots``. Nothing is fetched; a certificate in the file is never a root by lying there.
+
+    Parameters
+    ----------
+    pdf : bytes
+        The report; it may come from a stranger.
+    roots : iterable of Certificate
+        Authorities that are believed.
+    now : datetime
+        Aware; a certificate that has expired by then needs a time stamp.
+
+    Returns
+    -------
+    list of SignatureStatus
+        Empty for an unsigned PDF. Signatures that are missing are not in it.
+
+    Raises
+    ------
+    InputError
+        ``pdf.unreadable``, when no structure can be read at all.
+    """
+    try:
+        return _statuses(_embedded(_reader(pdf)), list(roots), now=now)
+    except InputError:
+        raise
+    except Exception as error:  # a crafted file can break a parser anywhere
+        raise _unreadable(error) from error
+
+
+def attachments(pdf: bytes) -> dict[str, bytes]:
+    """Return the files embedded in a PDF as its last revision shows them.
+
+    Raises
+    ------
+    InputError
+        ``pdf.unreadable``, also for two files of one name or names in a nested tree (typst writes
+        neither).
+    """
+    try:
+        root = _reader(pdf).root
+        if _at(root, "/Names", "/EmbeddedFiles", "/Kids") is not None:
+            raise ValueError("nested tree of embedded files")
+        names = list(_at(root, "/Names", "/EmbeddedFiles", "/Names") or [])
+        found: dict[str, bytes] = {}
+        for at in range(0, len(names), 2):
+            spec = names[at + 1].get_object()
+            name = str(_at(spec, "/UF") or _at(spec, "/F"))
+            if name in found:
+                raise ValueError(f"two files {name!r}")
+            found[name] = spec["/EF"]["/F"].get_object().data
+    except InputError:
+        raise
+    except Exception as error:  # a crafted file can break a parser anywhere
+        raise _unreadable(error) from error
+    return found
+
+
+def page_texts(pdf: bytes) -> list[str]:
+    """Return the text that each page's own content shows, in drawing order, without white space.
+
+    Made for the fonts typst embeds (two-byte codes with a ToUnicode table); other text is left out.
+
+    Raises
+    ------
+    InputError
+        ``pdf.unreadable``.
+    """
+    try:
+        reader = _reader(pdf)
+        count = int(reader.root["/Pages"]["/Count"])
+        return [_page_text(reader, index) for index in range(count)]
+    except InputError:
+        raise
+    except Exception as error:  # a crafted file can break a parser anywhere
+        raise _unreadable(error) from error
+
+
+# --- writing ------------------------------------------------------------------------------------
+
+
+class _Writer(IncrementalPdfFileWriter):
+    """Adds an update that touches no metadata and draws nothing from chance or clock.
+
+    The overridden methods are pyHanko's own; its version is pinned to a minor release.
+    """
+
+    def _update_meta(self) -> None:
+        """Leave Info and XMP as typst wrote them: PDF/A wants the two to agree."""
+
+    @classmethod
+    def _handle_id(cls, prev: PdfFileReader) -> ArrayObject:
+        first, _ = prev.trailer["/ID"]
+        prev.stream.seek(0)
+        second = ByteStringObject(hashlib.sha256(prev.stream.read()).digest()[:16])
+        return ArrayObject([ByteStringObject(first.original_bytes), second])
+
+
+class _NoStamp(BaseStampStyle):
+    """The page prints the signature block; the field draws nothing."""
+
+    def create_stamp(self, writer: Any, box: Any, text_params: Any) -> None:
+        """Give no stamp, and the empty appearance stays."""
+
+
+class _Signer(Signer):
+    """Hands the bytes to a key that was parsed once, or lies in a token."""
+
+    def __init__(self, key: SigningKey) -> None:
+        store = _store()
+        store.register_multiple([_to_asn1(certificate) for certificate in key.chain])
+        super().__init__(signing_cert=_to_asn1(key.certificate), cert_registry=store)
+        self._key = key.private
+
+    async def async_sign_raw(
+        self, data: bytes, digest_algorithm: str, dry_run: bool = False
+    ) -> bytes:
+        """Sign ``data``; SHA-256 is the only digest asked for."""
+        if digest_algorithm != "sha256":
+            raise SigningError(f"unexpected digest {digest_algorithm}")
+        return self._key.sign(data)
+
+
+async def _sign(
+    signer: PdfSigner, writer: _Writer, time: datetime, bytes_reserved: int | None
+) -> bytes:
+    """Run pyHanko's steps with our time instead of the clock's."""
+    session = signer.init_signing_session(writer, existing_fields_only=True)
+    session.system_time = time
+    validation = await session.perform_presign_validation(writer)
+    if bytes_reserved is None:
+        bytes_reserved = await session.estimate_signature_container_size(validation, tight=False)
+    document = session.prepare_tbs_document(
+        validation_info=validation, bytes_reserved=bytes_reserved, appearance_text_params=None
+    )
+    digest, output = document.digest_tbs_document()
+    done = await document.perform_signature(
+        document_digest=digest.document_digest,
+        pdf_cms_signed_attrs=PdfCMSSignedAttributes(signing_time=time),
+    )
+    await done.post_signature_processing(output)
+    output.seek(0)
+    return bytes(output.read())
+
+
+def _room(key: SigningKey, timestamper: TimeStamper | None) -> int | None:
+    """Return hex digits to reserve; None lets pyHanko try the time stamp's size.
+
+    Certificates, plus signature (512 bytes serve RSA-4096), attributes and names with margin: a
+    trial signature is not needed, which a person with a token would have to confirm.
+    """
+    if timestamper is not None:
+        return None
+    encoding = serialization.Encoding.DER
+    certificates = [key.certificate, *key.chain]
+    return 2 * (sum(len(cert.public_bytes(encoding)) for cert in certificates) + 4096)
+
+
+def _tag_field(writer: _Writer, name: str, label: str) -> None:
+    """Put a field's widget into the structure tree (PDF/UA 7.18)."""
+    widget: Any = next(
+        reference
+        for found, _, reference in pdf_fields.enumerate_sig_fields(writer)
+        if found == name
+    )
+    annotation: Any = widget.get_object()
+    page = annotation.raw_get("/P")
+    page_object = page.get_object()
+    if page_object.get("/Tabs") != "/S":
+        page_object[pdf_name("/Tabs")] = pdf_name("/S")
+        writer.update_container(page_object)
+    tree = writer.root["/StructTreeRoot"]
+    kids = tree.raw_get("/K")
+    document = kids.get_object()
+    while isinstance(document, ArrayObject):
+        kids = document[0] if not hasattr(document, "raw_get") else document.raw_get(0)
+        document = kids.get_object()
+    # /K is the OBJR itself: in an array pyHanko takes genuine signatures for changed
+    element = _pdf.DictionaryObject(
+        {
+            pdf_name("/Type"): pdf_name("/StructElem"),
+            pdf_name("/S"): pdf_name("/Form"),
+            pdf_name("/P"): kids,
+            pdf_name("/Alt"): _pdf.TextStringObject(label),
+            pdf_name("/K"): _pdf.DictionaryObject(
+                {
+                    pdf_name("/Type"): pdf_name("/OBJR"),
+                    pdf_name("/Obj"): widget,
+                    pdf_name("/Pg"): page,
+                }
+            ),
+        }
+    )
+    reference = writer.add_object(element)
+    children = document.raw_get("/K") if "/K" in document else ArrayObject()
+    children = children.get_object()
+    if not isinstance(children, ArrayObject):
+        children = ArrayObject([document.raw_get("/K")])
+    children.append(reference)
+    document[pdf_name("/K")] = children
+    writer.update_container(document)
+    number = int(tree["/ParentTreeNextKey"])
+    annotation[pdf_name("/StructParent")] = _pdf.NumberObject(number)
+    writer.update_container(annotation)
+    numbers = tree["/ParentTree"]["/Nums"]
+    numbers.append(_pdf.NumberObject(number))
+    numbers.append(reference)
+    tree[pdf_name("/ParentTreeNextKey")] = _pdf.NumberObject(number + 1)
+    writer.update_container(numbers)
+    writer.update_container(tree)
+
+
+def _refuse_same_person(earlier: list[EmbeddedPdfSignature], key: SigningKey) -> None:
+    public = _public_digest(key.certificate)
+    for signature in earlier:
+        if _public_digest(_to_x509(signature.signer_cert)) == public:
+            raise _refused(
+                "sign.same-person",
+                "同一证书不能担任两个角色",
+                "one certificate cannot sign in two roles",
+                found=f"{_role_of(signature)}: {key.name}",
+            )
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def _statuses(
+    embedded: list[EmbeddedPdfSignature],
+    roots: list[x509.Certificate],
+    *,
+    now: datetime,
+    differences: bool = True,
+) -> list[SignatureStatus]:
+    """Judge the signatures of one file, then what only all of them together show."""
+    found: list[SignatureStatus] = []
+    for index, signature in enumerate(embedded):
+        role = _role_of(signature)
+        facts: dict[str, Any] = {"role": role, "field": signature.fq_name}
+        try:
+            facts |= _facts(signature)
+            if role is None:
+                answer = _answer("foreign-field")
+            elif ROLES[index : index + 1] != (role,):
+                answer = _answer("order")
+            else:
+                last = index == len(embedded) - 1
+                status = _validate(signature, roots, now=now, differences=differences)
+                answer = _judge(signature, status, facts, last=last, now=now)
+        except Exception as error:  # a crafted signature can break a parser anywhere
+            answer = _answer("unreadable", type(error).__name__)
+        found.append(SignatureStatus(**(facts | answer)))
+    keys = [status.public_key for status in found]
+    return [
+        replace(status, **_answer("same-person"))
+        if status.verdict is Verdict.VALID and keys.count(status.public_key) > 1
+        else status
+        for status in found
+    ]
+
+
+def _facts(signature: EmbeddedPdfSignature) -> dict[str, Any]:
+    """Return what the signature states about itself."""
+    certificate = _to_x509(signature.signer_cert)
+    claimed = signature.self_reported_timestamp
+    chain = [certificate, *map(_to_x509, signature.other_embedded_certs)]
+    return {
+        "role": _role_of(signature),
+        "field": signature.fq_name,
+        "signer": _name_part(certificate.subject, x509.NameOID.COMMON_NAME),
+        "organisation": _name_part(certificate.subject, x509.NameOID.ORGANIZATION_NAME),
+        "issuer": _name_part(certificate.issuer, x509.NameOID.COMMON_NAME),
+        "sha256": certificate.fingerprint(hashes.SHA256()).hex(),
+        "public_key": _public_digest(certificate),
+        "demonstration": any(map(is_demonstration, chain)),
+        "claimed_at": claimed.isoformat() if claimed else "",
+    }
+
+
+def _validate(
+    signature: EmbeddedPdfSignature,
+    roots: list[x509.Certificate],
+    *,
+    now: datetime,
+    differences: bool,
+) -> PdfSignatureStatus:
+    """Let pyHanko check digest, signature value, later revisions and the path to a root."""
+    anchors = [_to_asn1(root) for root in roots]
+    others = list(signature.other_embedded_certs)
+
+    def context(at: datetime) -> ValidationContext:
+        return ValidationContext(
+            trust_roots=anchors,
+            other_certs=others,
+            moment=at,
+            allow_fetching=False,
+            revocation_mode="soft-fail",
+        )
+
+    return asyncio.run(
+        async_validate_pdf_signature(
+            signature,
+            signer_validation_context=context(_moment(signature, now)),
+            ts_validation_context=context(now),
+            key_usage_settings=_USAGE,
+            skip_diff=not differences,
+        )
+    )
+
+
+def _moment(signature: EmbeddedPdfSignature, now: datetime) -> datetime:
+    """Return the time at which the certificate is judged: stamped, else claimed, else now."""
+    term = _term(signature)
+    for time in (_stamp_time(signature), signature.self_reported_timestamp):
+        if time is not None and time.tzinfo is not None and term[0] <= time <= term[1]:
+            return time
+    return now
+
+
+def _term(signature: EmbeddedPdfSignature) -> tuple[datetime, datetime]:
+    certificate = _to_x509(signature.signer_cert)
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
+def _judge(
+    signature: EmbeddedPdfSignature,
+    status: PdfSignatureStatus,
+    facts: Mapping[str, Any],
+    *,
+    last: bool,
+    now: datetime,
+) -> dict[str, Any]:
+    """Decide about one signature; the first thing that speaks against it is the reason."""
+    begin, end = _term(signature)
+    term = f"{begin:%Y-%m-%d} – {end:%Y-%m-%d}"
+    whole = status.coverage is SignatureCoverageLevel.ENTIRE_FILE
+    stamped, stamp = _stamp_time(signature), status.timestamp_validity
+    proven = bool(stamped and stamp and stamp.valid and stamp.intact and stamp.trusted)
+    if not status.intact:
+        answer = _answer("digest")
+    elif not status.valid:
+        answer = _answer("cryptography")
+    elif not _sound_range(signature) or status.coverage < SignatureCoverageLevel.ENTIRE_REVISION:
+        answer = _answer("range")
+    elif status.docmdp_ok is False or (last and not whole):
+        answer = _answer("added-after")
+    elif not begin <= _moment(signature, now) <= end:
+        answer = _answer("not-in-force", term)
+    elif not status.trusted:
+        # with a path, or a rule of it broken, the certificate is at fault; else the root
+        unfit = status.validation_path is not None or (
+            getattr(status.trust_problem_indic, "name", "") in _UNSUITABLE
+        )
+        answer = (
+            _answer("unsuitable-certificate")
+            if unfit
+            else _answer("unknown-authority", facts["issuer"])
+        )
+    elif now > end and not proven:
+        answer = _answer("expired", term)
+    else:
+        answer = _answer("demonstration" if facts["demonstration"] else "valid")
+    shown = stamped.isoformat() if proven and stamped else ""
+    return answer | {"covers_whole": whole, "proven_at": shown}
+
+
+def _sound_range(signature: EmbeddedPdfSignature) -> bool:
+    """Whether the byte range leaves out the signature's own hex string and nothing else."""
+    numbers = [int(number) for number in signature.byte_range]
+    if len(numbers) != 4 or numbers[0] != 0:
+        return False
+    stream = signature.reader.stream
+    stream.seek(numbers[1])
+    gap = stream.read(max(0, numbers[2] - numbers[1]))
+    return re.fullmatch(rb"<[0-9A-Fa-f]*>", gap) is not None
+
+
+def _stamp_time(signature: EmbeddedPdfSignature) -> datetime | None:
+    """Return the time in the signature's time stamp, not yet checked."""
+    for attribute in signature.signer_info["unsigned_attrs"] or ():
+        if attribute["type"].native == "signature_time_stamp_token":
+            token = attribute["values"][0]["content"]["encap_content_info"]["content"].parsed
+            moment: datetime = token["gen_time"].native
+            return moment
+    return None
+
+
+def _embedded(reader: PdfFileReader) -> list[EmbeddedPdfSignature]:
+    """Return all signatures, document time stamps included, oldest first."""
+    return list(reader.embedded_signatures)
+
+
+def _role_of(signature: EmbeddedPdfSignature) -> Role | None:
+    return next((role for role, name in FIELDS.items() if name == signature.fq_name), None)
+
+
+def _page_text(reader: Any, index: int) -> str:
+    page = reader.find_page_for_modification(index)[0].get_object()
+    tables: dict[str, dict[int, str]] = {}
+    for name, font in (_at(page, "/Resources", "/Font") or {}).items():
+        unicode = _at(font.get_object(), "/ToUnicode")
+        tables[name] = dict(_unicode_table(unicode.data)) if unicode is not None else {}
+    contents = page["/Contents"]
+    parts = [p.get_object() for p in contents] if isinstance(contents, ArrayObject) else [contents]
+    shown: list[str] = []
+    table: dict[int, str] = {}
+    for operation in parse_content_stream(parts):
+        if operation.op == "Tf":
+            table = tables.get(str(operation.args[0]), {})
+        elif operation.op in ("Tj", "TJ"):
+            strings = operation.args[0]
+            for string in strings if isinstance(strings, ArrayObject) else [strings]:
+                raw = getattr(string, "original_bytes", b"")
+                codes = (int.from_bytes(raw[at : at + 2]) for at in range(0, len(raw), 2))
+                shown.extend(table.get(code, "") for code in codes)
+    return re.sub(r"\s", "", "".join(shown))
+
+
+def _unicode_table(cmap: bytes) -> Iterator[tuple[int, str]]:
+    """Read the code → text lines of a ToUnicode table."""
+    for block in re.findall(rb"beginbfchar(.*?)endbfchar", cmap, re.S):
+        for code, text in re.findall(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>", block):
+            yield int(code, 16), bytes.fromhex(text.decode()).decode("utf-16-be", "replace")
+    for block in re.findall(rb"beginbfrange(.*?)endbfrange", cmap, re.S):
+        triple = rb"<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]{4})>"
+        for first, final, text in re.findall(triple, block):
+            for step in range(int(final, 16) - int(first, 16) + 1):
+                yield int(first, 16) + step, chr(int(text, 16) + step)
+
+
+def _at(found: Any, *path: str) -> Any:
+    """Follow keys through dictionaries and references; None where one is missing."""
+    for key in path:
+        if key not in found:
+            return None
+        found = found[key]
+    return found
+
+
+def _reader(pdf: bytes) -> PdfFileReader:
+    try:
+        reader = PdfFileReader(BytesIO(pdf))
+        if reader.encrypted:
+            raise ValueError("encrypted")
+        reader.root  # noqa: B018  (a file without a catalogue fails here)
+    except Exception as error:  # a crafted file can break a parser anywhere
+        raise _unreadable(error) from error
+    return reader
+
+
+def _writer(pdf: bytes) -> _Writer:
+    try:
+        return _Writer(BytesIO(pdf))
+    except Exception as error:  # a crafted file can break a parser anywhere
+        raise _unreadable(error) from error
+
+
+def _written(writer: Any) -> bytes:
+    out = BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def _to_asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
+    return asn1_x509.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
+
+
+def _to_x509(certificate: asn1_x509.Certificate) -> x509.Certificate:
+    return x509.load_der_x509_certificate(certificate.dump())
+
+
+def _public_digest(certificate: x509.Certificate) -> str:
+    data = certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(data).hexdigest()
+
+
+def _name_part(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
+    return next((str(part.value) for part in name.get_attributes_for_oid(oid)), "")
+
+
+def _answer(code: str, fact: str = "") -> dict[str, Any]:
+    verdict, *texts = REASONS[code]
+    names = ("reason_zh", "reason_en", "bring_zh", "bring_en")
+    filled = {name: text.format(fact) for name, text in zip(names, texts, strict=True)}
+    return {"verdict": verdict, "code": code} | filled
+
+
+def _refused(code: str, zh: str, en: str, **more: str) -> InputError:
+    return InputError(Problem(code=code, zh=zh, en=en, **more))  # type: ignore[arg-type]
+
+
+def _unreadable(error: Exception) -> InputError:
+    return _refused(
+        "pdf.unreadable",
+        "PDF 的结构无法读取",
+        "the structure of the PDF cannot be read",
+        found=f"{type(error).__name__}: {error}"[:160],
+    )
