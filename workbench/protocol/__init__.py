@@ -1,0 +1,23 @@
+"""What a programme assesses, and how a study measures it.
+
+`load` reads one of the four bundled programmes (or a protocol of one's own) with a locality's
+overlay; `Measures` reads the study's ``measures.yaml``; `blanks` lists what a person must decide.
+"""
+
+from __future__ import annotations
+
+from workbench.protocol.load import PROGRAMMES, blanks, load
+from workbench.protocol.model import LEVELS, Indicator, Protocol, Scheme, Target
+from workbench.protocol.units import UNITS
+
+__all__ = [
+    "LEVELS",
+    "PROGRAMMES",
+    "UNITS",
+    "Indicator",
+    "Protocol",
+    "Scheme",
+    "Target",
+    "blanks",
+    "load",
+]
