@@ -1,0 +1,152 @@
+"""Confidence sets of ranks (Mogstad, Romano, Shaikh & Wilhelm), also for thousands of units."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workbench.scoring._frames import Bools, Floats, Ints
+
+DENSE = 400
+"""Up to so many units all pairs are held in memory; above, the search prunes."""
+
+
+def simultaneous_critical(
+    x: Floats, se: Floats, rng: np.random.Generator, level: float, draws: int
+) -> tuple[Ints, Ints, float]:
+    """Count for each unit those surely above and surely below it, right for all pairs at once.
+
+    Step-down: pairs told apart leave the maximum, the critical value falls, until no pair follows.
+    """
+    noise = _Noise(se, rng, draws)
+    apart = None
+    while True:
+        largest = noise.largest(x, apart)
+        c = float(np.quantile(largest, level)) if len(largest) else 0.0
+        above, below = _count(x, se, c)
+        # a pair once told apart stays so: c only falls
+        if apart is not None and int(above.sum()) == apart[1]:
+            return above, below, c
+        if len(x) > DENSE and apart is not None:
+            return above, below, c
+        apart = (c, int(above.sum()))
+        if apart[1] == 0:
+            return above, below, c
+
+
+def marginal_sets(
+    x: Floats, se: Floats, units: Ints, rng: np.random.Generator, level: float, draws: int
+) -> tuple[Ints, Ints]:
+    """Count those surely above and below each of ``units``, right for that unit alone."""
+    n = len(x)
+    above, below = np.zeros(len(units), dtype=np.int64), np.zeros(len(units), dtype=np.int64)
+    blocks = max(1, int(4e6 / n))
+    for place, j in enumerate(units):
+        scale = np.hypot(se[j], se)
+        rest: Bools = (np.arange(n) != j) & (scale > 0)
+        exact = (np.arange(n) != j) & (scale == 0)
+        diff = x - x[j]
+        active = rest.copy()
+        ratios = []
+        for start in range(0, draws, blocks):
+            z = rng.standard_normal((min(blocks, draws - start), n)) * se
+            ratios.append(np.abs(z[:, rest] - z[:, [j]]) / scale[rest])
+        table = np.concatenate(ratios)
+        told = np.zeros(n, dtype=bool)
+        while True:
+            columns = active[rest]
+            if not columns.any():
+                break
+            c = np.quantile(table[:, columns].max(axis=1), level)
+            new = active & (np.abs(diff) > c * scale)
+            if not new.any():
+                break
+            told |= new
+            active &= ~new
+        told |= exact & (diff != 0)
+        above[place] = int((told & (diff > 0)).sum())
+        below[place] = int((told & (diff < 0)).sum())
+    return above, below
+
+
+class _Noise:
+    """Draws of the errors, and the largest standardised difference among pairs."""
+
+    def __init__(self, se: Floats, rng: np.random.Generator, draws: int) -> None:
+        self.se = se
+        self.seed = rng.integers(0, 2**63 - 1)
+        self.draws = draws
+
+    def largest(self, x: Floats, apart: tuple[float, int] | None) -> Floats:
+        """Largest ratio over the pairs not yet told apart, for each draw."""
+        n = len(x)
+        if n < 2 or not (self.se > 0).any():
+            return np.empty(0)
+        rng = np.random.default_rng(self.seed)  # the same draws in every step
+        if n <= DENSE:
+            return self._dense(x, apart, rng)
+        return self._pruned(x, apart, rng)
+
+    def _dense(
+        self, x: Floats, apart: tuple[float, int] | None, rng: np.random.Generator
+    ) -> Floats:
+        i, j = np.triu_indices(len(x), 1)
+        scale = np.hypot(self.se[i], self.se[j])
+        keep = scale > 0
+        if apart is not None:
+            keep &= np.abs(x[i] - x[j]) <= apart[0] * scale
+        i, j, scale = i[keep], j[keep], scale[keep]
+        if len(i) == 0:
+            return np.zeros(self.draws)
+        out = np.empty(self.draws)
+        block = max(1, int(4e6 / len(i)))
+        for start in range(0, self.draws, block):
+            z = rng.standard_normal((min(block, self.draws - start), len(x))) * self.se
+            out[start : start + len(z)] = (np.abs(z[:, i] - z[:, j]) / scale).max(axis=1)
+        return out
+
+    def _pruned(
+        self, x: Floats, apart: tuple[float, int] | None, rng: np.random.Generator
+    ) -> Floats:
+        """Exact maximum from few candidates.
+
+        ``|e_i − e_j|/sqrt(s_i² + s_j²) ≤ sqrt(z_i² + z_j²)``: a pair can only win when its two z
+        are large, so the search starts with the largest and stops when no other pair can win.
+        """
+        out = np.empty(self.draws)
+        for r in range(self.draws):
+            z = rng.standard_normal(len(x))
+            z[self.se == 0] = 0.0
+            order = np.argsort(-np.abs(z))
+            size, best = 32, 0.0
+            while True:
+                head = order[:size]
+                e, s, v = z[head] * self.se[head], self.se[head], x[head]
+                scale = np.hypot(s[:, None], s[None, :])
+                open_pair = scale > 0
+                np.fill_diagonal(open_pair, False)
+                scale = np.where(open_pair, scale, 1.0)
+                if apart is not None:
+                    open_pair &= np.abs(v[:, None] - v[None, :]) <= apart[0] * scale
+                ratio = np.where(open_pair, np.abs(e[:, None] - e[None, :]) / scale, 0.0)
+                best = float(ratio.max())
+                if size >= len(x):
+                    break
+                if best**2 >= z[order[0]] ** 2 + z[order[size]] ** 2:
+                    break
+                size = min(size * 2, len(x))
+            out[r] = best
+        return out
+
+
+def _count(x: Floats, se: Floats, c: float) -> tuple[Ints, Ints]:
+    """How many units lie surely above, and surely below, each unit."""
+    n = len(x)
+    above, below = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    block = max(1, int(4e6 / n))
+    for start in range(0, n, block):
+        part = slice(start, start + block)
+        gap = x[None, :] - x[part, None]
+        margin = c * np.hypot(se[None, :], se[part, None])
+        above[part] = (gap > margin).sum(axis=1)
+        below[part] = (-gap > margin).sum(axis=1)
+    return above, below
