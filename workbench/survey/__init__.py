@@ -1,10 +1,16 @@
-"""Design-based inference from surveys on pandas data frames."""
+"""Design-based inference from surveys on pandas data frames.
+
+``Design`` holds how the rows were drawn; the weighting functions give new designs; the
+estimators give tidy frames with one row per number. Only numpy, scipy and pandas are used.
+"""
 
 from __future__ import annotations
 
-from workbench.survey.contrasts import adjust_p, against_whole, contrast, covariance
+from workbench.survey.association import ranktest, rao_scott, ttest, weighted_table
+from workbench.survey.calibration import calibrate, trim
+from workbench.survey.contrasts import adjust_p, against_whole, contrast, covariance, significance
 from workbench.survey.design import Design, Replicates, kish
-from workbench.survey.disclosure import disclosure
+from workbench.survey.disclosure import disclosure, presentation
 from workbench.survey.estimates import (
     bottom2,
     index,
@@ -17,31 +23,67 @@ from workbench.survey.estimates import (
     total,
 )
 from workbench.survey.intervals import binomial_interval
+from workbench.survey.nonresponse import nonresponse_adjust, nonresponse_from_dispositions
+from workbench.survey.quality import data_quality, interviewer_signs, quality_summary
+from workbench.survey.quantiles import correlation, dispersion, quantile
+from workbench.survey.regression import Model, glm, ordinal, predictive_margins, term_test
+from workbench.survey.replicates import replicate, with_replicates
 from workbench.survey.response import composition, response_rates, substitution_rates
-from workbench.survey.weighting import poststratify, rake
+from workbench.survey.scales import derived_importance, quadrants, reliability
+from workbench.survey.small_area import FayHerriot, fay_herriot
+from workbench.survey.weighting import poststratify, rake, standardise
 
 __all__ = [
     "Design",
+    "FayHerriot",
+    "Model",
     "Replicates",
     "adjust_p",
     "against_whole",
     "binomial_interval",
     "bottom2",
+    "calibrate",
     "composition",
     "contrast",
+    "correlation",
     "covariance",
+    "data_quality",
+    "derived_importance",
     "disclosure",
+    "dispersion",
+    "fay_herriot",
+    "glm",
     "index",
+    "interviewer_signs",
     "kish",
     "mean",
     "mean_0_100",
     "net",
+    "nonresponse_adjust",
+    "nonresponse_from_dispositions",
+    "ordinal",
     "poststratify",
+    "predictive_margins",
+    "presentation",
     "proportion",
+    "quadrants",
+    "quality_summary",
+    "quantile",
     "rake",
+    "ranktest",
+    "rao_scott",
     "ratio",
+    "reliability",
+    "replicate",
     "response_rates",
+    "significance",
+    "standardise",
     "substitution_rates",
+    "term_test",
     "top2",
     "total",
+    "trim",
+    "ttest",
+    "weighted_table",
+    "with_replicates",
 ]

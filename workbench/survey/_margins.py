@@ -88,7 +88,7 @@ def population(
             expected=", ".join(dict.fromkeys(table["variable"])),
         )
     table = table[table["variable"].isin(listed)]
-    group, group_labels = _groups(design, by)
+    group, group_labels = by_groups(design, by)
     own = [c for c in by if c in table.columns]
     live = design.weights > 0
     known = live.copy()
@@ -110,7 +110,8 @@ def population(
     return Population(scaled, group, group_labels, known, totals)
 
 
-def _groups(design: Design, by: Sequence[str]) -> tuple[Ints, pd.DataFrame]:
+def by_groups(design: Design, by: Sequence[str]) -> tuple[Ints, pd.DataFrame]:
+    """Group code of each row and the labels of the groups; missing labels raise."""
     check_columns(design.data, by, "by")
     n = len(design.data)
     if not by:

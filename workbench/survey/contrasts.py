@@ -119,18 +119,24 @@ def contrast(
         level=level,
         method="survey.contrast." + ("replicates" if design.replicates is not None else "taylor"),
     )
-    return tested(frame)
+    return significance(frame)
 
 
-def tested(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add ``t`` and the two-sided ``p_value`` of ``value`` being 0."""
-    out = frame.copy()
-    value, se, df = (frame[c].to_numpy(dtype=float) for c in ("value", "std_error", "df"))
+def significance(frame: pd.DataFrame, *, null: float = 0.0) -> pd.DataFrame:
+    """Add ``t`` and the two-sided ``p_value`` of the value being ``null`` (0, or a target).
+
+    Parameters
+    ----------
+    frame : rows with ``value``, ``std_error``, ``df``. null : value under the hypothesis, same
+        unit.
+    """
+    check_columns(frame, ["value", "std_error", "df"], "significance")
+    out = frame.drop(columns=[c for c in ("t", "p_value") if c in frame]).copy()
+    value, se, df = (out[c].to_numpy(dtype=float) for c in ("value", "std_error", "df"))
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(se > 0, value / se, np.nan)
+        t = np.where(se > 0, (value - null) / se, np.nan)
         p = 2 * stats.t.sf(np.abs(t), np.where(df > 0, df, np.nan))
-    place = out.columns.get_loc("method")
-    assert isinstance(place, int)
+    place = list(out.columns).index("method") if "method" in out else out.shape[1]
     out.insert(place, "t", t)
     out.insert(place + 1, "p_value", p)
     return out
@@ -305,7 +311,7 @@ def against_whole(
         level=level,
         method="survey.against_whole.taylor",
     )
-    return tested(frame)
+    return significance(frame)
 
 
 def covariance(

@@ -273,12 +273,27 @@ class Design:
 
     def variances(self, z: Any, members: Any | None = None) -> Floats:
         """Design variance of the totals of the columns of ``z`` (rows, k), weights included."""
+        if self.replicates is not None:
+            return np.diag(self.covariances(z)).copy()
         if not self.lonely_domain:
             members = None
         return variances(self.stages, z, self.adjustments, self.lonely, members=members)
 
     def covariances(self, z: Any) -> Floats:
-        """Joint design covariance of the totals of the columns of ``z``, weights included."""
+        """Joint design covariance of the totals of the columns of ``z``, weights included.
+
+        With replicate weights, the linearised totals are repeated with each replicate's weights.
+        """
+        if self.replicates is not None:
+            r = self.replicates
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = np.where(self.weights[:, None] > 0, r.weights / self.weights[:, None], 0.0)
+            use = r.rscales > 0
+            t = np.asarray(z.T @ ratio[:, use])
+            centre = t.mean(axis=1) if r.centre == "mean" else np.asarray(z.sum(axis=0)).ravel()
+            t = (t - centre[:, None]) * np.sqrt(r.scale * r.rscales[use])
+            joint: Floats = t @ t.T
+            return joint
         return covariances(self.stages, z, self.adjustments, self.lonely)
 
 

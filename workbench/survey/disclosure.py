@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.survey import intervals
 from workbench.survey._input import Bools, Floats, check_columns, names, refuse
 
 HIDDEN = (
@@ -144,4 +145,71 @@ def _suppress(out: pd.DataFrame, primary: Bools, secondary: Bools, minimum: int)
             out.loc[mask, "flags"] = flag
             out.loc[mask, "reason_zh"] = zh
             out.loc[mask, "reason_en"] = en
+    return out
+
+
+def presentation(frame: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+    """Apply the NCHS presentation standard for proportions to a frame of shares.
+
+    Parameters
+    ----------
+    frame : rows of ``top2``, ``bottom2`` or ``proportion`` with ``value``, ``std_error``, ``n``,
+        ``df``.
+    level : of the Korn-Graubard interval the rule looks at.
+
+    Returns
+    -------
+    DataFrame with, in addition, ``n_eff`` (at most n), ``n_eff_df`` (adjusted for degrees of
+    freedom, at most n), ``kg_low``, ``kg_high``, ``kg_width``, ``relative_width_pct``,
+    ``present`` (1 or 0) and ``review`` (1: a statistician should look, as df < 8 or the share is
+    0 or 1). Rows that fail get ``status`` ``low_precision`` and the reason; figures stay.
+    Subgroups that fail are not printed; a community's own headline is, marked.
+
+    Notes
+    -----
+    Not presented: ``n`` or effective n under 30; width at least 0.30; width above 0.05 and more
+    than 130 % of the share. The relative width is taken of the share itself.
+
+    References
+    ----------
+    Parker et al. (2017), *NCHS Data Presentation Standards for Proportions*, Vital and Health
+    Statistics 2 (175).
+    """
+    check_columns(frame, ["value", "std_error", "n", "df"], "presentation")
+    out = frame.copy()
+    p, se, df = (out[c].to_numpy(dtype=float) for c in ("value", "std_error", "df"))
+    n = out["n"].to_numpy(dtype=float, na_value=np.nan)
+    n_eff = np.minimum(intervals.effective_n(p, se, n), n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = intervals.t_quantile(level, n - 1) / intervals.t_quantile(level, df)
+    n_eff_df = np.minimum(n_eff * ratio**2, n)
+    low, high = intervals.korn_graubard(p, n_eff_df, n, df, level, adjust=False)
+    width = high - low
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(p > 0, width / p * 100, np.nan)
+    thin = (n < 30) | (n_eff < 30)
+    wide = (width >= 0.30) | ((width > 0.05) & ~(relative <= 130))
+    known = ~np.isnan(width)
+    present = ~thin & ~wide & known
+    review = present & ((df < 8) | (p <= 0) | (p >= 1))
+    for name, values in (
+        ("n_eff", n_eff),
+        ("n_eff_df", n_eff_df),
+        ("kg_low", low),
+        ("kg_high", high),
+        ("kg_width", width),
+        ("relative_width_pct", relative),
+        ("present", present.astype(np.int64)),
+        ("review", review.astype(np.int64)),
+    ):
+        out[name] = values
+    for column in ("status", "reason_zh", "reason_en"):
+        if column not in out:
+            out[column] = "ok" if column == "status" else ""
+    weak = ~present & (out["status"] == "ok").to_numpy()
+    out.loc[weak, "status"] = "low_precision"
+    out.loc[weak & thin, "reason_zh"] = "有效样本量不足 30"
+    out.loc[weak & thin, "reason_en"] = "effective sample size under 30"
+    out.loc[weak & ~thin, "reason_zh"] = "置信区间过宽"
+    out.loc[weak & ~thin, "reason_en"] = "the confidence interval is too wide"
     return out

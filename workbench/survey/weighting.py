@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import sparse
 
 from workbench.survey._input import Bools, Floats, Ints, check_choice, names, refuse
-from workbench.survey._margins import Population, population
+from workbench.survey._margins import Margin, Population, population
 from workbench.survey._variance import Adjustment
 from workbench.survey.design import Design, Replicates, indicator, kish
 
@@ -420,3 +420,54 @@ def diagnostics(
             }
         )
     return pd.DataFrame(rows)
+
+
+def standardise(
+    design: Design,
+    shares: pd.DataFrame,
+    *,
+    over: str | Sequence[str] | None = None,
+) -> Design:
+    """Give every group of ``over`` the same make-up (direct standardisation).
+
+    Parameters
+    ----------
+    design : the sample, whole.
+    shares : ``variable, category, count`` of one variable (or crossing); counts are scaled to
+        shares.
+    over : column or columns; each group keeps its own weighted size. Rows without the variable get
+        weight 0.
+
+    Returns
+    -------
+    Design in which each group has the given shares; compare groups with ``mean(..., by=over)``.
+
+    References
+    ----------
+    Korn & Graubard (1999), 7.2. The group sizes count as fixed in the variance.
+    """
+    p = _population(design, shares, over, None, None, "exclude")
+    size = np.bincount(p.group, design.weights * p.known, minlength=p.total.size).astype(float)
+    sized = Population(
+        [
+            Margin(m.variable, m.code, m.target * (size / p.total)[m.group], m.names, m.group)
+            for m in p.margins
+        ],
+        p.group,
+        p.group_labels,
+        p.known,
+        size,
+    )
+    weights, worst, where, rounds = _fit(design.weights, sized, np.ones(size.size), 1e-9, 2)
+    return _finish(
+        design,
+        sized,
+        weights,
+        "exclude",
+        method="standardise",
+        rounds=rounds,
+        worst=worst,
+        where=where,
+        sweeps=False,
+        refit=lambda w: _refit(w, sized, "exclude", 1e-9, 2),
+    )

@@ -1,0 +1,340 @@
+"""Tests on survey data: tables, means and ranks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from workbench.survey import intervals
+from workbench.survey._input import (
+    Floats,
+    check_choice,
+    check_columns,
+    check_level,
+    labels,
+    numbers,
+    refuse,
+)
+from workbench.survey.design import Design
+
+Chi = Literal["F", "chi2", "wald", "adjusted_wald"]
+
+
+def _table(design: Design, row: str, column: str) -> tuple[Floats, list[str], list[str]]:
+    check_columns(design.data, [row, column], "table")
+    a, b = labels(design.data[row]), labels(design.data[column])
+    use = design.inside & a.notna().to_numpy() & b.notna().to_numpy()
+    rows, columns = sorted(a[use].unique()), sorted(b[use].unique())
+    if len(rows) < 2 or len(columns) < 2:
+        raise refuse(
+            "survey.table-constant",
+            "列联表的行与列都至少要有两个取值",
+            "both variables of a table need at least two categories",
+            column=row if len(rows) < 2 else column,
+        )
+    y = np.zeros((len(design.data), len(rows) * len(columns)))
+    for i, r in enumerate(rows):
+        for j, c in enumerate(columns):
+            y[:, i * len(columns) + j] = ((a == r) & (b == c)).to_numpy() & use
+    return y, rows, columns
+
+
+def weighted_table(design: Design, row: str, column: str) -> pd.DataFrame:
+    """Estimated population counts of a two-way table.
+
+    Returns
+    -------
+    DataFrame in long form: the two columns, ``statistic`` (``count``), ``value``, ``share``, ``n``.
+    """
+    y, rows, columns = _table(design, row, column)
+    value = design.weights @ y
+    return pd.DataFrame(
+        {
+            row: np.repeat(rows, len(columns)),
+            column: np.tile(columns, len(rows)),
+            "statistic": "count",
+            "value": value,
+            "unit": "count",
+            "share": value / value.sum(),
+            "n": y.sum(axis=0).astype(np.int64),
+        }
+    )
+
+
+def rao_scott(design: Design, row: str, column: str, *, statistic: Chi = "F") -> pd.DataFrame:
+    """Test whether two categorical variables are independent.
+
+    Parameters
+    ----------
+    design : the sample; rows with a missing answer are a domain. row, column : categorical columns.
+    statistic : ``F`` (second-order Rao-Scott, the default), ``chi2`` (first-order: Pearson's
+        chi-square divided by the mean design effect), ``wald`` or ``adjusted_wald`` (few cells,
+        many PSUs only).
+
+    Returns
+    -------
+    DataFrame, one row: ``item`` (``row × column``), ``statistic``, ``value`` (F; or Pearson's
+    chi-square for ``chi2``), ``df``, ``df2``, ``p_value``, ``n``, ``method``, ``status``.
+
+    References
+    ----------
+    Rao & Scott (1984), Annals of Statistics 12, 46-60. Thomas & Rao (1987), JASA 82, 630-636. Koch,
+    Freeman & Freeman (1975), International Statistical Review 43, 59-78.
+    """
+    check_choice(statistic, ("F", "chi2", "wald", "adjusted_wald"), "statistic")
+    y, rows, columns = _table(design, row, column)
+    w = design.weights
+    use = y.sum(axis=1) > 0
+    n = int(use.sum())
+    total = w[use].sum()
+    p = (w @ y) / total
+    z = (w / total)[:, None] * (y - use[:, None] * p)
+    v = design.covariances(z)
+    r, c = len(rows), len(columns)
+    nu = (r - 1) * (c - 1)
+    degrees = design.df
+    line, stand = np.repeat(np.eye(r), c, axis=0), np.tile(np.eye(c), (r, 1))
+    expected = (line @ (line.T @ p)) * (stand @ (stand.T @ p))
+    name = f"{row} × {column}"
+    if statistic in ("wald", "adjusted_wald"):
+        jac = (
+            np.eye(r * c)
+            - line @ line.T * (stand @ (stand.T @ p))[:, None]
+            - stand @ stand.T * (line @ (line.T @ p))[:, None]
+        )
+        keep = (np.arange(r * c) // c < r - 1) & (np.arange(r * c) % c < c - 1)
+        off = (p - expected)[keep]
+        joint = (jac @ v @ jac.T)[np.ix_(keep, keep)]
+        wald = float(off @ np.linalg.solve(joint, off))
+        f, df2 = wald / nu, float(degrees)
+        if statistic == "adjusted_wald":
+            f, df2 = wald * (degrees - nu + 1) / (nu * degrees), float(degrees - nu + 1)
+        return _tested(name, statistic, f, nu, df2, float(stats.f.sf(f, nu, df2)), n)
+    pearson = n * float(((p - expected) ** 2 / expected).sum())
+    seen = p > 0
+    main = np.hstack([line, stand[:, :-1]])[seen]
+    inter = np.einsum("ij,ik->ijk", line[:, :-1], stand[:, :-1]).reshape(r * c, -1)[seen]
+    d = p[seen]
+    proj = main @ np.linalg.pinv(main.T @ (main * d[:, None])) @ (main.T @ (inter * d[:, None]))
+    rest = inter - proj
+    middle = np.linalg.pinv(rest.T @ (rest * d[:, None]))
+    effects = middle @ (rest.T @ v[np.ix_(seen, seen)] @ rest) * n
+    trace = float(np.trace(effects))
+    if statistic == "chi2":
+        return _tested(
+            name, "chi2", pearson, nu, np.nan, float(stats.chi2.sf(pearson * nu / trace, nu)), n
+        )
+    df1 = trace**2 / float(np.trace(effects @ effects))
+    f = pearson / trace
+    return _tested(name, "F", f, df1, df1 * degrees, float(stats.f.sf(f, df1, df1 * degrees)), n)
+
+
+def _tested(
+    name: str, statistic: str, value: float, df: float, df2: float, p: float, n: int
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "item": [name],
+            "statistic": [statistic],
+            "value": [value],
+            "df": [float(df)],
+            "df2": [df2],
+            "p_value": [p],
+            "n": [n],
+            "method": [f"survey.rao_scott.{statistic}"],
+            "status": ["ok" if np.isfinite(p) else "not_computed"],
+        }
+    )
+
+
+def _two_groups(design: Design, y: Floats, group: str) -> tuple[Floats, Floats, list[str]]:
+    text = labels(design.data[group])
+    use = design.inside & ~np.isnan(y) & text.notna().to_numpy()
+    found = sorted(text[use].unique())
+    if len(found) < 2:
+        raise refuse(
+            "survey.one-group",
+            "分组变量至少要有两个取值",
+            "the grouping variable needs at least two categories",
+            column=group,
+        )
+    x = np.column_stack([use, *((text == level).to_numpy() & use for level in found[1:])])
+    return x.astype(float), use.astype(float), found
+
+
+def _regress(design: Design, y: Floats, x: Floats, use: Floats) -> tuple[Floats, Floats]:
+    """Coefficients and design covariance of the weighted linear regression of y on x."""
+    w = design.weights * use
+    filled = np.where(use > 0, y, 0.0)
+    bread = np.linalg.inv(x.T @ (x * w[:, None]))
+    beta = bread @ (x.T @ (w * filled))
+    z = (x * (w * (filled - x @ beta))[:, None]) @ bread
+    return beta, design.covariances(z)
+
+
+def ttest(
+    design: Design,
+    item: str,
+    *,
+    group: str | None = None,
+    against: float | str = 0.0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Compare two groups' means, or one mean with a value or a second item, by t.
+
+    Parameters
+    ----------
+    design, level : as in :func:`workbench.survey.mean`. item : numeric column.
+    group : column with two categories; the difference is second minus first in sorted order.
+    against : without ``group``: a number, or the column of a paired item.
+
+    Returns
+    -------
+    DataFrame, one row: ``item``, ``contrast``, ``statistic`` (``mean_difference``), ``value``,
+    ``std_error``, ``ci_low``, ``ci_high``, ``t``, ``df`` (PSUs - strata - 1), ``p_value``,
+    ``n``, ``method``.
+    """
+    check_level(level)
+    check_columns(design.data, [item] + ([group] if group else []), "ttest")
+    y = numbers(design.data, item)
+    if group is not None:
+        x, use, found = _two_groups(design, y, group)
+        if len(found) != 2:
+            raise refuse(
+                "survey.not-two-groups",
+                "t 检验只比较两组",
+                "a t test compares two groups",
+                column=group,
+                found=str(len(found)),
+                remedy_zh="用 contrast() 或 ranktest(test='kruskal_wallis')",
+                remedy_en="use contrast() or ranktest(test='kruskal_wallis')",
+            )
+        what = f"{found[1]} - {found[0]}"
+    else:
+        if isinstance(against, str):
+            check_columns(design.data, [against], "against")
+            y = y - numbers(design.data, against)
+            what = f"{item} - {against}"
+        else:
+            y = y - against
+            what = f"{item} - {against:g}"
+        use = (design.inside & ~np.isnan(y)).astype(float)
+        x = use[:, None]
+    beta, v = _regress(design, y, x, use)
+    value, se = float(beta[-1]), float(np.sqrt(v[-1, -1]))
+    df = float(design.df - 1)
+    low, high = intervals.wald(np.array([value]), np.array([se]), np.array([df]), level)
+    t = value / se if se > 0 else np.nan
+    ok = df > 0 and se > 0
+    return pd.DataFrame(
+        {
+            "item": [item],
+            "contrast": [what],
+            "statistic": ["mean_difference"],
+            "value": [value],
+            "unit": ["score"],
+            "std_error": [se],
+            "ci_low": low,
+            "ci_high": high,
+            "level": [level],
+            "t": [t],
+            "df": [df],
+            "p_value": [2 * float(stats.t.sf(abs(t), df)) if ok else np.nan],
+            "n": [int(use.sum())],
+            "method": ["survey.ttest"],
+            "status": ["ok" if ok else "not_computed"],
+            "reason_zh": ["" if ok else "初级单元太少，或回答没有变化"],
+            "reason_en": ["" if ok else "too few primary units, or no variation"],
+        }
+    )
+
+
+def ranktest(
+    design: Design,
+    item: str,
+    group: str,
+    *,
+    test: Literal["wilcoxon", "van_der_waerden", "median", "kruskal_wallis"] = "wilcoxon",
+) -> pd.DataFrame:
+    """Compare the distributions of an ordered answer between groups by ranks.
+
+    Parameters
+    ----------
+    design : the sample. item : numeric column. group : two categories (more for
+        ``kruskal_wallis``).
+    test : rank score: uniform, normal, or above the median.
+
+    Returns
+    -------
+    DataFrame, one row: ``item``, ``contrast``, ``statistic``, ``value`` (t, or chi-square for
+    ``kruskal_wallis``), ``df``, ``p_value``, ``rank_difference`` (two groups), ``n``, ``method``.
+
+    Notes
+    -----
+    Ranks are estimated population mid-ranks; the group coefficient of their regression is tested
+    with ``df = PSUs - strata - 1``, the chi-square by F with as many less the groups.
+
+    References
+    ----------
+    Lumley & Scott (2013), Biometrika 100, 831-842.
+    """
+    check_choice(test, ("wilcoxon", "van_der_waerden", "median", "kruskal_wallis"), "test")
+    check_columns(design.data, [item, group], "ranktest")
+    y = numbers(design.data, item)
+    x, use, found = _two_groups(design, y, group)
+    rank = _mid_ranks(y, design.weights * use)
+    score = rank
+    if test == "van_der_waerden":
+        score = stats.norm.ppf(rank)
+    elif test == "median":
+        score = (rank > 0.5).astype(float)
+    if test != "kruskal_wallis" and len(found) != 2:
+        raise refuse(
+            "survey.not-two-groups",
+            "该检验只比较两组",
+            "this test compares two groups",
+            column=group,
+            remedy_en="use test='kruskal_wallis'",
+            remedy_zh="用 test='kruskal_wallis'",
+        )
+    beta, v = _regress(design, np.where(use > 0, score, 0.0), x, use)
+    q = len(found) - 1
+    if test == "kruskal_wallis":
+        b = beta[1:]
+        value = float(b @ np.linalg.solve(v[1:, 1:], b))
+        df = float(q)
+        p = float(stats.f.sf(value / q, q, design.df - q))
+        difference = np.nan
+    else:
+        difference = float(beta[1])
+        value = difference / float(np.sqrt(v[1, 1]))
+        df = float(design.df - 1)
+        p = 2 * float(stats.t.sf(abs(value), df))
+    return pd.DataFrame(
+        {
+            "item": [item],
+            "contrast": [" - ".join(reversed(found))],
+            "statistic": [test],
+            "value": [value],
+            "df": [df],
+            "p_value": [p],
+            "rank_difference": [difference],
+            "n": [int(use.sum())],
+            "method": ["survey.ranktest"],
+            "status": ["ok" if np.isfinite(p) else "not_computed"],
+        }
+    )
+
+
+def _mid_ranks(y: Floats, w: Floats) -> Floats:
+    """Estimated population mid-ranks in (0, 1): mass below plus half the mass at the value."""
+    use = w > 0
+    values, inverse = np.unique(y[use], return_inverse=True)
+    mass = np.bincount(inverse, w[use], minlength=values.size)
+    middle = (np.cumsum(mass) - mass / 2) / mass.sum()
+    out = np.full(y.size, 0.5)
+    out[use] = middle[inverse]
+    return out

@@ -1,0 +1,271 @@
+"""Signs of careless or invented answers; signs, compared between interviewers, never verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from workbench.survey._input import (
+    Floats,
+    check_columns,
+    labels,
+    names,
+    numbers,
+    refuse,
+)
+from workbench.survey.contrasts import adjusted_p
+
+BLOCK = 2048
+
+
+def _answers(data: pd.DataFrame, items: Sequence[str]) -> Floats:
+    check_columns(data, items, "items")
+    return np.column_stack([numbers(data, item) for item in items])
+
+
+def longest_run(x: Floats) -> Floats:
+    """Longest run of identical answers in each row, missing answers skipped; shape (n,)."""
+    n, k = x.shape
+    best, run, last = np.zeros(n), np.zeros(n), np.full(n, np.nan)
+    for j in range(k):
+        here = ~np.isnan(x[:, j])
+        same = here & (x[:, j] == last)
+        run = np.where(same, run + 1, np.where(here, 1.0, run))
+        last = np.where(here, x[:, j], last)
+        best = np.maximum(best, run)
+    return best
+
+
+def max_match(x: Floats) -> Floats:
+    """Highest share of answers identical to those of another row; missing matches missing.
+
+    Kuriakose & Robbins (2016), Statistical Journal of the IAOS 32, 283-291.
+    """
+    n, k = x.shape
+    if n < 2:
+        return np.full(n, np.nan)
+    filled = np.where(np.isnan(x), np.inf, x)
+    patterns, where, count = np.unique(filled, axis=0, return_inverse=True, return_counts=True)
+    where = where.ravel()
+    one_hot = np.concatenate(
+        [patterns[:, [j]] == np.unique(patterns[:, j])[None, :] for j in range(k)], axis=1
+    ).astype(np.float32)
+    best = np.zeros(len(patterns))
+    for start in range(0, len(patterns), BLOCK):
+        stop = min(start + BLOCK, len(patterns))
+        same = one_hot[start:stop] @ one_hot.T
+        same[np.arange(stop - start), np.arange(start, stop)] = -1
+        best[start:stop] = same.max(axis=1)
+    best = np.where(count > 1, k, best)
+    out: Floats = best[where] / k
+    return out
+
+
+def data_quality(
+    data: pd.DataFrame,
+    items: Sequence[str],
+    *,
+    within: str | Sequence[str] | None = None,
+    duration: str | None = None,
+) -> pd.DataFrame:
+    """Measures of careless answering for each interview.
+
+    Parameters
+    ----------
+    data : one row per interview. items : numeric answers in the order asked, at least two.
+    within : column or columns; matches and median durations are looked for within each (wave).
+    duration : column of seconds, > 0, may be missing.
+
+    Returns
+    -------
+    DataFrame, one row per interview in the order of the data: ``answered``, ``straightlined`` (all
+    answers given are equal and none is missing), ``longstring``, ``irv`` (standard deviation
+    within the interview), ``max_match`` (share of items answered as in the most similar other
+    interview), ``duration``, ``speed`` (duration over the median), ``speeding`` (under half the
+    median).
+
+    Notes
+    -----
+    A few short scales give high matches by chance: no fixed threshold means anything by itself;
+    compare interviewers (:func:`interviewer_signs`).
+
+    References
+    ----------
+    Curran (2016), J. Experimental Social Psychology 66, 4-19. Dunn et al. (2018), J. Business and
+    Psychology 33, 105-121.
+    """
+    x = _answers(data, items)
+    if x.shape[1] < 2:
+        raise refuse("survey.one-item", "至少需要两个题目", "at least two items are needed")
+    group = _codes(data, within)
+    answered = (~np.isnan(x)).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre = np.nansum(x, axis=1) / answered
+        irv = np.sqrt(np.nansum((x - centre[:, None]) ** 2, axis=1) / (answered - 1))
+    irv[answered < 2] = np.nan
+    match = np.full(len(data), np.nan)
+    for g in np.unique(group):
+        at = np.flatnonzero(group == g)
+        match[at] = max_match(x[at])
+    out = pd.DataFrame(
+        {
+            "answered": answered,
+            "straightlined": (answered == x.shape[1]) & (irv == 0),
+            "longstring": longest_run(x),
+            "irv": irv,
+            "max_match": match,
+        }
+    )
+    if duration is not None:
+        check_columns(data, [duration], "duration")
+        seconds = numbers(data, duration)
+        median = pd.Series(seconds).groupby(group).transform("median").to_numpy()
+        out["duration"] = seconds
+        out["speed"] = seconds / median
+        out["speeding"] = seconds < median / 2
+    return out
+
+
+def _codes(data: pd.DataFrame, within: str | Sequence[str] | None) -> np.ndarray:
+    keys = names(within)
+    if not keys:
+        return np.zeros(len(data), dtype=np.int64)
+    check_columns(data, keys, "within")
+    return data.groupby(keys, dropna=False).ngroup().to_numpy()
+
+
+def quality_summary(
+    data: pd.DataFrame,
+    items: Sequence[str],
+    *,
+    by: str | Sequence[str] | None = None,
+    within: str | Sequence[str] | None = None,
+    duration: str | None = None,
+    thresholds: Sequence[float] = (0.8, 0.9, 1.0),
+) -> pd.DataFrame:
+    """Means and shares of :func:`data_quality` by group.
+
+    Parameters
+    ----------
+    data, items, within, duration : as in :func:`data_quality`. by : groups that are summarised.
+    thresholds : shares of matching answers to count.
+
+    Returns
+    -------
+    DataFrame ``item`` (``interviews``), the ``by`` columns, ``statistic`` (mean_max_match,
+    share_match_ge_0.8, share_straightlined, mean_longstring, mean_irv, median_duration,
+    share_speeding), ``value``, ``unit``, ``n``, ``method``, ``status``. Unweighted.
+    """
+    each = data_quality(data, items, within=within, duration=duration)
+    keys = names(by)
+    check_columns(data, keys, "by")
+    n_items = len(list(items))
+    columns = {
+        "mean_max_match": (each["max_match"], "share"),
+        **{
+            f"share_match_ge_{t:g}": ((each["max_match"] * n_items >= t * n_items - 1e-9), "share")
+            for t in thresholds
+        },
+        "share_straightlined": (each["straightlined"], "share"),
+        "mean_longstring": (each["longstring"], "count"),
+        "mean_irv": (each["irv"], "score"),
+    }
+    group = _codes(data, keys)
+    label = data[keys].reset_index(drop=True) if keys else pd.DataFrame(index=range(len(data)))
+    first = np.unique(group, return_index=True)[1]
+    parts = []
+
+    def block(statistic: str, values: pd.Series[float], unit: str, median: bool = False) -> None:
+        grouped = pd.Series(values.to_numpy(dtype=float)).groupby(group)
+        frame = label.iloc[first].reset_index(drop=True)
+        frame.insert(0, "item", "interviews")
+        frame["statistic"] = statistic
+        frame["value"] = (grouped.median() if median else grouped.mean()).to_numpy()
+        frame["unit"] = unit
+        frame["n"] = grouped.count().to_numpy()
+        parts.append(frame)
+
+    for statistic, (values, unit) in columns.items():
+        block(statistic, values, unit)
+    if duration is not None:
+        block("median_duration", each["duration"], "seconds", median=True)
+        speeding = each["speeding"].astype(float).mask(each["duration"].isna())
+        block("share_speeding", speeding, "share")
+    out = pd.concat(parts, ignore_index=True)
+    out["method"] = "survey.data_quality"
+    out["status"] = np.where(out["value"].notna(), "ok", "not_computed")
+    return out
+
+
+def interviewer_signs(
+    data: pd.DataFrame,
+    items: Sequence[str],
+    interviewer: str,
+    *,
+    within: str | Sequence[str] | None = None,
+    duration: str | None = None,
+    match: float = 0.9,
+    minimum: int = 10,
+) -> pd.DataFrame:
+    """Compare each interviewer's signs with those of all others.
+
+    Parameters
+    ----------
+    data, items, within, duration : as in :func:`data_quality`. interviewer : column of names.
+    match : share of matching answers that counts as high.
+    minimum : interviewers with fewer interviews are not compared.
+
+    Returns
+    -------
+    DataFrame, one row per interviewer and sign (high_match, straightlined, speeding): ``value``
+    (share), ``others`` (share of all others), ``difference``, ``p_value`` (Fisher's exact test,
+    two-sided), ``p_adjusted`` (Holm over all), ``n``, ``flags`` (``stands_out`` where adjusted p
+    < 0.01 and the share is higher), ``status``. Where interviewers work in different communities
+    the difference may be the communities': look before judging, and never drop answers on one sign
+    alone.
+    """
+    check_columns(data, [interviewer], "interviewer")
+    each = data_quality(data, items, within=within, duration=duration)
+    who = labels(data[interviewer]).reset_index(drop=True)
+    signs = {
+        "high_match": each["max_match"] >= match - 1e-9,
+        "straightlined": each["straightlined"],
+    }
+    if duration is not None:
+        signs["speeding"] = each["speeding"]
+    rows = []
+    for sign, hit in signs.items():
+        table = pd.crosstab(who, hit.astype(int)).reindex(columns=[0, 1], fill_value=0)
+        for name, (no, yes) in zip(table.index, table.to_numpy(), strict=True):
+            n, m = int(no + yes), int(table.to_numpy().sum() - no - yes)
+            others = (int(table[1].sum()) - int(yes)) / m if m else np.nan
+            compared = n >= minimum and m > 0
+            p = np.nan
+            if compared:
+                rest = [int(table[1].sum()) - int(yes), int(table[0].sum()) - int(no)]
+                p = float(stats.fisher_exact([[int(yes), int(no)], rest])[1])
+            rows.append(
+                {
+                    "item": "interviews",
+                    interviewer: name,
+                    "statistic": sign,
+                    "value": yes / n,
+                    "unit": "share",
+                    "others": others,
+                    "difference": yes / n - others,
+                    "n": n,
+                    "p_value": p,
+                    "status": "ok" if compared else "not_computed",
+                    "reason_zh": "" if compared else "访问太少，不比较",
+                    "reason_en": "" if compared else "too few interviews to compare",
+                }
+            )
+    out = pd.DataFrame(rows)
+    out["p_adjusted"] = adjusted_p(out["p_value"].to_numpy(dtype=float), "holm")
+    high = (out["p_adjusted"] < 0.01) & (out["difference"] > 0)
+    out["flags"] = np.where(high, "stands_out", "")
+    out["method"] = "survey.interviewer_signs"
+    return out
