@@ -49,8 +49,8 @@ def visit(
     """Collect the questionnaires and dispositions of one compound and wave.
 
     Dwellings are drawn without replacement in the sampled buildings, one adult in each; people
-    answer by age and sex only. Forms of the mini-program (opt-in, younger, base weight 1) come from
-    the same buildings and have no disposition.
+    answer by age and sex only. Forms of the mini-program (opt-in, younger, no base weight) come
+    from the same buildings and have no disposition.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def _opt_in(
                 "stratum": person["stratum"],
                 "psu": f"{unit.id}-{person['building']:02d}",
                 "ssu": f"{unit.id}-{person['building']:02d}-{person['dwelling']:04d}",
-                "base_weight": 1.0,
+                "base_weight": None,
                 "interviewer": None,
                 "fpc2": homes[person["building"]],
                 "fpc1": strata_size[person["stratum"]],
@@ -212,10 +212,15 @@ def fabricate(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     models = np.sort(rng.choice(len(out), 4, replace=False))
     genuine = np.sort(rng.choice(len(out), len(out) // 10, replace=False))
     begun = out["started"].min().replace(hour=20, minute=5, second=0)
+    texts = frame["sug"].iloc[models].tolist()
+    texts[0] = "小区各方面都很好，没有意见，非常满意。"
     for step, row in enumerate(np.setdiff1d(np.arange(len(out)), genuine)):
         out.loc[row, copied] = frame[copied].iloc[models[step % 4]].to_numpy()
+        out.loc[row, "sug"] = texts[step % 4]
         out.loc[row, "started"] = begun + timedelta(seconds=70 * step)
         out.loc[row, "finished"] = begun + timedelta(seconds=70 * step + int(rng.integers(36, 46)))
-        if out.loc[row, "mode"] != "mini_program":
+        if out.loc[row, "mode"] == "mini_program":
+            out.loc[row, "ip"] = "203.0.113.77"
+        else:
             out.loc[row, "interviewer"] = "I03"
     return out.assign(complete="yes")

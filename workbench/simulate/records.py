@@ -235,6 +235,8 @@ def facts(units: list[Compound]) -> pd.DataFrame:
             (unit.id, "fire_lane_clear", not blocked, "2026-10-20", "现场核查记录"),
             (unit.id, "awarded", unit.case == "waste_warning", "2026-11-06", "区文明办命名文件"),
         ]  # fmt: skip
+        if blocked:
+            rows.append((unit.id, "fire_lane_blocked", True, "2026-10-20", "现场核查记录"))
     frame = pd.DataFrame(rows, columns=["community", "fact", "value", "date", "evidence"])
     frame["value"] = np.where(frame["value"], "true", "false")
     return frame

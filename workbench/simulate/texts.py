@@ -6,27 +6,25 @@ import numpy as np
 
 __all__ = ["REASONS", "REQUEST_TEXTS", "suggestion"]
 
-_PRAISE = (
-    "楼道比以前干净多了，希望保持。",
-    "保洁和保安师傅很负责，给他们点个赞。",
-    "新装的路灯很亮，晚上出门放心了。",
-    "活动室办的书法班很好，希望多开几期。",
-    "助餐点饭菜便宜，老人很方便。",
-)
-_WISHES = (
-    "停车太难了，晚上回来总找不到车位。",
-    "垃圾桶满了没人及时清运，夏天味道很大。",
-    "电梯经常坏，报修好几天才来人。",
-    "希望给老楼加装电梯，六楼老人下不来。",
-    "楼道里堆放杂物，消防通道不畅通。",
-    "电动车进楼充电，太危险，建议建充电棚。",
-    "物业费用去向不清楚，请定期公示账目。",
-    "广场舞音响太吵，孩子没法写作业。",
-    "评选的时候才来打扫，评完又没人管。",
-    "反映了两次路面积水，都没有答复。",
-    "希望增加儿童托管和快递柜。",
-    "下水道返味，请尽快疏通。",
-)
+_WHEN = ("", "最近", "今年以来", "上个月", "这半年", "入夏以后", "国庆前后", "周末")
+_WHERE = (
+    "小区", "我们楼道", "东门口", "南门一带", "中心花园", "地下车库", "三号楼前", "六号楼旁",
+    "单元门口", "健身角", "垃圾投放点", "西侧围墙边",
+)  # fmt: skip
+_GOOD = (
+    "比以前干净多了", "路灯修好了，很亮", "绿化养护得不错", "保洁很及时",
+    "秩序好了不少", "新装了扶手，老人方便",
+)  # fmt: skip
+_BAD = (
+    "停车很难，晚上找不到车位", "垃圾没人及时清运，味道大", "电梯常坏，报修几天才来人",
+    "堆了很多杂物",
+    "电动车乱停，还有人飞线充电", "路面积水，反映过没有答复", "照明坏了好久", "广场舞音响太吵",
+    "下水道返味", "健身器材锈了没人修", "宠物粪便没人管", "检查前才有人打扫",
+)  # fmt: skip
+_PLEASE = (
+    "", "希望继续保持。", "希望早点解决。", "请物业给个说法。", "建议公示进度。", "盼望社区重视。",
+    "多听听居民意见。", "请定期公示账目。", "希望周末也有人值班。",
+)  # fmt: skip
 
 # what an inspector writes where points are lost, by item
 REASONS = {
@@ -70,10 +68,8 @@ REQUEST_TEXTS = {
 
 
 def suggestion(rng: np.random.Generator, content: bool) -> str:
-    """One or two sentences of a resident; who is content praises more often."""
+    """One sentence or two of a resident; who is content praises more often."""
     praise = rng.random() < (0.6 if content else 0.1)
-    first = _PRAISE if praise else _WISHES
-    text = first[int(rng.integers(len(first)))]
-    if rng.random() < 0.2:
-        text += _WISHES[int(rng.integers(len(_WISHES)))]
-    return text
+    parts = (_WHEN, _WHERE, _GOOD if praise else _BAD)
+    first, where, what = (part[int(rng.integers(len(part)))] for part in parts)
+    return f"{first}{where}{what}。{_PLEASE[int(rng.integers(len(_PLEASE)))]}"
