@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -203,8 +204,8 @@ class _Intake:
             self.log.add(
                 "intake.column-unused",
                 len(titles),
-                f"{file}：未使用的列：{shown}",
-                f"{file}: columns that feed nothing: {shown}",
+                f"{Path(file).name}：未使用的列：{shown}",
+                f"{Path(file).name}: columns that feed nothing: {shown}",
             )
 
     def _corrected(self, applied: list[Applied], frames: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -62,6 +63,7 @@ class _Converter:
     ) -> None:
         self.study, self.table, self.source = study, table, source
         self.log, self.problems, self.frame = log, problems, frame
+        self.file = Path(source.file).name
 
     def bad(
         self,
@@ -248,8 +250,8 @@ class _Converter:
             self.log.add(
                 code,
                 n,
-                f"{self.source.file} {name}：{zh}",
-                f"{self.source.file} {name}: {en}",
+                f"{self.file} {name}：{zh}",
+                f"{self.file} {name}: {en}",
                 table=self.table.name,
             )
         return parsed.values

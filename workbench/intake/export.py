@@ -31,8 +31,17 @@ def neutral(text: str) -> str:
     return "'" + text if text[:1] in ("\t", "\r", "\n") else text
 
 
-def csv_bytes(columns: Iterable[tuple[str, pd.Series]]) -> bytes:
-    """Give columns as CSV: UTF-8, LF, missing empty, ``true``/``false``, shortest exact numbers."""
+def csv_bytes(columns: Iterable[tuple[str, pd.Series]], *, by: Iterable[str] = ()) -> bytes:
+    """Give columns as CSV: UTF-8, LF, missing empty, ``true``/``false``, shortest exact numbers.
+
+    Parameters
+    ----------
+    columns
+        Names and cells, all of one length.
+    by
+        Columns whose text orders the rows, the whole row deciding between equals; without any the
+        order is kept.
+    """
     import pandas as pd
 
     names: list[str] = []
@@ -51,7 +60,12 @@ def csv_bytes(columns: Iterable[tuple[str, pd.Series]]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows(zip(*cells, strict=True))
+    rows = zip(*cells, strict=True)
+    order = [names.index(name) for name in by]
+    if order:
+        writer.writerows(sorted(rows, key=lambda row: ([row[n] for n in order], row)))
+    else:
+        writer.writerows(rows)
     return out.getvalue().encode()
 
 

@@ -46,6 +46,7 @@ class _Source:
     ) -> None:
         self.study, self.table, self.source = study, table, source
         self.place = f"sources.{table.name}[{number}]"
+        self.file = Path(source.file).name
         self.log, self.problems = log, problems
         self.drop: pd.Series | None = None
 
@@ -257,8 +258,8 @@ def _join(here: _Source, join: Join, raw: Raw, other: Raw) -> dict[str, pd.Serie
         here.log.add(
             "intake.join-unmatched",
             missing,
-            f"{other.file.name}：没有对应行",
-            f"{other.file.name}: rows without a partner",
+            f"{Path(other.file.name).name}：没有对应行",
+            f"{Path(other.file.name).name}: rows without a partner",
             table=here.table.name,
         )
     for title in join.check:
@@ -376,8 +377,8 @@ def _recode(here: _Source, name: str, out: dict[str, pd.Series]) -> None:
         here.log.add(
             "intake.value-unnamed",
             len(rows),
-            f"{here.source.file} {name}：values: 没有列出“{value[:40]}”，{done[0]}",
-            f'{here.source.file} {name}: values: does not name "{value[:40]}"; {done[1]}',
+            f"{here.file} {name}：values: 没有列出“{value[:40]}”，{done[0]}",
+            f'{here.file} {name}: values: does not name "{value[:40]}"; {done[1]}',
             table=here.table.name,
         )
     out[name] = recoded.reindex(series.index)
@@ -431,8 +432,8 @@ def _split(here: _Source, out: dict[str, pd.Series]) -> None:
             here.log.add(
                 "intake.value-unnamed",
                 n,
-                f"{here.source.file} {code}：没有选项“{part[:40]}”，未计入",
-                f'{here.source.file} {code}: no option "{part[:40]}"; not counted',
+                f"{here.file} {code}：没有选项“{part[:40]}”，未计入",
+                f'{here.file} {code}: no option "{part[:40]}"; not counted',
                 table=here.table.name,
             )
         for option in item.values:
@@ -463,8 +464,8 @@ def _units(here: _Source, mapped: pd.DataFrame, units: Units) -> None:
             here.log.add(
                 "intake.unit-dropped",
                 n,
-                f"{here.source.file}：{shown}不属于任何单位，未读入",
-                f"{here.source.file}: {name or '(empty)'} is no unit; rows left out",
+                f"{here.file}：{shown}不属于任何单位，未读入",
+                f"{here.file}: {name or '(empty)'} is no unit; rows left out",
                 table=table.name,
             )
         here.dropped(lost, mapped)

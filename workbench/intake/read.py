@@ -238,8 +238,8 @@ def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem])
         log.add(
             "intake.formula",
             formulas,
-            f"{name}：公式单元格，采用文件中存储的结果",
-            f"{name}: cells with formulas; the stored result is used",
+            f"{path.name}：公式单元格，采用文件中存储的结果",
+            f"{path.name}: cells with formulas; the stored result is used",
         )
     else:
         text = encoding.decode(encoding.unpack(data, file=name), how.encoding, file=name)

@@ -2,20 +2,264 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from workbench.intake import rules_survey
 from workbench.intake.frames import Log, Problems
+from workbench.intake.tables import TABLES
 from workbench.intake.units import Units
+from workbench.study import nearest_remedy
 
 if TYPE_CHECKING:
     from workbench.study import Study
 
 __all__ = ["check_all"]
 
+_FORMULA = re.compile(r"^[\s\u3000]*[=+\-@＝＋－＠]|<\s*/?\s*[A-Za-z!]|\[[^\]]*\]\(\s*(?:https?|javascript):")
+
 
 def check_all(
     study: Study, frames: dict[str, pd.DataFrame], units: Units, log: Log, problems: Problems
 ) -> None:
-    """Enter every breach of a rule."""
+    """Enter every breach of a rule.
+
+    Parameters
+    ----------
+    study
+        Settings, codebook and decisions.
+    frames
+        All canonical tables of the study, typed, with ``_file`` and ``_row``.
+    units
+        The tree of units.
+    log, problems
+        Receive what is counted and what is wrong.
+    """
+    for name, frame in frames.items():
+        if len(frame):
+            _duplicates(name, frame, problems)
+            _waves(name, frame, study, problems)
+            _texts(name, frame, study, log, problems)
+    if "communities" in frames:
+        _units(study, frames, problems)
+    if "inspections" in frames:
+        _inspections(study, frames, problems)
+    if "measurements" in frames:
+        _measurements(frames["measurements"], problems)
+    if "requests" in frames:
+        _requests(frames["requests"], log, problems)
+    if "issues" in frames:
+        _issues(frames["issues"], problems)
+    _judged(study, units, problems)
+    rules_survey.check(study, frames, units, log, problems)
+
+
+def _duplicates(name: str, frame: pd.DataFrame, problems: Problems) -> None:
+    """Two rows alike in all columns that identify one."""
+    table = TABLES[name]
+    if name == "communities":
+        return  # told when the units were taken
+    key = [column for column in table.key if column in frame]
+    rows = frame
+    if table.id in key and name in ("dispositions", "responses", "requests", "issues", "assessors"):
+        rows = frame[frame[table.id].notna()]
+    twice = rows[rows.duplicated(key, keep=False)]
+    words = twice[key].astype("str").fillna("").agg(" / ".join, axis=1) if len(twice) else None
+    problems.cells(
+        f"{name}.duplicate-id" if len(key) <= 2 else f"{name}.duplicate-row",
+        "编号重复" if len(key) <= 2 else "同一记录出现不止一次",
+        "the id stands more than once" if len(key) <= 2 else "the same record stands more than once",
+        "删去重复的行，或在 corrections.csv 中改正编号",
+        "remove the repeated row, or correct the id in corrections.csv",
+        frame=twice,
+        column=table.id,
+        values=words,
+        expected=" + ".join(key),
+    )
+
+
+def _waves(name: str, frame: pd.DataFrame, study: Study, problems: Problems) -> None:
+    """Rows of a wave that study.yaml does not name."""
+    if "wave" not in frame:
+        return
+    known = [wave.id for wave in study.settings.waves]
+    wrong = frame[frame["wave"].notna() & ~frame["wave"].isin(known)]
+    for value in wrong["wave"].unique():
+        rows = wrong[wrong["wave"] == value]
+        zh, en = nearest_remedy(str(value), known)
+        problems.cells(
+            "wave.unknown", "study.yaml 没有这个轮次", "study.yaml names no such wave", zh, en,
+            frame=rows, column="wave", expected=" | ".join(known), values=rows["wave"],
+        )
+
+
+def _texts(name: str, frame: pd.DataFrame, study: Study, log: Log, problems: Problems) -> None:
+    """Free text that a spreadsheet or browser might run: kept as it is, made harmless on export."""
+    columns = [column.name for column in TABLES[name].columns if column.type in ("words", "text") and not column.words]
+    if TABLES[name].items:
+        columns += [code for code, item in study.codebook.items() if item.kind == "text"]
+    for column in columns:
+        if column not in frame:
+            continue
+        cells = frame[column].dropna()
+        risky = cells[cells.str.contains(_FORMULA) & ~cells.str.fullmatch(r"[+-]?[\d.]+")]
+        if risky.empty:
+            continue
+        problems.cells(
+            "text.formula", "文本像公式或含有标记；保留原文，导出时失效", "text that looks like a formula or holds markup; kept, made harmless on export",
+            "无须处理；如为误录，在 corrections.csv 中更正", "nothing to do; if it is a slip, put it right in corrections.csv",
+            frame=frame.loc[risky.index], column=column, severity="warning",
+        )
+        log.add(
+            "intake.text-neutralised", len(risky), f"{name}.{column}：像公式或含标记的文本", f"{name}.{column}: texts that look like formulas or hold markup",
+            table=name,
+        )
+
+
+def _units(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+    """The units that get a report: there must be some, and something about each."""
+    communities = frames["communities"]
+    level = study.settings.unit
+    assessed = communities[communities["level"] == level]
+    if assessed.empty:
+        problems.add(
+            "communities.none-assessed", f"没有级别为 {level} 的单位", f"no unit is of level {level}",
+            "改正 communities 的 level 或 study.yaml 的 unit:", "correct level in communities or unit: in study.yaml",
+            file="study.yaml", column="unit", expected=level,
+            found=" | ".join(sorted(set(communities["level"].dropna()))),
+        )
+        return
+    named: set[str] = set()
+    for name, frame in frames.items():
+        unit = TABLES[name].unit
+        if unit and name not in ("communities", "margins"):
+            named |= set(frame[unit].dropna())
+    parents = dict(zip(communities["community"], communities["parent"], strict=True))
+    reached = set(named)
+    for name in named:
+        while isinstance(name := parents.get(name), str) and name not in reached:  # type: ignore[assignment]
+            reached.add(name)
+    alone = assessed[~assessed["community"].isin(reached)]
+    problems.cells(
+        "community.alone", "该单位只出现在 communities 表中，没有任何数据", "the unit stands in communities only; there are no data about it",
+        "补上数据，或从 communities 中删去该单位", "add its data, or remove the unit from communities",
+        frame=alone, column="community", values=alone["community"],
+    )
+
+
+def _inspections(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+    """Items, marks, reasons and assessors of inspections."""
+    marks = frames["inspections"]
+    known = [code for code, item in study.codebook.items() if item.role == "inspection"]
+    wrong = marks[marks["item"].notna() & ~marks["item"].isin(known)]
+    for code in wrong["item"].unique():
+        zh, en = nearest_remedy(str(code), known)
+        rows = wrong[wrong["item"] == code]
+        problems.cells(
+            "item.unknown", "码本没有这个核查项（role: inspection）", "the codebook has no such inspection item (role: inspection)",
+            zh, en, frame=rows, column="item", values=rows["item"],
+        )
+    blank = marks[marks["score"].isna() & marks["passed"].isna()]
+    problems.cells(
+        "inspections.no-mark", "score 与 passed 都为空", "neither score nor passed is given",
+        "补上得分或是否通过", "give the score or whether it passed", frame=blank, column="score",
+    )
+    over = marks[(marks["score"] > marks["max_score"]) | (marks["score"] < 0)]
+    problems.cells(
+        "inspections.score", "得分不在 0 与满分之间", "the score is not between 0 and max_score",
+        "改正 score 或 max_score", "correct score or max_score", frame=over, column="score", values=over["score"],
+    )
+    lost = (marks["score"] < marks["max_score"]) | (marks["passed"] == False).fillna(False)  # noqa: E712
+    bare = marks[lost.fillna(False).astype(bool) & marks["reason"].isna()]
+    problems.cells(
+        "inspections.reason", "扣分而没有原因", "points are lost without a reason",
+        "写明扣分原因", "state why points were lost", frame=bare, column="reason",
+    )
+    if "assessors" in frames:
+        people = set(frames["assessors"]["assessor"].dropna())
+        strange = marks[marks["assessor"].notna() & ~marks["assessor"].isin(people)]
+        for name in strange["assessor"].unique():
+            zh, en = nearest_remedy(str(name), sorted(people))
+            rows = strange[strange["assessor"] == name]
+            problems.cells(
+                "assessor.unknown", "assessors 表中没有这个人", "the table assessors has no such person",
+                zh, en, frame=rows, column="assessor", values=rows["assessor"],
+            )
+
+
+def _measurements(frame: pd.DataFrame, problems: Problems) -> None:
+    """A value, or a numerator with a denominator above zero."""
+    bare = frame[frame["value"].isna() & (frame["numerator"].isna() | frame["denominator"].isna())]
+    problems.cells(
+        "measurements.no-value", "既没有 value，也没有成对的 numerator 与 denominator", "neither value nor numerator with denominator",
+        "补上数值；没有数据的时期不写这一行", "give the value; leave out the row of a period without data",
+        frame=bare, column="value",
+    )
+    zero = frame[frame["denominator"] <= 0]
+    problems.cells(
+        "measurements.denominator", "分母须大于零", "the denominator must exceed zero",
+        "改正分母", "correct the denominator", frame=zero, column="denominator", values=zero["denominator"], expected="> 0",
+    )
+
+
+def _times(cells: pd.Series) -> pd.Series:
+    return pd.to_datetime(cells, format="ISO8601", utc=True)
+
+
+def _requests(frame: pd.DataFrame, log: Log, problems: Problems) -> None:
+    """Steps before the receipt are counted and set aside later; nothing is dropped."""
+    received = _times(frame["received"])
+    for column in ("assigned", "answered", "closed"):
+        early = frame[_times(frame[column]) < received]
+        if early.empty:
+            continue
+        problems.cells(
+            "requests.order", f"{column} 早于 received；该行留存，计算时长时搁置",
+            f"{column} is before received; the row stays and is set aside when durations are computed",
+            "核对原始工单；确有误时用 corrections.csv 更正", "look at the original; put it right in corrections.csv if it is wrong",
+            frame=early.assign(community=None), column=column, severity="warning",
+        )
+        for unit, n in early["community"].value_counts(sort=False).items():
+            log.add(
+                "intake.requests-order", int(n), f"{column} 早于 received", f"{column} before received",
+                table="requests", community=str(unit),
+            )
+    known = set(frame["request"].dropna())
+    lost = frame[frame["duplicate_of"].notna() & ~frame["duplicate_of"].isin(known)]
+    problems.cells(
+        "requests.duplicate-of", "duplicate_of 指向不存在的工单", "duplicate_of names a request that is not there",
+        "改正 duplicate_of 或删去", "correct duplicate_of or leave it empty",
+        frame=lost, column="duplicate_of", values=lost["duplicate_of"], severity="warning",
+    )
+    if frame["satisfied"].notna().any():
+        words = {"true", "false", "yes", "no", "1", "0"}
+        odd = frame[frame["satisfied"].notna() & ~frame["satisfied"].isin(words) & ~frame["satisfied"].str.fullmatch(r"-?\d+(\.\d+)?")]
+        problems.cells(
+            "requests.satisfied", "satisfied 既不是是/否也不是分值", "satisfied is neither yes/no nor a score",
+            "用 values: 对应为 true、false 或分值", "map it to true, false or a score with values:",
+            frame=odd, column="satisfied", values=odd["satisfied"],
+        )
+
+
+def _issues(frame: pd.DataFrame, problems: Problems) -> None:
+    for column in ("due", "answered", "closed"):
+        early = frame[frame[column].notna() & (frame[column] < frame["found"])]
+        problems.cells(
+            "issues.order", f"{column} 早于 found", f"{column} is before found", "改正日期", "correct the date",
+            frame=early, column=column, values=early[column], severity="warning",
+        )
+
+
+def _judged(study: Study, units: Units, problems: Problems) -> None:
+    """Judgements about a unit that is not there."""
+    known = sorted(units.level)
+    for line in study.judgements:
+        if line.community in ("", "*") or line.community in units.level or not known:
+            continue
+        zh, en = nearest_remedy(line.community, known)
+        problems.add(
+            "judgements.community", "没有这个单位", "there is no such unit", zh, en,
+            file="judgements.csv", row=line.row, column="community", found=line.community,
+        )

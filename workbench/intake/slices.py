@@ -122,7 +122,7 @@ class _Cut:
             self._table(name, frame)
         self._corrections()
         self._judgements()
-        self._write("protocol/protocol.json", _json(self.study.protocol.as_dict()))
+        self._write("protocol/protocol.json", _text(self.study.protocol.to_json()))
         self._write("inputs/study.json", _json(self._settings()))
         lines = "".join(f"{self.written[path]}  {path}\n" for path in sorted(self.written))
         return hashlib.sha256(lines.encode()).hexdigest()
@@ -188,11 +188,9 @@ class _Cut:
     def _table(self, name: str, frame: pd.DataFrame) -> None:
         table = TABLES[name]
         frame = self._renumber(name, frame)
-        by = [column for column in dict.fromkeys([table.unit, *table.key]) if column in frame]
-        rest = [str(c) for c in frame.columns if c not in (FILE, ROW, *by)]
-        frame = frame.sort_values([*by, *rest], kind="stable", na_position="first")
         columns = [(c, frame[c]) for c in map(str, frame.columns) if self._leaves(name, c)]
-        data = csv_bytes(columns)
+        by = [c for c in dict.fromkeys([table.unit, *table.key]) if any(c == n for n, _ in columns)]
+        data = csv_bytes(columns, by=by)
         self._write(f"inputs/{name}.csv", data)
         self.counts[name] = {"rows": len(frame), "sha256": self.written[f"inputs/{name}.csv"]}
 
@@ -317,7 +315,7 @@ class _Cut:
             ],
             "wave": study.current.id,
             "baseline": baseline.id if baseline else None,
-            "scope": settings.scope if settings.scope is not None else list(study.measures.entries),
+            "scope": settings.scope if settings.scope is not None else list(study.measures.as_dict()),
             "phase": settings.phase,
             "scheme": settings.scheme,
             "year": settings.year,
@@ -369,3 +367,7 @@ def _chain(parent: dict[str, Any], unit: str) -> list[str]:
 
 def _json(value: object) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
+
+
+def _text(text: str) -> bytes:
+    return (text if text.endswith("\n") else text + "\n").encode()

@@ -68,6 +68,8 @@ class Study:
     """What the programme assesses, with the study's protocol.yaml laid over it."""
     measures: Measures
     """How each indicator is measured."""
+    notes: tuple[Problem, ...] = ()
+    """What a person should know and that refuses nothing."""
 
     @classmethod
     def load(cls, path: Path) -> Study:
@@ -90,14 +92,22 @@ class Study:
         problems += found
         protocol = measures = None
         if settings is not None:
-            protocol, measures, found = _measured(folder, settings)
+            protocol, measures, found = _measured(folder, settings, codebook)
             problems += found
             problems += _paths(folder, settings)
             problems += _corrected_files(settings, corrections)
-        if problems or settings is None or protocol is None or measures is None:
+        refused = any(problem.severity == "error" for problem in problems)
+        if refused or settings is None or protocol is None or measures is None:
             raise InputError(*problems)
         return cls(
-            folder, settings, codebook, tuple(corrections), tuple(judgements), protocol, measures
+            folder,
+            settings,
+            codebook,
+            tuple(corrections),
+            tuple(judgements),
+            protocol,
+            measures,
+            tuple(problems),
         )
 
     @property
@@ -245,13 +255,65 @@ def _codebook(folder: Path) -> tuple[dict[str, Item], list[Problem]]:
 
 
 def _measured(
-    folder: Path, settings: Settings
+    folder: Path, settings: Settings, codebook: dict[str, Item]
 ) -> tuple[Protocol | None, Measures | None, list[Problem]]:
     """Load protocol and measures; their problems join the list."""
-    from workbench import protocol
+    from workbench import protocol as protocols
 
-    problems: list[Problem] = []
-    return None, None, problems
+    overlay = folder / "protocol.yaml"
+    programme: str | Path = settings.programme
+    if programme not in protocols.PROGRAMMES:
+        programme = folder / settings.programme
+        if not programme.is_file():
+            zh, en = nearest_remedy(settings.programme, protocols.PROGRAMMES)
+            return None, None, [
+                Problem(
+                    code="study.programme",
+                    file="study.yaml",
+                    column="programme",
+                    zh="没有这个测评方案，也没有这个文件",
+                    en="there is no such programme and no such file",
+                    remedy_zh=zh,
+                    remedy_en=en,
+                    expected=" | ".join(protocols.PROGRAMMES),
+                    found=settings.programme,
+                )
+            ]
+    try:
+        protocol = protocols.load(
+            programme, overlay if overlay.exists() else None, settings.parameters or None
+        )
+    except InputError as error:
+        return None, None, list(error.problems)
+    problems = []
+    for n, slug in enumerate(settings.scope or (), start=1):
+        if slug not in protocol.indicators:
+            zh, en = nearest_remedy(slug, protocol.indicators)
+            problems.append(
+                Problem(
+                    code="study.scope",
+                    file="study.yaml",
+                    column=f"scope[{n}]",
+                    zh="方案中没有这个指标",
+                    en="the programme has no such indicator",
+                    remedy_zh=zh,
+                    remedy_en=en,
+                    found=slug,
+                )
+            )
+    scope = [slug for slug in settings.scope or () if slug in protocol.indicators]
+    problems += protocols.blanks(protocol, scope if settings.scope is not None else None)
+    items = {code: item.as_dict() for code, item in codebook.items()}
+    try:
+        measures = protocols.Measures.load(
+            folder / "measures.yaml",
+            protocol,
+            codebook=items,
+            scope=scope if settings.scope is not None else None,
+        )
+    except InputError as error:
+        return protocol, None, [*problems, *error.problems]
+    return protocol, measures, problems
 
 
 def _paths(folder: Path, settings: Settings) -> list[Problem]:
