@@ -12,10 +12,10 @@ from scipy import optimize, stats
 
 from workbench.change._frames import check_level, not_computed, refuse, row
 
-__all__ = ["Fit", "cluster_rows", "fit", "intraclass", "wild_bootstrap"]
+__all__ = ["Fit", "cluster_rows", "fit", "intraclass", "wild_bootstrap", "wild_interval"]
 
 Array = np.ndarray[Any, Any]
-# 2^12 sign vectors are enumerated in full; more clusters would be drawn
+# up to 2^14 sign vectors are listed in full; with more clusters they are drawn
 MOST_ENUMERATED = 14
 
 
@@ -281,8 +281,7 @@ def _bootstrap_t(model: Fit, at: int, null: float, signs: Array) -> tuple[Array,
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(numerator / np.sqrt((scores**2).sum(axis=1)))
 
-    observed = float(t_of(np.ones((1, G)))[0]) if null is None else _observed(model, at, null)
-    return t_of(signs), observed
+    return t_of(signs), _observed(model, at, null)
 
 
 def _observed(model: Fit, at: int, null: float) -> float:

@@ -84,7 +84,7 @@ def paired_means(
     Examples
     --------
     >>> paired_means([1, 2, 3, 4], [2, 4, 3, 6]).round(3)["value"].tolist()
-    [1.25, 1.306, 0.945, 0.829]
+    [1.25, 1.306, 0.945, 0.826]
     """
     check_level(level)
     x, y = _pairs(before, after)
@@ -459,7 +459,9 @@ def paired_by_community(
     else:
         rest = paired_means(np.zeros(len(means)), means, level=level, unit=unit).head(1)
         rest = rest.assign(statistic="community_change", method="change.community_t")
-    return table([*rows, *rest.drop(columns=["before", "after"], errors="ignore").to_dict("records")])
+    more = rest.drop(columns=["before", "after"], errors="ignore").to_dict("records")
+    rows += [{str(name): value for name, value in one.items()} for one in more]
+    return table(rows)
 
 
 def attrition(
@@ -545,9 +547,7 @@ def attrition(
         kept = float(np.isin(y[~lost], top).sum())
         for name, extra in (("bound_low", 0), ("bound_high", int(lost.sum()))):
             value = (kept + extra) / len(x) - s0
-            rows.append(
-                row(name, value, unit="pp", method="change.bounds.attrition", n=len(x))
-            )
+            rows.append(row(name, value, unit="pp", method="change.bounds.attrition", n=len(x)))
     return table(rows)
 
 
