@@ -7,7 +7,9 @@ overlay; `Measures` reads the study's ``measures.yaml``; `blanks` lists what a p
 from __future__ import annotations
 
 from workbench.protocol.load import PROGRAMMES, blanks, load
+from workbench.protocol.measures import Measure, Measures
 from workbench.protocol.model import LEVELS, Indicator, Protocol, Scheme, Target
+from workbench.protocol.template import template
 from workbench.protocol.units import UNITS
 
 __all__ = [
@@ -15,9 +17,12 @@ __all__ = [
     "PROGRAMMES",
     "UNITS",
     "Indicator",
+    "Measure",
+    "Measures",
     "Protocol",
     "Scheme",
     "Target",
     "blanks",
     "load",
+    "template",
 ]

@@ -78,10 +78,11 @@ def official(
     list of dict
         One per indicator, in the order asked: ``indicator, name_zh, name_en, dimension, table,
         indicator_kind, tag, unit, direction, level, combine, chargeable, status`` (``ok``,
-        ``no_target``), ``role, kind, op`` (to compare with), ``op_printed, value, low, high, floor, target_phase, target_month,
-        target_year, locality, due, origin, display_zh, display_en, responsible_zh, responsible_en,
-        source, baseline_op, baseline_value, baseline_source``. Figures are in the printed unit
-        (percent 0–100); what does not apply is None.
+        ``no_target``), ``role, kind, op`` (to compare with), ``op_printed, value, low, high,
+        floor, target_phase, target_month, target_year, locality, due, origin, display_zh,
+        display_en, responsible_zh, responsible_en, source, baseline_op, baseline_value,
+        baseline_source``. Figures are in the printed unit (percent 0–100); what does not apply is
+        None.
 
     Raises
     ------
@@ -192,9 +193,9 @@ def _row(
     }
     empty = dict.fromkeys(
         (
-            "role", "kind", "op", "op_printed", "value", "low", "high", "floor", "target_phase", "target_month",
-            "target_year", "locality", "due", "origin", "display_zh", "display_en",
-            "responsible_zh", "responsible_en", "source",
+            "role", "kind", "op", "op_printed", "value", "low", "high", "floor", "target_phase",
+            "target_month", "target_year", "locality", "due", "origin", "display_zh",
+            "display_en", "responsible_zh", "responsible_en", "source",
         )
     )  # fmt: skip
     row.update(empty)
