@@ -11,7 +11,7 @@ import html
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = [
     "COLUMNS",
@@ -260,25 +261,37 @@ def _table(found: Iterable[Mapping[str, Any]]) -> str:
     return "".join([*lines, "</tbody></table>"])
 
 
-def show(figures: Any, *, id: str, alt_zh: str, alt_en: str) -> None:
-    """Show one figure, or one per language, as SVG and put it on record.
+def show(
+    chart: Callable[..., Figure],
+    frame: pd.DataFrame,
+    *,
+    id: str,
+    alt_zh: str = "",
+    alt_en: str = "",
+) -> None:
+    """Draw a chart in both languages, show it as SVG and put it on record.
 
     Parameters
     ----------
-    figures
-        A matplotlib figure, or a mapping of ``zh`` and ``en`` to figures.
+    chart
+        A function of :mod:`workbench.charts`, or any that takes ``(frame, lang=…)`` and gives a
+        matplotlib figure.
+    frame
+        What it draws; an empty frame shows nothing.
     id
         Name of the figure, ``[a-z0-9_-]+``; the files become ``figures/<id>.<lang>.svg``.
     alt_zh, alt_en
-        What the figure says, for readers who do not see it.
+        What the figure says, for readers who do not see it; by default its title.
     """
-    from workbench.charts import to_svg
+    from workbench.charts import message, to_svg
 
-    each = figures if isinstance(figures, Mapping) else {"zh": figures, "en": figures}
-    for lang, figure in each.items():
-        svg = to_svg(figure).decode("utf-8")
+    if frame.empty:
+        return
+    drawn = {lang: chart(frame, lang=lang) for lang in ("zh", "en")}
+    alt_zh, alt_en = alt_zh or message(drawn["zh"]), alt_en or message(drawn["en"])
+    for lang, figure in drawn.items():
         _display(
-            {"image/svg+xml": svg, "text/plain": alt_en},
+            {"image/svg+xml": to_svg(figure).decode("utf-8"), "text/plain": alt_en},
             {"workbench": {"id": id, "lang": lang, "alt_zh": alt_zh, "alt_en": alt_en}},
         )
 

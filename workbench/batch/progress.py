@@ -38,7 +38,7 @@ class Progress:
     def say(self, zh: str, en: str) -> None:
         """Say one line."""
         if not self._quiet:
-            print(zh if self._zh else en, file=self._stream, flush=True)  # noqa: T201
+            print(zh if self._zh else en, file=self._stream, flush=True)
 
     def begin(self, zh: str, en: str, total: int) -> None:
         """Begin a stage of ``total`` units."""

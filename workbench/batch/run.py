@@ -19,8 +19,8 @@ from workbench import __version__, bundle
 from workbench.batch import state
 from workbench.batch.pool import Failure, Task, run_tasks
 from workbench.batch.progress import Progress
-from workbench.batch.slices import digest, environment, load_study, package_digest, tree_digest
-from workbench.batch.work import MapJob, SliceJob, cut_slice, map_folder, map_unit, slice_folder
+from workbench.batch.slices import digest, environment, load_study, package_digest
+from workbench.batch.work import MapJob, SliceJob, cut_slice, map_folder, map_unit
 from workbench.errors import InputError, Problem
 from workbench.evidence.files import recover, sha256_file, write_atomic
 
@@ -286,7 +286,7 @@ def _reduce_and_render(
     told: Progress,
 ) -> None:
     from workbench.batch.reduce import reduce
-    from workbench.batch.render import RenderJob, render_unit
+    from workbench.batch.render import RenderJob, render_unit, write_overview
 
     contexts = reduce(opened, out, units, told)
     langs = tuple(languages or opened.settings.languages)
@@ -314,6 +314,7 @@ def _reduce_and_render(
             state.append(out, row | answer)
         told.step(task.name)
     told.end()
+    write_overview(opened, out, units)
 
 
 def _map_note(out: Path, unit: str) -> dict[str, Any] | None:
@@ -365,6 +366,3 @@ def _write_batch(study: Study, out: Path, outcome: Outcome, started: datetime) -
     }
     text = json.dumps(told, ensure_ascii=False, indent=1) + "\n"
     write_atomic(out / "batch.json", text.encode())
-
-
-_ = (slice_folder, tree_digest)

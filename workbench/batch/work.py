@@ -16,7 +16,7 @@ from workbench.evidence.files import replace_directory, staging_directory
 if TYPE_CHECKING:
     from workbench.study import Study
 
-__all__ = ["MapJob", "SliceJob", "cut_slice", "map_unit"]
+__all__ = ["MapJob", "SliceJob", "cut_slice", "map_folder", "map_unit", "opened_study"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def map_folder(out: Path, community: str) -> Path:
 
 
 @lru_cache(maxsize=1)
-def _study(name: str) -> Study:
+def opened_study(name: str) -> Study:
+    """Load a study once per process."""
     from workbench.batch.slices import load_study
 
     return load_study(name)
@@ -63,7 +64,9 @@ def cut_slice(job: SliceJob) -> str:
     target = slice_folder(out, job.community)
     target.parent.mkdir(parents=True, exist_ok=True)
     staged = staging_directory(target)
-    digest = cut_unit(_study(job.study), out / "private" / "tables", job.community, staged / "data")
+    digest = cut_unit(
+        opened_study(job.study), out / "private" / "tables", job.community, staged / "data"
+    )
     replace_directory(target)
     return digest
 

@@ -1,0 +1,196 @@
+"""The command ``workbench``: arguments in, words and exit codes out; no work is done here.
+
+Every command but ``run``: 0 done, 1 something found or changed, 2 bad input or usage, 5 cannot
+tell. ``run``: 2 when the study is refused before any kernel, else 4 if any unit failed, else 3 if
+any was withheld, else 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from workbench import __version__
+from workbench.errors import InputError, MachineError, NotebookError, WorkbenchError
+
+__all__ = ["main"]
+
+
+def _language() -> str:
+    """Language of messages: English where the locale says so, else Chinese."""
+    named = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG", "")
+    return "en" if named.lower().startswith("en") else "zh"
+
+
+def _shard(text: str) -> tuple[int, int]:
+    i, _, n = text.partition("/")
+    if not (i.isdigit() and n.isdigit() and 1 <= int(i) <= int(n)):
+        raise argparse.ArgumentTypeError("i/n, e.g. 2/8")
+    return int(i), int(n)
+
+
+def _jobs(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("1, 2, 3 …")
+    return int(text)
+
+
+def _languages(text: str) -> tuple[str, ...]:
+    chosen = tuple(text.split(","))
+    if not set(chosen) <= {"zh", "en"}:
+        raise argparse.ArgumentTypeError("zh, en or zh,en")
+    return chosen
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="workbench", description="社区测评工作台 / workbench")
+    parser.add_argument("--version", action="version", version=f"workbench {__version__}")
+    parser.add_argument("--messages", choices=("zh", "en"), default=_language())
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    new = commands.add_parser("new", help="新建项目文件夹 / a commented study folder")
+    new.add_argument("dir", type=Path)
+    new.add_argument("--programme", required=True)
+    new.set_defaults(call=_new)
+
+    check = commands.add_parser("check", help="读入并检查，列出全部问题 / intake and checks only")
+    check.add_argument("study")
+    check.add_argument("--json", action="store_true")
+    check.set_defaults(call=_check)
+
+    run = commands.add_parser("run", help="执行、出报告、签名 / the main job; again = resume")
+    run.add_argument("study")
+    run.add_argument("--out", type=Path)
+    run.add_argument("--only", nargs="+", default=(), metavar="ID")
+    run.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1)
+    run.add_argument("--shard", type=_shard, default=(1, 1), metavar="i/n")
+    run.add_argument("--lang", type=_languages, default=(), metavar="zh,en")
+    run.set_defaults(call=_run)
+
+    verify = commands.add_parser("verify", help="验证 / verify a report, bag or batch")
+    verify.add_argument("path", type=Path)
+    verify.add_argument("--trust", type=Path, metavar="CERTS")
+    verify.add_argument("--json", action="store_true")
+    verify.set_defaults(call=_verify)
+
+    keys = commands.add_parser("keys", help="签名证书 / signing keys")
+    keys.add_argument("action", choices=("demo", "list"))
+    keys.add_argument("--json", action="store_true")
+    keys.set_defaults(call=_keys)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        code: int = parsed.call(parsed)
+    except InputError as error:
+        _tell(error, parsed.messages)
+        return 2
+    except (MachineError, NotebookError) as error:
+        _tell(error, parsed.messages)
+        return 4 if parsed.command == "run" else 2
+    except KeyboardInterrupt:
+        print("已中断，再次运行即可继续 / interrupted: run again to resume", file=sys.stderr)
+        return 130
+    return code
+
+
+def _tell(error: WorkbenchError, lang: str) -> None:
+    for i, problem in enumerate(error.problems, 1):
+        print(f"{i}. {problem.text(lang)}", file=sys.stderr)
+
+
+def _new(args: argparse.Namespace) -> int:
+    from workbench.intake import new_study
+
+    new_study(args.dir, args.programme)
+    print(args.dir)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from workbench import bundle
+    from workbench.intake import check
+
+    report = check(bundle.path("demo") if args.study == "demo" else Path(args.study))
+    if args.json:
+        print(json.dumps(report.as_dict(), ensure_ascii=False, indent=1))
+    else:
+        print(report.text(args.messages))
+    return 0 if report.ok else 1
+
+
+def _run(args: argparse.Namespace) -> int:
+    from workbench.batch.progress import Progress
+    from workbench.batch.run import run
+
+    zh = args.messages == "zh"
+    out = args.out or Path("reports") / Path(args.study).resolve().name
+    outcome = run(
+        args.study,
+        out,
+        only=args.only,
+        jobs=args.jobs,
+        shard=args.shard,
+        languages=args.lang,
+        progress=Progress(lang=args.messages),
+    )
+    if zh:
+        print(
+            f"共{outcome.total}个：已签名{outcome.signed}，草稿{outcome.drafts}，"
+            f"其中不予评定{outcome.withheld}；失败{sum(map(len, outcome.failed.values()))}，"
+            f"未完成{outcome.waiting}"
+        )
+    else:
+        print(
+            f"{outcome.total} units: {outcome.signed} signed, {outcome.drafts} drafts "
+            f"({outcome.withheld} of them withheld), "
+            f"{sum(map(len, outcome.failed.values()))} failed, {outcome.waiting} waiting"
+        )
+    causes = sorted(outcome.failed.items(), key=lambda entry: -len(entry[1]))
+    for (code, said), units in causes:
+        print(
+            f"  {len(units)} × {code}: {said}" + (f"（如 {units[0]}）" if zh else f" ({units[0]})")
+        )
+    where = out / "communities"
+    print(
+        (f"报告在 {where}/<编号>/data/" if zh else f"reports: {where}/<id>/data/") + "report.*.pdf"
+    )
+    return outcome.code
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
+    from workbench.evidence.keys import home_folder
+    from workbench.evidence.verify import verify
+
+    home, now = home_folder(os.environ), datetime.now(UTC)
+    report = verify(args.path, trust=args.trust, home=home, now=now)
+    if args.json:
+        print(json.dumps(report.as_dict(), ensure_ascii=False, indent=1))
+    else:
+        print(report.text(args.messages))
+    return report.exit_code
+
+
+def _keys(args: argparse.Namespace) -> int:
+    from workbench.evidence.keys import home_folder, list_keys, make_demo_ca
+
+    home = home_folder(os.environ)
+    if args.action == "demo":
+        print(make_demo_ca(home))
+        return 0
+    keys = [vars(key) | {} for key in list_keys(home)]
+    if args.json:
+        print(json.dumps(keys, ensure_ascii=False, indent=1, default=str))
+    else:
+        for key in keys:
+            print("  ".join(str(value) for value in key.values()))
+    return 0

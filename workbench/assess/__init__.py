@@ -1,0 +1,36 @@
+"""One function per cell of ``notebooks/community.ipynb``: a unit in, labelled findings out.
+
+The statistics are those of :mod:`workbench.survey`, :mod:`workbench.change` and
+:mod:`workbench.scoring`; here they are called on the unit's tables and get their ids and words.
+"""
+
+from __future__ import annotations
+
+from workbench.assess.facts import arrivals, decisions, head, limits, outside
+from workbench.assess.indicators import indicators
+from workbench.assess.labels import only
+from workbench.assess.records import requests, survival
+from workbench.assess.sample import changes, design, response, satisfaction, subgroups, weights
+from workbench.assess.score import deductions, eligibility, score, warnings
+
+__all__ = [
+    "arrivals",
+    "changes",
+    "decisions",
+    "deductions",
+    "design",
+    "eligibility",
+    "head",
+    "indicators",
+    "limits",
+    "only",
+    "outside",
+    "requests",
+    "response",
+    "satisfaction",
+    "score",
+    "subgroups",
+    "survival",
+    "warnings",
+    "weights",
+]

@@ -1,0 +1,290 @@
+"""What a report says in words: who and what, what arrived, what people decided, the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from workbench import __version__
+
+if TYPE_CHECKING:
+    from workbench.community import Community
+
+__all__ = ["arrivals", "decisions", "head", "limits", "outside"]
+
+_LEVELS = {
+    "compound": ("小区", "residential compound"),
+    "community": ("社区", "community"),
+    "subdistrict": ("街道", "subdistrict"),
+    "district": ("区县", "district"),
+}
+_KINDS = {
+    "old_compound": ("老旧小区", "old compound"),
+    "commercial": ("商品房小区", "commercial housing"),
+    "work_unit": ("单位型宿舍", "work-unit housing"),
+    "resettled": ("安置小区", "resettled compound"),
+    "other": ("其他", "other"),
+}
+_ROLES = {
+    "lead": ("主测评人", "Lead assessor"),
+    "reviewer": ("复核人", "Reviewer"),
+    "institution": ("测评机构", "Institution"),
+}
+_ORIGINS = {
+    "source": ("来源文件", "the source document"),
+    "commissioned": ("委托方给定", "given by the commissioner"),
+    "assumption": ("测评方假设", "assumption of the assessor"),
+}
+_STAMPS = {
+    "each": ("每个签名附时间戳", "a time stamp in each signature"),
+    "ledger": ("时间由账本证明", "time is proved by the ledger"),
+    "none": (
+        "签名时间由签名人自行声明，无独立时间证明",
+        "the time of signing is the signers' own word",
+    ),
+}
+
+
+def _both(value: Any) -> tuple[str, str]:
+    """Give zh and en of a text or of ``{zh, en}``."""
+    if isinstance(value, Mapping):
+        zh = str(value.get("zh") or value.get("en") or "—")
+        return zh, str(value.get("en") or zh)
+    text = "—" if value in (None, "") else str(value)
+    return text, text
+
+
+def _text(finding: str, zh: str, en: str, said: tuple[str, str]) -> dict[str, Any]:
+    return {
+        "finding": finding,
+        "kind": "text",
+        "label_zh": zh,
+        "label_en": en,
+        "display_zh": said[0],
+        "display_en": said[1],
+    }
+
+
+def _wave(c: Community, name: str | None) -> tuple[str, str]:
+    told = next((w for w in c.settings["waves"] if w["id"] == name), None)
+    if told is None:
+        return "无", "none"
+    days = told.get("fieldwork")
+    when = f"（{days[0]} 至 {days[1]}）" if days else ""
+    english = f" ({days[0]} to {days[1]})" if days else ""
+    return f"{name}{when}", f"{name}{english}"
+
+
+def head(c: Community) -> pd.DataFrame:
+    """Say what is assessed, by whom, for whom, with which set of indicators."""
+    unit, told = c.unit, c.settings
+    parent = c.tables["communities"].set_index("community")
+    above = parent.loc[unit["parent"]] if unit.get("parent") in parent.index else None
+    records = next(w for w in told["waves"] if w["id"] == c.wave).get("records")
+    months = f"{records[0]} – {records[1]}" if records else "—"
+    parties = told["parties"]
+    protocol = c.protocol
+    dates = f"{protocol.valid_from:%Y-%m-%d}"
+    rows = [
+        _text("head.unit", "被测单位", "Unit", (unit["name"], unit.get("name_en") or unit["name"])),
+        _text("head.id", "编号", "Id", (c.community, c.community)),
+        _text("head.level", "层级", "Level", _LEVELS.get(unit["level"], (unit["level"],) * 2)),
+        _text("head.type", "类型", "Type", _KINDS.get(unit.get("kind") or "", ("—", "—"))),
+        _text(
+            "head.parent",
+            "上级",
+            "Within",
+            ("—", "—")
+            if above is None
+            else (str(above["name"]), str(_given(above["name_en"], above["name"]))),
+        ),
+        _text("head.programme", "测评项目", "Programme", (protocol.title.zh, protocol.title.en)),
+        _text("head.period", "数据月份", "Months of records", (months, months)),
+        _text("head.wave", "本期", "This wave", _wave(c, c.wave)),
+        _text("head.baseline", "基期", "Baseline", _wave(c, c.baseline)),
+        *(
+            _text(f"head.{key}", zh, en, _both(parties.get(key)))
+            for key, zh, en in (
+                ("commissioner", "委托方", "Commissioner"),
+                ("assessor", "测评机构", "Assessor"),
+                ("contract", "合同", "Contract"),
+                ("interests", "利益声明", "Declared interests"),
+            )
+        ),
+        _text(
+            "head.indicator_set",
+            "指标体系版本",
+            "Set of indicators",
+            (f"{protocol.version}（自{dates}）", f"{protocol.version} (from {dates})"),
+        ),
+        _text("head.weights_origin", "权重来源", "Origin of the weights", _origin(c)),
+        _text("head.issued", "出具日期", "Issued", _both(told["issued"])),
+        *(
+            _text(f"head.signatory.{role}", *_ROLES[role], _signatory(told, role))
+            for role in _ROLES
+            if role in told["signatories"]
+        ),
+        _text(
+            "head.timestamps",
+            "时间证明",
+            "Proof of time",
+            _STAMPS.get(str(told.get("timestamps") or "none"), ("—", "—")),
+        ),
+        _text("head.software", "软件", "Software", _both(f"workbench {__version__}")),
+    ]
+    if any(s.get("demonstration") for s in told["signatories"].values()):
+        mark = ("示例签名：不具法律效力", "demonstration signature: no legal effect")
+        rows.append(_text("head.demonstration", "签名性质", "Kind of signature", mark))
+    return pd.DataFrame(rows)
+
+
+def _given(value: Any, otherwise: Any) -> Any:
+    return otherwise if value is None or value != value else value
+
+
+def _signatory(told: Mapping[str, Any], role: str) -> tuple[str, str]:
+    one = told["signatories"][role]
+    name, firm = _both(one["name"]), _both(one.get("organisation"))
+    return f"{name[0]}（{firm[0]}）", f"{name[1]} ({firm[1]})"
+
+
+def _origin(c: Community) -> tuple[str, str]:
+    scored = [s for s in c.settings["scope"] if c.protocol.indicator(s).targets]
+    origins = {row["points_origin"] for row in c.protocol.points(scored)} if scored else set()
+    scheme = c.protocol.scheme() if c.protocol.schemes else None
+    zh = "、".join(_ORIGINS[o][0] for o in sorted(origins)) or "—"
+    en = ", ".join(_ORIGINS[o][1] for o in sorted(origins)) or "—"
+    if scheme is None:
+        return f"指标分值：{zh}", f"points: {en}"
+    by = _ORIGINS[scheme.origin]
+    return f"方案：{by[0]}；指标分值：{zh}", f"scheme: {by[1]}; points: {en}"
+
+
+_TABLES = {
+    "communities": ("单位", "units"),
+    "responses": ("问卷", "questionnaires"),
+    "dispositions": ("样本处置记录", "dispositions"),
+    "margins": ("总体边际", "population margins"),
+    "inspections": ("现场检查记录", "inspection marks"),
+    "assessors": ("测评员", "assessors"),
+    "measurements": ("监测数据", "measurements"),
+    "requests": ("居民诉求", "requests"),
+    "facts": ("资格事实", "eligibility facts"),
+    "issues": ("发现的问题", "issues found"),
+    "corrections": ("数据更正", "corrections"),
+    "judgements": ("人工决定", "judgements"),
+}
+
+
+def arrivals(c: Community) -> pd.DataFrame:
+    """Say which tables hold how many rows, with the digest of each, and what intake noted."""
+    rows = []
+    digests = c.settings.get("tables", {})
+    for name, (zh, en) in _TABLES.items():
+        n = len(c.tables[name]) if name in c.tables else 0
+        sha = digests.get(name, {}).get("sha256", "")[:12]
+        row = _text(
+            f"data.{name}.rows",
+            zh,
+            en[0].upper() + en[1:],
+            (f"{n}行", f"{n} rows") if n else ("没有数据", "no data"),
+        )
+        row |= {"value": float(n), "n": n, "unit": "count", "flags": sha or None}
+        rows.append(row)
+    for i, note in enumerate(c.settings.get("intake", ()), 1):
+        said = (str(note["n"]), str(note["n"]))
+        rows.append(_text(f"data.intake.{i}", note["zh"], note["en"], said) | {"n": note["n"]})
+    return pd.DataFrame(rows)
+
+
+def decisions(c: Community) -> pd.DataFrame:
+    """List the corrections and judgements that can move a figure of this unit."""
+    rows: list[dict[str, Any]] = []
+    if "corrections" in c.tables:
+        for i, one in enumerate(c.tables["corrections"].to_dict("records"), 1):
+            was = f"{_given(one.get('old'), '—')} → {_given(one.get('new'), '—')}"
+            where = f"{one['file']}，{one['key']}，{one['column']}"
+            by = f"{_given(one.get('author'), '—')} / {_given(one.get('approved_by'), '—')}"
+            label = (f"更正：{where}", f"Correction: {where}")
+            rows.append(
+                _text(f"decision.correction.{i}", *label, _both(was))
+                | {
+                    "reason_zh": f"{_given(one.get('reason'), '—')}（{by}）",
+                    "reason_en": f"{_given(one.get('reason'), '—')} ({by})",
+                    "date": _given(one.get("date"), None),
+                }
+            )
+    if "judgements" in c.tables:
+        for one in c.tables["judgements"].to_dict("records"):
+            zh, en = f"决定：{one['kind']}", f"Judgement: {one['kind']}"
+            said = _both(_given(one.get("decision"), one.get("object")))
+            rows.append(
+                _text(f"decision.{one['id']}", zh, en, said)
+                | {
+                    "item": _given(one.get("object"), None),
+                    "reason_zh": _given(one.get("reason_zh"), None),
+                    "reason_en": _given(one.get("reason_en"), one.get("reason_zh")),
+                    "date": _given(one.get("date"), None),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def outside(c: Community) -> pd.DataFrame:
+    """Name the programme's indicators that were not commissioned, once, in one list."""
+    scope = set(c.settings["scope"])
+    left = [
+        i
+        for slug, i in c.protocol.indicators.items()
+        if slug not in scope and i.kind in {"base", "feature", "core", "auxiliary"}
+    ]
+    if not left:
+        return pd.DataFrame()
+    zh = "、".join(i.name.zh for i in left)
+    en = "; ".join(i.name.en for i in left)
+    row = _text("scope.outside", "未委托测评的指标", "Indicators not commissioned", (zh, en))
+    return pd.DataFrame([row | {"value": float(len(left)), "unit": "count"}])
+
+
+def limits(c: Community) -> pd.DataFrame:
+    """Say what the report cannot carry: what is missing, assumed, or resolved in the source."""
+    said: list[tuple[str, str]] = []
+    absent = [n for n in ("responses", "inspections", "measurements", "requests") if not c.has(n)]
+    if absent:
+        zh = "、".join(_TABLES[n][0] for n in absent)
+        en = ", ".join(_TABLES[n][1] for n in absent)
+        said.append((f"本项目没有下列数据：{zh}", f"The study has no data of this kind: {en}"))
+    if c.has("responses") and not c.has("dispositions"):
+        said.append(
+            (
+                "没有未接触到个案的记录，应答率无法计算",
+                "There is no record of who was not reached: no response rate",
+            )
+        )
+    if c.has("responses"):
+        said.append(
+            (
+                "区间只反映抽样误差，不含提问方式、漏答和不实回答的误差",
+                "Intervals hold sampling error only, not errors of wording or untrue answers",
+            )
+        )
+    if c.settings["weighting"].get("borrow"):
+        said.append(
+            (
+                "部分总体边际取自上级单位，是一项假设",
+                "Some population margins are those of the parent unit: an assumption",
+            )
+        )
+    for _, zh, en in c.excluded.values():
+        said.append((f"因检查未通过而不计算：{zh}", f"Not computed because a check failed: {en}"))
+    scope = set(c.settings["scope"])
+    for name, one in c.protocol.resolutions.items():
+        if not one.indicators or scope & set(one.indicators):
+            zh = f"来源文件{name}：{one.found.zh}；处理：{one.resolution.zh}"
+            en = f"Source, {name}: {one.found.en}; resolved: {one.resolution.en}"
+            said.append((zh, en))
+    unique = dict.fromkeys(said)
+    rows = [_text(f"limit.{i}", f"限制{i}", f"Limit {i}", told) for i, told in enumerate(unique, 1)]
+    return pd.DataFrame(rows)

@@ -1,0 +1,406 @@
+"""The value of each indicator, as ``measures.yaml`` binds it to evidence, and its target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from workbench import change, scoring, survey
+from workbench.assess import records
+from workbench.assess.sample import Sample, _scale, _top
+from workbench.errors import InputError
+
+if TYPE_CHECKING:
+    from workbench.community import Community
+
+__all__ = ["indicators", "targets", "values"]
+
+Row = dict[str, Any]
+
+# unit family of the protocol -> unit of findings
+_UNITS = {
+    "share": "share",
+    "score_100": "score_0_100",
+    "household_rate": "per_100_households_year",
+    "yes_no": "yes_no",
+    "pp": "pp",
+    "count": "count",
+    "ratio": "ratio",
+    "score_5": "score",
+}
+_SIGN = {">=": "≥", "<=": "≤", ">": ">", "<": "<", "=": "≥"}
+_TAKEN = (
+    "value unit std_error ci_low ci_high level n numerator denominator df n_effective method "
+    "status flags reason_zh reason_en"
+).split()
+
+
+def unit_of(c: Community, slug: str) -> str:
+    """Give the unit in which findings hold an indicator (percentages as shares 0-1)."""
+    from workbench.protocol.units import UNITS
+
+    unit = c.protocol.indicator(slug).unit
+    family = UNITS[unit].family
+    return _UNITS.get(family, unit)
+
+
+def _gone(zh: str, en: str) -> Row:
+    return {"value": None, "status": "not_computed", "reason_zh": zh, "reason_en": en}
+
+
+def values(c: Community, sample: Sample) -> list[Row]:
+    """Compute every indicator in scope that has a measure; one row each, whatever comes of it."""
+    rows = []
+    for slug in c.settings["scope"]:
+        measure = c.measures.get(slug)
+        if measure is None:
+            row = _gone("没有规定测量方式", "no measure is defined")
+        elif slug in c.excluded:
+            finding, zh, en = c.excluded[slug]
+            row = _gone(f"未通过检查：{zh}", f"a check failed: {en}") | {"flags": finding}
+        else:
+            row = _value(c, sample, slug, measure)
+        unit = unit_of(c, slug)
+        row.setdefault("unit", unit)
+        channel = measure["channel"] if measure else None
+        rows.append({"indicator": slug, "channel": channel, "unit": unit} | row)
+    return rows
+
+
+def _value(c: Community, sample: Sample, slug: str, measure: Mapping[str, Any]) -> Row:
+    channel = measure["channel"]
+    try:
+        if channel == "survey":
+            return _survey(c, sample, measure)
+        if channel == "inspection":
+            return _inspection(c, measure)
+        if channel == "fact":
+            return _fact(c, measure)
+        if measure.get("requests") is not None:
+            return _requests(c, measure)
+        return _measurement(c, measure)
+    except InputError as error:
+        problem = error.problems[0]
+        return _gone(problem.text("zh"), problem.text("en"))
+
+
+def _first(frame: pd.DataFrame) -> Row:
+    told = frame.to_dict("records")[0]
+    kept = {name: told.get(name) for name in _TAKEN}
+    if kept["status"] == "suppressed":
+        kept["value"] = None
+    return kept
+
+
+def _survey(c: Community, sample: Sample, measure: Mapping[str, Any]) -> Row:
+    if sample.raked is None:
+        return _gone("没有问卷", "there are no questionnaires")
+    now = sample.raked.subset(sample.raked.data["wave"].eq(c.wave))
+    items = list(measure["items"])
+    statistic = measure["statistic"]
+    if now.domain.sum() == 0:
+        return _gone("本期没有问卷", "there are no questionnaires in this wave")
+    scale = _scale(c, items) if statistic != "share" else {}
+    if statistic == "share":
+        row = _share(c, now, measure)
+    elif len(items) > 1 and statistic in {"mean_0_100", "mean"}:
+        even = dict.fromkeys(items, 1.0)
+        row = _first(survey.index(now, even, level=c.level, scale=scale))
+    elif statistic in {"top2", "bottom2", "net"}:
+        calls: dict[str, Any] = {
+            "top2": survey.top2,
+            "bottom2": survey.bottom2,
+            "net": survey.net,
+        }
+        extra: dict[str, Any] = {"top": _top(c, items)} if statistic != "bottom2" else {}
+        row = _first(calls[statistic](now, items, level=c.level, scale=scale, **extra))
+    else:
+        calls = dict(mean=survey.mean, mean_0_100=survey.mean_0_100)
+        row = _first(calls[statistic](now, items, level=c.level, scale=scale))
+    few = row.get("n") is not None and row["n"] < c.min_cell
+    return _gone("回答人数少于最小单元", "fewer answers than the minimum cell") if few else row
+
+
+def _share(c: Community, now: survey.Design, measure: Mapping[str, Any]) -> Row:
+    where = dict(measure["where"])
+    ((item, wanted),) = where.items()
+    accepted = wanted if isinstance(wanted, list) else [wanted]
+    frame = now.data
+    answer = pd.Series(frame[item])
+    met = answer.isin([float(v) if _is_number(v) else v for v in accepted]).astype(float)
+    flagged = now.changed(data=frame.assign(_met=met.where(answer.notna())))
+    return _first(
+        survey.top2(flagged, ["_met"], level=c.level, top={"_met": [1.0]}, scale={"_met": (0, 1)})
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _inspection(c: Community, measure: Mapping[str, Any]) -> Row:
+    if not c.has("inspections"):
+        return _gone("没有现场检查", "there are no inspections")
+    frame = marks(c, measure.get("visits"))
+    frame = frame[frame["item"].isin(measure["items"])]
+    if frame.empty:
+        return _gone("本期没有检查这些项目", "these items were not inspected in this wave")
+    told = scoring.inspection(frame, level=c.level)
+    statistic = measure["statistic"]
+    wanted = "share_passed" if statistic == "share_passed" else "score_0_100"
+    whole = told[told["statistic"].eq(wanted) & told["item"].fillna("").eq("")]
+    if whole.empty:
+        return _gone("没有可用的检查结果", "no usable mark")
+    row = _first(whole)
+    if row["unit"] == "score_0_100" and statistic == "points":
+        row["unit"] = "score_0_100"
+    return row
+
+
+def marks(c: Community, visits: list[str] | None) -> pd.DataFrame:
+    """Give the inspection marks of this wave for some kinds of visit, calibration left out."""
+    frame = c.tables["inspections"]
+    frame = frame[frame["wave"].eq(c.wave)]
+    if visits:
+        frame = frame[frame["visit"].isin(visits)]
+    out = frame[frame["visit"].ne("calibration")].reset_index(drop=True)
+    return out.assign(passed=out["passed"].astype("Float64").astype(float))
+
+
+def _fact(c: Community, measure: Mapping[str, Any]) -> Row:
+    frame = c.tables["facts"] if c.has("facts") else pd.DataFrame(columns=["fact"])
+    mine = frame[frame["fact"].eq(measure["fact"])]
+    if mine.empty:
+        return _gone("没有该事实的记录", "the fact is not on record")
+    months = measure.get("window_months")
+    if months:
+        end = pd.Timestamp(c.settings["issued"])
+        recent = mine["date"].isna() | mine["date"].ge(end - pd.DateOffset(months=int(months)))
+        mine = mine.assign(value=mine["value"].where(recent, "no"))
+    yes = mine["value"].str.lower().isin(["yes", "true", "1", "是"])
+    return {"value": float(yes.any()), "unit": "yes_no", "n": len(mine), "method": "records.fact"}
+
+
+def _span(c: Community, measure: Mapping[str, Any]) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """Give the window of an entry: ``last_n_months`` before the end of this wave's records."""
+    wave = records.window(c, c.wave)
+    named = measure.get("window")
+    if wave is None or not named:
+        return wave
+    months = int(str(named).removeprefix("last_").removesuffix("_months"))
+    return wave[1] - pd.DateOffset(months=months), wave[1]
+
+
+def _measurement(c: Community, measure: Mapping[str, Any]) -> Row:
+    if not c.has("measurements"):
+        return _gone("没有监测数据", "there are no measurements")
+    frame = c.tables["measurements"]
+    frame = frame[frame["indicator"].eq(measure["measurement"]) & frame["origin"].ne("recount")]
+    start = _period_start(frame["period"], c.settings["timezone"])
+    span = _span(c, measure)
+    if span is not None:
+        begin = span[0] if measure.get("window") else pd.Timestamp.min.tz_localize("UTC")
+        frame = frame[start.ge(begin) & start.lt(span[1])]
+        start = start.loc[frame.index]
+    if frame.empty:
+        return _gone("窗口内没有数据", "no value in the window")
+    return _of_series(c, frame.loc[start.sort_values().index], measure, span)
+
+
+def _period_start(period: pd.Series, zone: str) -> pd.Series:
+    """Give the first day of each period."""
+
+    def first(text: Any) -> pd.Timestamp:
+        if "W" in text:
+            return pd.Timestamp.fromisocalendar(int(text[:4]), int(text[-2:]), 1)
+        if "H" in text:
+            return pd.Timestamp(int(text[:4]), 1 + 6 * (int(text[-1]) - 1), 1)
+        if "Q" in text:
+            return pd.Timestamp(int(text[:4]), 1 + 3 * (int(text[-1]) - 1), 1)
+        return pd.Timestamp(text + "-01" * (2 - text.count("-")))
+
+    return pd.to_datetime(period.map(first)).dt.tz_localize(zone)
+
+
+def _of_series(
+    c: Community,
+    frame: pd.DataFrame,
+    measure: Mapping[str, Any],
+    span: tuple[pd.Timestamp, pd.Timestamp] | None,
+) -> Row:
+    statistic = measure["statistic"]
+    figure = frame["value"].fillna(frame["numerator"] / frame["denominator"])
+    row: Row = {"n": len(frame), "method": f"records.{statistic}"}
+    if statistic == "last":
+        return row | {"value": float(figure.iloc[-1])}
+    if statistic == "mean":
+        return row | {"value": float(figure.mean())}
+    if statistic == "sum":
+        return row | {"value": float(figure.sum())}
+    if statistic in {"change_rel", "change_pp"}:
+        first, last = float(figure.iloc[0]), float(figure.iloc[-1])
+        value = last / first - 1 if statistic == "change_rel" else last - first
+        return row | {"value": value}
+    if statistic == "per_100_households_year":
+        households = c.unit.get("households")
+        if not households or span is None:
+            return _gone("没有户数或窗口", "households or the window are not known")
+        told = change.rate(
+            float(figure.sum()), households=float(households), years=records.years(span)
+        )
+        return _first(told)
+    top, bottom = float(frame["numerator"].sum()), float(frame["denominator"].sum())
+    if not bottom > 0:
+        return _gone("分母不大于零", "the denominator is not above zero")
+    return row | {"value": top / bottom, "numerator": top, "denominator": bottom}
+
+
+def _requests(c: Community, measure: Mapping[str, Any]) -> Row:
+    if not c.has("requests"):
+        return _gone("没有诉求记录", "there are no records of requests")
+    span = _span(c, measure)
+    if span is None:
+        return _gone("没有规定记录的月份", "the months of records are not given")
+    frame = c.tables["requests"]
+    inside = frame["received"].ge(span[0]) & frame["received"].lt(span[1])
+    frame = frame[inside & frame["duplicate_of"].isna()]
+    for column, wanted in dict(measure.get("requests") or {}).items():
+        accepted = wanted if isinstance(wanted, list) else [wanted]
+        frame = frame[frame[column].isin(accepted)]
+    statistic = measure["statistic"]
+    if statistic == "count":
+        return {"value": float(len(frame)), "n": len(frame), "method": "records.count"}
+    if statistic == "per_100_households_year":
+        households = c.unit.get("households")
+        if not households:
+            return _gone("没有户数", "the number of households is not known")
+        told = change.rate(
+            float(len(frame)), households=float(households), years=records.years(span)
+        )
+        return _first(told)
+    if frame.empty:
+        return _gone("窗口内没有诉求", "no request in the window")
+    if statistic == "share":
+        return _share_of(c, frame, measure)
+    return _duration(c, frame, measure)
+
+
+def _share_of(c: Community, frame: pd.DataFrame, measure: Mapping[str, Any]) -> Row:
+    """Share of requests that meet ``where``; open ones count as the entry's ``open`` says."""
+    ((column, wanted),) = dict(measure["where"]).items()
+    accepted = wanted if isinstance(wanted, list) else [wanted]
+    told = frame[column]
+    if measure.get("open") == "excluded":
+        frame = frame[frame["closed"].notna()]
+        told = told.loc[frame.index]
+    n, met = len(frame), int(told.isin(accepted).sum())
+    if not n:
+        return _gone("没有已办结的诉求", "no closed request")
+    low, high = survey.binomial_interval(met, n, level=c.level)
+    numbers = {"value": met / n, "ci_low": low, "ci_high": high, "level": c.level}
+    return numbers | {"n": n, "numerator": met, "denominator": n, "method": "survey.ci.wilson"}
+
+
+def _duration(c: Community, frame: pd.DataFrame, measure: Mapping[str, Any]) -> Row:
+    start, _, end = str(measure["clock"]).partition("..")
+    told = change.kaplan_meier(
+        frame,
+        start=start,
+        end=end,
+        censored_at=records.drawn_at(c),
+        within=(float(measure.get("within_hours") or 72),),
+        unit="hours",
+        level=c.level,
+    )
+    wanted = "median" if measure["statistic"] == "median" else "share_within"
+    row = _first(told[told["statistic"].eq(wanted)])
+    return row | {"n": len(frame)}
+
+
+def targets(c: Community) -> pd.DataFrame:
+    """Give the target that counts for each indicator in scope, in the units of findings."""
+    from workbench.protocol.units import UNITS
+
+    chosen = {n: c.settings.get(n) for n in ("phase", "year", "locality") if c.settings.get(n)}
+    if "year" not in chosen:
+        chosen["year"] = int(str(c.settings["issued"])[:4])
+    rows = c.protocol.targets(list(c.settings["scope"]), unit=c.settings["unit"], **chosen)
+    told = []
+    for row in rows:
+        scale = 100.0 if UNITS[row["unit"]].family == "share" else 1.0
+        kind = row["kind"]
+        if kind in {"change_rel", "change_pp"}:
+            scale = 100.0
+        ok = row["status"] == "ok" and row["chargeable"] and kind != "cap"
+        base = row["floor"] if row["floor"] is not None else row["baseline_value"]
+        own_scale = kind == "scale"
+        if own_scale:  # scored on its own scale: what is attained is the value itself
+            kind, base = "level", 0.0
+            row["value"] = 100.0
+        told.append(
+            {
+                "own_scale": own_scale,
+                "indicator": row["indicator"],
+                "label_zh": row["name_zh"],
+                "label_en": row["name_en"],
+                "dimension": row["dimension"],
+                "target_kind": kind if ok else None,
+                "operator": _SIGN.get(row["op"], "≥") if ok else None,
+                "target": _scaled(row["value"], scale) if ok else None,
+                "target_high": _scaled(row["high"], scale) if ok else None,
+                "base": _scaled(base, scale),
+                "direction": {"up": 1, "down": -1}.get(row["direction"], 0),
+                "target_phase": row["target_phase"],
+                "target_zh": row["display_zh"],
+                "target_en": row["display_en"],
+                "responsible_zh": row["responsible_zh"],
+            }
+        )
+    return pd.DataFrame(told)
+
+
+def _scaled(value: Any, scale: float) -> float | None:
+    return None if value is None or math.isnan(float(value)) else float(value) / scale
+
+
+def indicators(c: Community, sample: Sample) -> pd.DataFrame:
+    """Give each indicator in scope: value with interval, target, attainment, verdict.
+
+    Returns
+    -------
+    DataFrame
+        Findings ``indicator.<slug>`` in the order of the scope. An indicator that could not be
+        computed stands with its reason; one without a target shows its level only (R-14). A target
+        whose base the source does not give is met wholly or not at all, flagged
+        ``all_or_nothing``.
+    """
+    measured = pd.DataFrame(values(c, sample))
+    wanted = targets(c)
+    decision = c.settings["decisions"].get("target")
+    has = wanted[wanted["target_kind"].notna()]
+    judged = scoring.attainment(
+        measured.drop(columns=["level"], errors="ignore"),
+        has.drop(columns=["label_zh", "label_en", "dimension", "responsible_zh", "own_scale"]),
+        level=c.level,
+        decision=decision,
+        without_base="all_or_nothing",
+    )
+    keep = [n for n in judged.columns if n not in {"label_zh", "label_en", "dimension"}]
+    out = wanted[["indicator", "label_zh", "label_en", "dimension"]].merge(
+        judged[keep].drop_duplicates("indicator"), on="indicator", how="left"
+    )
+    order = {slug: i for i, slug in enumerate(c.settings["scope"])}
+    out = out.sort_values("indicator", key=lambda s: s.map(order)).reset_index(drop=True)
+    for lang in ("zh", "en"):
+        lookup = wanted.set_index("indicator")[f"target_{lang}"]
+        out[f"target_{lang}"] = out["indicator"].map(lookup)
+    own = out["indicator"].isin(wanted.loc[wanted["own_scale"], "indicator"])
+    out.loc[own, ["verdict", "decision", "target"]] = None
+    out["finding"] = "indicator." + out["indicator"]
+    out["kind"] = "estimate"
+    out["wave"] = c.wave
+    out["level"] = c.level
+    return out

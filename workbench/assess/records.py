@@ -1,0 +1,248 @@
+"""Requests of residents: how many, answered in time, and how long until they are closed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from workbench import change
+from workbench.errors import InputError
+
+if TYPE_CHECKING:
+    from workbench.community import Community
+
+__all__ = ["requests", "survival", "window"]
+
+_DAY = 24.0
+
+
+def window(c: Community, wave: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """Give the beginning and the end (exclusive) of a wave's months of records, local time."""
+    told = next(w for w in c.settings["waves"] if w["id"] == wave).get("records")
+    if not told:
+        return None
+    first = pd.Timestamp(f"{told[0]}-01", tz=c.settings["timezone"])
+    last = pd.Timestamp(f"{told[1]}-01", tz=c.settings["timezone"]) + pd.DateOffset(months=1)
+    return first, last
+
+
+def years(span: tuple[pd.Timestamp, pd.Timestamp]) -> float:
+    """Length of a window in years, by its whole months."""
+    months = (span[1].year - span[0].year) * 12 + span[1].month - span[0].month
+    return months / 12
+
+
+def drawn_at(c: Community) -> pd.Timestamp | None:
+    """Time at which the records were drawn: the latest time in the whole table of the study."""
+    told = c.settings.get("extracts", {}).get("requests")
+    if told:
+        return pd.Timestamp(told).tz_convert(c.settings["timezone"])
+    frame = c.tables["requests"]
+    latest = frame[["received", "answered", "closed"]].max().max()
+    return None if pd.isna(latest) else latest
+
+
+def cases(c: Community, wave: str) -> pd.DataFrame:
+    """Give the requests received in a wave's months, duplicates left out."""
+    span = window(c, wave)
+    frame = c.tables["requests"]
+    if span is None:
+        return frame.iloc[:0]
+    inside = frame["received"].ge(span[0]) & frame["received"].lt(span[1])
+    return frame[inside & frame["duplicate_of"].isna()].reset_index(drop=True)
+
+
+_ZH = {"current": "本期", "baseline": "基期"}
+_EN = {"current": "this period", "baseline": "baseline period"}
+
+
+def _row(finding: str, zh: str, en: str, **more: Any) -> dict[str, Any]:
+    told = {"finding": finding, "kind": "estimate", "label_zh": zh, "label_en": en}
+    return told | {"channel": "record"} | more
+
+
+def requests(c: Community) -> pd.DataFrame:
+    """Describe the requests of this wave's months and of the baseline's.
+
+    Per period: number; rate per 100 households and year with exact interval; share answered or
+    closed by the due time; median time to close by Kaplan-Meier with open cases censored when the
+    records were drawn. Then the ratio of both rates. Duplicates do not count.
+    """
+    if not c.has("requests"):
+        return pd.DataFrame()
+    rows: list[dict[str, Any]] = []
+    counts: dict[str, tuple[int, float]] = {}
+    households = c.unit.get("households")
+    for when, wave in (("current", c.wave), ("baseline", c.baseline)):
+        span = window(c, wave) if wave else None
+        if span is None:
+            continue
+        frame = cases(c, str(wave))
+        common = {"wave": wave, "period": f"{span[0]:%Y-%m}..{span[1] - pd.Timedelta('1D'):%Y-%m}"}
+        zh, en = f"（{_ZH[when]}）", f" ({_EN[when]})"
+        rows.append(
+            _row(
+                f"requests.count.{when}",
+                f"受理的诉求{zh}",
+                f"Requests received{en}",
+                value=float(len(frame)),
+                unit="count",
+                n=len(frame),
+                method="records.count",
+                **common,
+            )
+        )
+        rows.append(_rate(frame, households, years(span), when, zh, en) | common)
+        if households:
+            counts[when] = (len(frame), households * years(span))
+        rows += [row | common for row in _in_time(c, frame, when, zh, en)]
+        rows += [row | common for row in _median(c, frame, when, zh, en)]
+    if len(counts) == 2:
+        rows.append(_ratio(c, counts))
+    return pd.DataFrame(rows)
+
+
+_NUMBERS = "value unit std_error ci_low ci_high level n p_value method status flags".split()
+
+
+def _taken(told: Mapping[Any, Any]) -> dict[str, Any]:
+    kept = {name: told[name] for name in _NUMBERS if name in told}
+    return kept | {k: told.get(k) for k in ("reason_zh", "reason_en")}
+
+
+def _rate(
+    frame: pd.DataFrame, households: Any, span: float, when: str, zh: str, en: str
+) -> dict[str, Any]:
+    label = (f"每百户每年诉求量{zh}", f"Requests per 100 households and year{en}")
+    if not households:
+        return _row(
+            f"requests.rate.{when}",
+            *label,
+            status="not_computed",
+            reason_zh="没有户数",
+            reason_en="the number of households is not known",
+            method="change.rate",
+        )
+    told = change.rate(float(len(frame)), households=float(households), years=span)
+    one = told.to_dict("records")[0] if isinstance(told, pd.DataFrame) else dict(told)
+    denominator = {"numerator": len(frame), "denominator": households * span}
+    return _row(f"requests.rate.{when}", *label) | _taken(one) | denominator
+
+
+def _in_time(
+    c: Community, frame: pd.DataFrame, when: str, zh: str, en: str
+) -> list[dict[str, Any]]:
+    """Share answered (else closed) by the due time among requests whose due time has come."""
+    from workbench import survey
+
+    drawn = drawn_at(c)
+    due = frame[frame["due"].notna() & (frame["due"].le(drawn) if drawn is not None else True)]
+    n = len(due)
+    if not n:
+        return []
+    label = (f"按期答复或办结的比例{zh}", f"Share answered or closed by the due time{en}")
+    done = due["answered"].fillna(due["closed"])
+    kept = int(done.le(due["due"]).sum())
+    low, high = survey.binomial_interval(kept, n, level=c.level)
+    return [
+        _row(
+            f"requests.in_time.{when}",
+            *label,
+            value=kept / n,
+            unit="share",
+            ci_low=low,
+            ci_high=high,
+            level=c.level,
+            n=n,
+            numerator=kept,
+            denominator=n,
+            method="survey.ci.wilson",
+        )
+    ]
+
+
+def _median(c: Community, frame: pd.DataFrame, when: str, zh: str, en: str) -> list[dict[str, Any]]:
+    if frame.empty:
+        return []
+    try:
+        told = change.kaplan_meier(
+            frame,
+            start="received",
+            end="closed",
+            censored_at=drawn_at(c),
+            within=(3.0,),
+            unit="days",
+            level=c.level,
+        ).set_index("statistic")
+    except InputError as error:
+        problem = error.problems[0]
+        return [
+            _row(
+                f"requests.km_median.{when}",
+                f"办结用时中位数{zh}",
+                f"Median time to close{en}",
+                status="not_computed",
+                reason_zh=problem.zh,
+                reason_en=problem.en,
+                method="change.kaplan_meier",
+            )
+        ]
+    names = {
+        "median": (
+            "km_median",
+            "办结用时中位数（未办结的按截止时间计）",
+            "Median time to close, open cases included",
+        ),
+        "share_within": ("km_72h", "72小时内办结的比例", "Share closed within 72 hours"),
+        "closed_only_median": (
+            "closed_median",
+            "仅已办结诉求的用时中位数（偏短，仅供对照）",
+            "Median of closed cases only (too short, for contrast)",
+        ),
+        "open": ("open", "尚未办结的诉求", "Requests still open"),
+    }
+    return [
+        _row(f"requests.{name}.{when}", a + zh, b + en) | _taken(told.loc[key].to_dict())
+        for key, (name, a, b) in names.items()
+        if key in told.index
+    ]
+
+
+def _ratio(c: Community, counts: dict[str, tuple[int, float]]) -> dict[str, Any]:
+    (after, exposure_after), (before, exposure_before) = counts["current"], counts["baseline"]
+    told = change.rate_ratio(
+        before,
+        after,
+        exposure_before=exposure_before,
+        exposure_after=exposure_after,
+        level=c.level,
+    )
+    one = told[told["preferred"]].to_dict("records")[0]
+    return _row(
+        "requests.rate_ratio",
+        "诉求量之比（本期/基期）",
+        "Ratio of the rates of requests (this period to baseline)",
+        wave=c.wave,
+    ) | _taken(one)
+
+
+def survival(c: Community) -> pd.DataFrame:
+    """Give the Kaplan-Meier curve of this wave's requests for a chart; empty without requests."""
+    if not c.has("requests"):
+        return pd.DataFrame()
+    frame = cases(c, c.wave)
+    drawn = drawn_at(c)
+    if frame.empty or drawn is None:
+        return pd.DataFrame()
+    end = frame["closed"].fillna(drawn)
+    told = pd.DataFrame(
+        {
+            "duration": (end - frame["received"]).dt.total_seconds() / 3600 / _DAY,
+            "closed": frame["closed"].notna(),
+        }
+    )
+    return change.kaplan_meier_curve(
+        told[told["duration"].ge(0)], duration="duration", closed="closed", level=c.level
+    )

@@ -1,0 +1,391 @@
+"""The score from the study's protocol, what lost its points, the gates, and the warnings."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from workbench import scoring
+from workbench.assess.indicators import marks
+from workbench.findings import number
+
+if TYPE_CHECKING:
+    from workbench.community import Community
+
+__all__ = ["deductions", "eligibility", "score", "warnings"]
+
+_MYSTERY = "mystery_visits"
+_SMALL = 0.05  # points of 100: less is not a step anybody could take
+
+
+def _scheme(c: Community) -> scoring.Scheme:
+    """Turn the protocol's scheme into weighed parts; without one every channel weighs alike."""
+    if not c.protocol.schemes:
+        channels = sorted({str(m["channel"]) for m in c.measures.values()})
+        return scoring.scheme(dict.fromkeys(channels, 1.0), origin="assumption")
+    told = c.protocol.scheme()
+    parts = []
+    for letter, share in told.shares().items():
+        channel = told.channels[letter]
+        members = [str(e) for e in channel.evidence if e != "inspection"]
+        if "inspection" in channel.evidence:
+            members += {
+                "any": ["inspection", "mystery"],
+                "mystery": ["mystery"],
+                "not_mystery": ["inspection"],
+            }[channel.visits]
+        parts.append(
+            scoring.Part(
+                slug=letter.lower(),
+                zh=channel.name.zh,
+                en=channel.name.en,
+                weight=share,
+                members=tuple(members),
+            )
+        )
+    name = c.protocol.chosen_scheme() or "own"
+    return scoring.Scheme(
+        slug=name,
+        parts=tuple(parts),
+        origin=told.origin,
+        formula=told.formula,
+        citation=told.source,
+    )
+
+
+def _points(c: Community, frame: pd.DataFrame, scheme: scoring.Scheme) -> pd.DataFrame:
+    """Give each indicator with a target its maximum points and what it attained."""
+    scored = frame[frame["target_kind"].notna() & frame["channel"].notna()].copy()
+    told = {row["indicator"]: row for row in c.protocol.points(list(scored["indicator"]))}
+    scored["max_points"] = [told[slug]["max_points"] for slug in scored["indicator"]]
+    keep = [
+        "indicator",
+        "channel",
+        "dimension",
+        "max_points",
+        "attainment",
+        "attainment_se",
+        "attainment_low",
+        "attainment_high",
+    ]
+    out = scored[[n for n in keep if n in scored]].reset_index(drop=True)
+    alone = any(part.members == ("mystery",) for part in scheme.parts)
+    if alone:
+        out = pd.concat([out, _mystery(c)], ignore_index=True)
+    return out
+
+
+def _mystery(c: Community) -> pd.DataFrame:
+    """Make one scored row of the mystery visits: the share of their points that was earned."""
+    row: dict[str, Any] = {"indicator": _MYSTERY, "channel": "mystery", "max_points": 100.0}
+    if c.has("inspections"):
+        frame = marks(c, ["mystery"])
+        if len(frame):
+            told = scoring.inspection(frame, level=c.level)
+            whole = told[
+                told["statistic"].eq("score_0_100") & told["item"].fillna("").eq("")
+            ].to_dict("records")
+            if whole and whole[0]["value"] == whole[0]["value"]:
+                one = whole[0]
+                row |= {"points": one["value"], "points_se": one["std_error"]}
+    return pd.DataFrame([row])
+
+
+def score(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
+    """Compose the score of the unit from the points of its indicators.
+
+    Parameters
+    ----------
+    c
+        The unit.
+    frame
+        Result of :func:`workbench.assess.indicators`.
+
+    Returns
+    -------
+    DataFrame
+        ``score.total``, one row per part of the scheme, per dimension, and per indicator; over the
+        indicators ``points`` and ``max_points`` are shares of the 100 points of the total and add
+        up to it. Empty when no indicator has a target.
+    """
+    scheme = _scheme(c)
+    points = _points(c, frame, scheme)
+    if points.empty:
+        return pd.DataFrame()
+    scheme = _held(scheme, points)
+    told = scoring.composite(points, scheme=scheme, level=c.level)
+    told = told[told["value"].notna() | told["part"].isin(["total", "channel"])]
+    out = told.copy()
+    out["kind"] = "score"
+    out["unit"] = "points"
+    labels = {lang: _labels(c, scheme, frame, lang) for lang in ("zh", "en")}
+    for lang in ("zh", "en"):
+        out[f"label_{lang}"] = [labels[lang].get(f, f) for f in out["finding"]]
+    out["max_points"] = out["max_points"].where(out["part"].ne("total"), 100.0)
+    out["points"] = out["points"].where(out["part"].ne("total"), out["value"])
+    per = out["part"].eq("indicator")
+    available = _available(points, scheme)
+    out.loc[per, "max_points"] = out.loc[per, "indicator"].map(available)
+    out.loc[per, "points"] = out.loc[per, "contribution"]
+    out.loc[per, "value"] = out.loc[per, "contribution"]
+    out.loc[per, ["std_error", "ci_low", "ci_high"]] = None
+    out["wave"] = c.wave
+    return out.reset_index(drop=True)
+
+
+def _held(scheme: scoring.Scheme, points: pd.DataFrame) -> scoring.Scheme:
+    """Leave a study's scheme as it is; a channel without any indicator in scope leaves its part."""
+    channels = set(points["channel"])
+    parts = [p for p in scheme.parts if channels & set(p.members)]
+    if len(parts) == len(scheme.parts):
+        return scheme
+    total = sum(p.weight for p in parts)
+    scaled = tuple(
+        scoring.Part(slug=p.slug, zh=p.zh, en=p.en, weight=p.weight / total, members=p.members)
+        for p in parts
+    )
+    return scoring.Scheme(
+        slug=scheme.slug, parts=scaled, origin="assumption", formula=scheme.formula
+    )
+
+
+def _available(points: pd.DataFrame, scheme: scoring.Scheme) -> dict[str, float]:
+    """Give the points of the total that each indicator with a value could have earned."""
+    have = points["attainment"].notna()
+    if "points" in points:
+        have |= points["points"].notna()
+    found: dict[str, float] = {}
+    for part in scheme.parts:
+        mine = points[have & points["channel"].isin(part.members)]
+        total = mine["max_points"].sum()
+        for slug, most in zip(mine["indicator"], mine["max_points"], strict=True):
+            found[slug] = 100 * part.weight * most / total
+    return found
+
+
+def _labels(c: Community, scheme: scoring.Scheme, frame: pd.DataFrame, lang: str) -> dict[str, str]:
+    zh = lang == "zh"
+    names = {"score.total": "总分" if zh else "Total score"}
+    for part in scheme.parts:
+        weight = f"{part.weight:.0%}"
+        name = part.zh if zh else part.en
+        names[f"score.channel.{part.slug}"] = (
+            f"{name}（占{weight}）" if zh else f"{name} ({weight})"
+        )
+    for slug, dimension in c.protocol.dimensions.items():
+        names[f"score.dimension.{slug}"] = dimension.name.zh if zh else dimension.name.en
+    for slug, label in zip(frame["indicator"], frame[f"label_{lang}"], strict=True):
+        names[f"score.points.{slug}"] = label
+    names[f"score.points.{_MYSTERY}"] = "神秘顾客暗访" if zh else "Mystery visits"
+    return names
+
+
+def deductions(c: Community, frame: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Say what each lost point was lost for; the points add up to 100 minus the score.
+
+    One row per indicator that lost points, dearest first, with the items and places that were
+    marked down, and what is to be done, by whom and when, where the study's ``issues`` say so.
+    """
+    if scores.empty:
+        return pd.DataFrame()
+    per = scores[scores["part"].eq("indicator")]
+    lost = (per["max_points"] - per["points"]).set_axis(per["indicator"])
+    lost = lost[lost.gt(1e-9)].sort_values(ascending=False)
+    wanted = frame.set_index("indicator")
+    rows = []
+    for i, (slug, points) in enumerate(lost.items(), 1):
+        row = {"finding": f"deduction.{i}", "kind": "deduction", "indicator": slug}
+        row |= {"points": float(points), "value": float(points), "unit": "points"}
+        label = per[per["indicator"].eq(str(slug))].iloc[0]
+        row |= {"label_zh": label["label_zh"], "label_en": label["label_en"]}
+        row["display_zh"] = "−" + number(float(points), "points", "zh")
+        row["display_en"] = "−" + number(float(points), "points", "en")
+        row |= _why(c, str(slug), wanted)
+        row["flags"] = "small" if points < _SMALL else None
+        row["method"] = "scoring.deduction"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _why(c: Community, slug: str, wanted: pd.DataFrame) -> dict[str, Any]:
+    """Give reason, places, remedy, person and date of a loss."""
+    row: dict[str, Any] = {}
+    if slug in wanted.index:
+        one: Any = wanted.loc[slug]
+        unit = str(one["unit"])
+        said = [number(one["value"], unit, lang) for lang in ("zh", "en")]
+        row["reason_zh"] = f"实测{said[0]}，目标{one['target_zh']}"
+        row["reason_en"] = f"measured {said[1]}, target {one['target_en']}"
+        measure: Mapping[str, Any] = c.measures.get(slug, {})
+        items, visits = measure.get("items"), measure.get("visits")
+    else:
+        row |= {"reason_zh": "暗访各项合计", "reason_en": "all items of the mystery visits"}
+        measure, items, visits = {"channel": "inspection"}, None, ["mystery"]
+    if measure.get("channel") == "inspection" and c.has("inspections"):
+        found = marks(c, visits)
+        found = found[found["item"].isin(items)] if items else found
+        told = scoring.deductions(found) if len(found) else found
+        if len(told):
+            top = told.head(3)
+            row["place"] = "；".join(dict.fromkeys(top["place"].dropna().astype(str)))
+            words = "；".join(dict.fromkeys(top["reason_zh"].dropna().astype(str)))
+            if words:
+                row["reason_zh"] += f"。检查记录：{words}"
+                row["reason_en"] += f". From the sheets: {words}"
+            row["item"] = ";".join(dict.fromkeys(top["item"].astype(str)))
+    if c.has("issues"):
+        row |= _remedy(c.tables["issues"], slug)
+    return row
+
+
+def _remedy(issues: pd.DataFrame, slug: str) -> dict[str, Any]:
+    mine = issues[issues["indicator"].eq(slug) & issues["closed"].isna()]
+    if mine.empty:
+        return {}
+    one = mine.sort_values("due", na_position="last").iloc[0]
+    due = one["due"]
+    row = {
+        "remedy_zh": one.get("recommendation_zh"),
+        "remedy_en": one.get("recommendation_en"),
+        "responsible": one.get("responsible"),
+        "due": None if pd.isna(due) else f"{due:%Y-%m-%d}",
+    }
+    return {name: value for name, value in row.items() if value is not None and value == value}
+
+
+_GATE_SIGN = {">=": "≥", "<=": "≤", ">": ">", "<": "<", "=": "≥"}
+
+
+def eligibility(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
+    """Hold the unit against every gate of the protocol, with the study's decision rule.
+
+    Verdict (the decision), the rule it was made by and the statistical outcome stand apart. A gate
+    that the study does not apply is shown all the same and decides nothing.
+    """
+    from workbench.protocol.units import UNITS
+
+    rules, labels = [], {}
+    values = frame.rename(columns={"value": "value"})
+    for gate in c.protocol.gates():
+        slug = gate["indicator"]
+        scale = 100.0 if UNITS[gate["unit"]].family == "share" else 1.0
+        name = f"{gate['rule']}.{slug}"
+        operator, threshold = _GATE_SIGN.get(gate["op"], "≥"), gate["value"]
+        if gate["kind"] in {"bool", "zero"}:
+            operator = "≥" if threshold else "≤"
+            threshold = float(threshold or 0)
+        condition = {
+            "kind": "threshold",
+            "indicator": slug,
+            "operator": operator,
+            "threshold": None if threshold is None else threshold / scale,
+        }
+        rules.append({"id": name, "conditions": [condition]})
+        labels[f"rule.{name}"] = gate
+    if not rules:
+        return pd.DataFrame()
+    known = values[values["value"].notna()]
+    told = scoring.eligibility(
+        rules,
+        as_of=dt.date.fromisoformat(str(c.settings["issued"])),
+        values=known[["indicator", "value", "std_error", "ci_low", "ci_high", "status"]],
+        decision=c.settings["decisions"].get("gate"),
+        level=c.level,
+    )
+    units = frame.set_index("indicator")["unit"]
+    rows = []
+    for row in told.to_dict("records"):
+        gate = labels[row["finding"]]
+        slug = gate["indicator"]
+        applied = "" if gate["applied"] else "（仅列示，不作决定）"
+        english = "" if gate["applied"] else " (shown only, decides nothing)"
+        unit = units.get(slug, "ratio")
+        row |= {
+            "kind": "check",
+            "unit": unit,
+            "indicator": slug,
+            "label_zh": f"{gate['rule']} {gate['name_zh']} {gate['display_zh']}{applied}",
+            "label_en": f"{gate['rule']} {gate['name_en']} {gate['display_en']}{english}",
+            "rule": gate["rule"],
+            "flags": row["outcome"],
+        }
+        for lang in ("zh", "en"):
+            row[f"display_{lang}"] = number(row["value"], unit, lang)
+            row[f"target_{lang}"] = gate[f"display_{lang}"]
+        if row.get("decision"):
+            row["reason_zh"] = f"{row.get('reason_zh') or ''}（决定规则：{row['decision']}）"
+            row["reason_en"] = f"{row.get('reason_en') or ''} (decision rule: {row['decision']})"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def warnings(c: Community) -> pd.DataFrame:
+    """Evaluate the protocol's early warnings on the unit's monthly values.
+
+    A warning starts a procedure and is no penalty. Warnings whose data the study does not bring
+    are not listed here.
+    """
+    if not c.has("measurements"):
+        return pd.DataFrame()
+    from workbench.protocol.units import UNITS
+
+    frame = c.tables["measurements"]
+    frame = frame[frame["period"].str.fullmatch(r"\d{4}-\d{2}") & frame["origin"].ne("recount")]
+    figure = frame["value"].fillna(frame["numerator"] / frame["denominator"])
+    series, rules = [], []
+    for name, one in c.protocol.warnings.items():
+        told = one.condition
+        slug = told.indicator
+        bound = told.below if told.below is not None else told.above
+        measure = c.measures.get(slug or "", {}).get("measurement")
+        if told.test not in {"run", "threshold"} or bound is None or measure is None:
+            continue
+        mine = frame["indicator"].eq(measure)
+        scale = 100.0 if UNITS[c.protocol.indicator(str(slug)).unit].family == "share" else 1.0
+        months = frame.loc[mine, ["period"]].assign(indicator=slug)
+        series.append(months.assign(value=(figure[mine] * scale).round(9)))
+        rules.append(
+            {
+                "id": name,
+                "kind": "run",
+                "indicator": slug,
+                "operator": "<" if told.below is not None else ">",
+                "threshold": float(bound),
+                "run": told.consecutive or 1,
+                "severity": "yellow",
+            }
+        )
+    if not rules:
+        return pd.DataFrame()
+    months = pd.concat(series, ignore_index=True).drop_duplicates(["indicator", "period"])
+    cards = scoring.warnings(months, rules)
+    rows = []
+    for row in cards.to_dict("records"):
+        one = c.protocol.warnings[row["rule"]]
+        fired = row["verdict"] == "failed"
+        shown = (
+            ", ".join(f"{float(v):.1f}" for v in str(row["values"]).split(", ")) if fired else ""
+        )
+        when = row.get("period") if fired else None
+        row |= {
+            "kind": "warning",
+            "label_zh": f"{row['rule']} {one.title.zh}：{one.text.zh}",
+            "label_en": f"{row['rule']} {one.title.en}: {one.text.en}",
+            "display_zh": f"触发（{when}）：{shown}" if fired else _QUIET[row["verdict"]][0],
+            "display_en": f"fired ({when}): {shown}" if fired else _QUIET[row["verdict"]][1],
+            "remedy_zh": one.effect.zh if fired else None,
+            "remedy_en": one.effect.en if fired else None,
+            "value": None,
+            "target": None,
+        }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+_QUIET = {
+    "passed": ("未触发", "did not fire"),
+    "cannot_tell": ("无法判断（缺月份）", "cannot tell (months are missing)"),
+}

@@ -1,0 +1,372 @@
+"""All units of a batch side by side: what ``notebooks/batch.ipynb`` opens, and the results table.
+
+It reads findings and the list of units, never rows of persons.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.findings import safe_cell
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+__all__ = [
+    "Batch",
+    "adjusted",
+    "counts",
+    "open_batch",
+    "rank_rows",
+    "ranks",
+    "regression",
+    "results",
+    "to_csv",
+    "to_xlsx",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Findings of all units, the units, and the study's settings.
+
+    Attributes
+    ----------
+    findings
+        One row per finding with the columns of the contract.
+    units
+        One row per unit: ``community``, ``name``, ``name_en``, ``kind``, ``parent``, ``outcome``
+        (assessed, withheld, failed).
+    settings
+        What the units' ``study.json`` have in common.
+    """
+
+    findings: pd.DataFrame
+    units: pd.DataFrame
+    settings: Mapping[str, Any]
+
+    def pick(self, finding: str) -> pd.DataFrame:
+        """Give one finding of every unit that has it, joined to the units."""
+        rows = self.findings[self.findings["finding"].eq(finding)]
+        return self.units.merge(rows, on="community", how="inner", suffixes=("", "_finding"))
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """Give the generator for one purpose of the batch."""
+        import numpy as np
+
+        text = f"{self.settings['seed']}|*|{purpose}".encode()
+        return np.random.default_rng(int.from_bytes(hashlib.sha256(text).digest(), "big"))
+
+
+def open_batch(folder: str | Path = ".") -> Batch:
+    """Open what the reduction left: ``inputs/findings.parquet``, ``units.csv``, ``study.json``."""
+    import pandas as pd
+
+    inputs = Path(folder) / "inputs"
+    return Batch(
+        findings=pd.read_parquet(inputs / "findings.parquet"),
+        units=pd.read_csv(inputs / "units.csv", dtype=str, keep_default_na=False, na_values=[""]),
+        settings=json.loads((inputs / "study.json").read_text(encoding="utf-8")),
+    )
+
+
+def counts(b: Batch) -> pd.DataFrame:
+    """Say how many units were assessed, withheld and lost."""
+    import pandas as pd
+
+    words = {
+        "assessed": ("已评定", "assessed"),
+        "withheld": ("不予评定", "withheld"),
+        "failed": ("执行失败", "failed"),
+    }
+    told = b.units["outcome"].value_counts()
+    rows = [
+        {
+            "finding": f"overview.{name}",
+            "kind": "text",
+            "label_zh": f"{zh}的单位",
+            "label_en": f"Units {en}",
+            "display_zh": f"{len(b.units)}个中{int(told.get(name, 0))}个",
+            "display_en": f"{int(told.get(name, 0))} of {len(b.units)}",
+            "value": float(told.get(name, 0)),
+            "unit": "count",
+        }
+        for name, (zh, en) in words.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _ranked(b: Batch) -> pd.DataFrame:
+    """Rank the units with a complete score; columns of :func:`workbench.scoring.ranks`."""
+    from workbench import scoring
+
+    scored = b.pick("score.total")
+    scored = scored[scored["value"].notna() & scored["status"].isin(["ok", "low_precision"])]
+    if scored.empty:
+        return scored
+    told = scoring.ranks(
+        scored[["community", "value", "std_error", "kind"]].reset_index(drop=True),
+        rng=b.rng("ranks"),
+        kind="kind",
+        decimals=1,
+        level=float(b.settings["decisions"].get("level", 0.95)),
+    )
+    return scored[["community", "name", "name_en"]].merge(told, on="community")
+
+
+def ranks(b: Batch) -> pd.DataFrame:
+    """Give each unit its rank, the ranks that cannot be told apart, tier and percentile in kind.
+
+    Figures are rounded as printed, so that a neighbour's correction that moves nothing printed
+    here changes no unit's context.
+    """
+    import pandas as pd
+
+    told = _ranked(b)
+    rows: list[dict[str, Any]] = []
+    for one in told.to_dict("records"):
+        n, low, high = int(one["n"]), int(one["set_low"]), int(one["set_high"])
+        common = {"community": one["community"], "kind": "estimate", "n": n}
+        common |= {"method": "scoring.ranks", "unit": "count"}
+        rows.append(
+            common
+            | {
+                "finding": "context.rank",
+                "label_zh": "名次",
+                "label_en": "Rank",
+                "value": float(one["rank"]),
+                "ci_low": float(low),
+                "ci_high": float(high),
+                "display_zh": f"{n}个单位中第{int(one['rank'])}名",
+                "display_en": f"{int(one['rank'])} of {n}",
+                "interval_zh": f"第{low}至第{high}名之间无法区分" if low != high else f"第{low}名",
+                "interval_en": f"ranks {low} to {high} cannot be told apart"
+                if low != high
+                else f"rank {low}",
+            }
+        )
+        tier = int(one["tier"])
+        rows.append(
+            common
+            | {
+                "finding": "context.tier",
+                "label_zh": "档次（同档之内不分高下）",
+                "label_en": "Tier (units of one tier are not told apart)",
+                "value": float(tier),
+                "display_zh": f"第{tier}档",
+                "display_en": f"tier {tier}",
+            }
+        )
+        share = one["percentile_in_kind"]
+        if share == share:
+            rows.append(
+                common
+                | {
+                    "finding": "context.percentile_in_kind",
+                    "label_zh": "在同类单位中高于多少单位",
+                    "label_en": "Share of units of the same kind with a lower score",
+                    "value": round(float(share), 2),
+                    "unit": "share",
+                    "display_zh": f"{float(share):.0%}",
+                    "display_en": f"{float(share):.0%}",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def rank_rows(b: Batch) -> pd.DataFrame:
+    """Give scores with intervals for the chart of all units."""
+    scored = b.pick("score.total")
+    scored = scored[scored["value"].notna()]
+    told = scored[["value", "ci_low", "ci_high"]].copy()
+    told["label_zh"] = scored["name"]
+    told["label_en"] = scored["name_en"].fillna(scored["name"])
+    told["n"] = len(scored)
+    order = told["value"].sort_values(ascending=False, kind="stable").index
+    told["rank"] = told["value"].rank(ascending=False, method="min")
+    return told.loc[order].reset_index(drop=True)
+
+
+def adjusted(b: Batch) -> pd.DataFrame:
+    """Correct the p values of all units' comparisons together, item by item."""
+    import pandas as pd
+
+    from workbench import change
+
+    method = str(b.settings["decisions"].get("multiplicity") or "holm")
+    rows = b.findings[
+        b.findings["kind"].eq("comparison")
+        & b.findings["p_value"].notna()
+        & ~b.findings["finding"].str.endswith(".unweighted")
+    ]
+    if rows.empty:
+        return pd.DataFrame()
+    told = change.multiplicity(
+        rows[["community", "finding", "p_value"]].reset_index(drop=True),
+        method=method,
+        by="finding",
+    )
+    told["item"] = told["finding"]
+    told["finding"] = "context.p_adjusted." + told["finding"]
+    told["p_adjusted"] = told["p_adjusted"].round(3)
+    told["kind"] = "estimate"
+    told["label_zh"] = "校正后的 p 值"
+    told["label_en"] = "Adjusted p value"
+    told["method"] = f"change.{method}"
+    told["display_zh"] = told["display_en"] = [f"{p:.3f}" for p in told["p_adjusted"]]
+    told["value"] = told["p_adjusted"]
+    return told.drop(columns="p_value")
+
+
+def regression(b: Batch) -> pd.DataFrame:
+    """Say how far each unit would have moved by itself, from where its baseline stood.
+
+    The expected change without any effect is ``(1 - r) (mean - baseline)``; the reliability ``r``
+    is the share of the variance between the units' baselines that is not sampling error. It is
+    given for the item of ``resident_satisfaction`` or, without it, the first item compared.
+
+    References
+    ----------
+    Barnett, van der Pols & Dobson (2005), Int. J. Epidemiol. 34, 215-220.
+    """
+    import pandas as pd
+
+    rows = b.findings[b.findings["finding"].str.fullmatch(r"survey\.[a-z0-9_]+\.top2\.baseline")]
+    rows = rows[rows["value"].notna() & rows["std_error"].notna()]
+    if rows.empty:
+        return pd.DataFrame()
+    first = rows["finding"].iloc[0]
+    mine = rows[rows["finding"].eq(first)]
+    spread = float(mine["value"].var(ddof=1)) if len(mine) > 2 else float("nan")
+    noise = float((mine["std_error"] ** 2).mean())
+    if not spread > 0:
+        return pd.DataFrame()
+    reliability = min(max(1 - noise / spread, 0.0), 1.0)
+    mean = float(mine["value"].mean())
+    told = []
+    for one in mine.to_dict("records"):
+        move = round((1 - reliability) * (mean - one["value"]), 3)
+        told.append(
+            {
+                "finding": "context.regression_to_mean",
+                "community": one["community"],
+                "kind": "estimate",
+                "label_zh": "仅因基期偏高或偏低而预期的变化",
+                "label_en": "Change expected only because the baseline stood high or low",
+                "value": move,
+                "unit": "pp",
+                "n": len(mine),
+                "item": str(one["item"]),
+                "method": "change.regression_to_mean",
+            }
+        )
+    return pd.DataFrame(told)
+
+
+_HEAD = ("community", "name", "name_en", "kind", "state", "outcome")
+_TOTAL = ("value", "ci_low", "ci_high", "status", "finding")
+
+
+def results(
+    units: Iterable[Mapping[str, Any]], findings: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Make the table of all results: one row per unit, five columns per indicator.
+
+    Parameters
+    ----------
+    units
+        Rows with ``community``, ``name``, ``kind``, ``state``, ``outcome``.
+    findings
+        Findings of each unit.
+
+    Returns
+    -------
+    list of dict
+        ``score``, ``rank`` and every indicator as ``<slug>`` (value in its unit, shares 0-1),
+        ``<slug>_ci_low``, ``<slug>_ci_high``, ``<slug>_status``, ``<slug>_finding``; ``None`` where
+        a unit has no such finding. All rows have the same columns.
+    """
+    told = []
+    names: dict[str, None] = {}
+    for unit in units:
+        row = {name: unit.get(name) for name in _HEAD}
+        for finding in findings.get(unit["community"], ()):
+            key = str(finding["finding"])
+            if key.startswith("indicator."):
+                slug = key.removeprefix("indicator.")
+            elif key in {"score.total", "context.rank"}:
+                slug = {"score.total": "score", "context.rank": "rank"}[key]
+            else:
+                continue
+            for column in _TOTAL:
+                name = slug if column == "value" else f"{slug}_{column}"
+                names[name] = None
+                row[name] = finding.get(column)
+        told.append(row)
+    first = [n for n in names if n.split("_ci_")[0].split("_status")[0] in {"score", "rank"}]
+    columns = [*_HEAD, *sorted(first), *sorted(set(names) - set(first))]
+    return [{name: row.get(name) for name in columns} for row in told]
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Write the table as CSV: UTF-8 with BOM (spreadsheets), LF, formula-safe."""
+    import csv
+
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    columns = list(rows[0]) if rows else list(_HEAD)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(["" if row[c] is None else safe_cell(row[c]) for c in columns])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def to_xlsx(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Write the table as a workbook: text stays text, frozen header, the same bytes each time."""
+    from datetime import datetime
+
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("results")
+    sheet.freeze_panes = "C2"
+    columns = list(rows[0]) if rows else list(_HEAD)
+    sheet.append(columns)
+    for row in rows:
+        cells = []
+        for name in columns:
+            cell = WriteOnlyCell(sheet, value=row[name])
+            if isinstance(row[name], str):
+                cell.data_type = "s"
+            cells.append(cell)
+        sheet.append(cells)
+    book.properties.created = book.properties.modified = datetime(2000, 1, 1)
+    raw = io.BytesIO()
+    book.save(raw)
+    return _same_bytes(raw.getvalue())
+
+
+def _same_bytes(workbook: bytes) -> bytes:
+    """Pack a workbook again with fixed times, so that the clock is in no byte of it."""
+    import re
+
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook)) as source,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for name in sorted(source.namelist()):
+            data = source.read(name)
+            if name == "docProps/core.xml":
+                data = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"2000-01-01T00:00:00Z", data)
+            target.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+    return out.getvalue()
