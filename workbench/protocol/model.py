@@ -73,23 +73,23 @@ class Protocol(Part):
     purpose: Name
     sources: tuple[Source, ...] = ()
     dimensions: dict[Slug, Dimension]
-    phases: dict[str, Phase] = {}
+    phases: dict[str, Phase] = Field(default_factory=dict)
     tables: dict[str, Table]
     indicators: dict[Slug, Indicator]
-    schemes: dict[str, Scheme] = {}
+    schemes: dict[str, Scheme] = Field(default_factory=dict)
     default_scheme: str | None = None
-    parameters: dict[Slug, Parameter] = {}
-    rules: dict[str, Rule] = {}
-    warnings: dict[str, EarlyWarning] = {}
-    limits: dict[str, Limit] = {}
+    parameters: dict[Slug, Parameter] = Field(default_factory=dict)
+    rules: dict[str, Rule] = Field(default_factory=dict)
+    warnings: dict[str, EarlyWarning] = Field(default_factory=dict)
+    limits: dict[str, Limit] = Field(default_factory=dict)
     cycles: tuple[Cycle, ...] = ()
     milestones: tuple[Milestone, ...] = ()
     norms: tuple[Norm, ...] = ()
     reports: tuple[Report, ...] = ()
     signatures: tuple[Signature, ...] = ()
-    resolutions: dict[str, Resolution] = {}
-    data_classes: dict[Slug, DataClass] = {}
-    priority_classes: dict[Slug, PriorityClass] = {}
+    resolutions: dict[str, Resolution] = Field(default_factory=dict)
+    data_classes: dict[Slug, DataClass] = Field(default_factory=dict)
+    priority_classes: dict[Slug, PriorityClass] = Field(default_factory=dict)
     points_total: Number | None = Field(default=None, gt=0)
     micro_adjustment: MicroAdjustment | None = None
 
