@@ -1,0 +1,320 @@
+"""What all charts share: type, colours, margins, rows with n, SVG."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import NotebookError, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, RED, GREEN, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9"
+INK, SOFT, PALE, GRID = "#1D2733", "#5B6776", "#DFE5EB", "#E7EBEF"
+WIDTH = 6.54  # inches: the text width of the report, so that type keeps its size
+
+
+@lru_cache(maxsize=1)
+def font() -> str:
+    from matplotlib import font_manager
+    from pylopdf_fonts_zh_cn import sans_path
+
+    path = str(sans_path())
+    font_manager.fontManager.addfont(path)
+    return str(font_manager.FontProperties(fname=path).get_name())
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "font.family": [font(), "DejaVu Sans"],
+        "font.size": 8.5,
+        "axes.titlesize": 10,
+        "axes.labelsize": 8.5,
+        "axes.unicode_minus": True,
+        "axes.edgecolor": SOFT,
+        "axes.labelcolor": SOFT,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": False,
+        "grid.color": GRID,
+        "grid.linewidth": 0.8,
+        "text.color": INK,
+        "xtick.color": SOFT,
+        "ytick.color": INK,
+        "xtick.labelsize": 8,
+        "ytick.labelsize": 8.5,
+        "figure.dpi": 100,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "workbench",
+        "legend.frameon": False,
+        "legend.fontsize": 8,
+    }
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    import matplotlib as mpl
+    import seaborn as sns
+
+    with mpl.rc_context(), sns.axes_style("white"):
+        mpl.rcParams.update(_settings())  # type: ignore[arg-type]
+        yield
+
+
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Draw under the style of the reports and leave everybody's settings alone."""
+
+    @wraps(draw)
+    def styled(*args: Any, **kwargs: Any) -> Figure:
+        with style():
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+def to_svg(figure: Figure) -> bytes:
+    """Give a figure as SVG; the same figure gives the same bytes.
+
+    Text is drawn as outlines (``svg.fonttype: path``): no font is needed to show the file, and
+    PDF/A accepts it.
+    """
+    import io
+
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    out = io.BytesIO()
+    canvas, dpi = figure.canvas, figure.dpi
+    with mpl.rc_context():
+        mpl.rcParams.update(_settings())  # type: ignore[arg-type]
+        # print_svg and not savefig, which draws everything twice
+        FigureCanvasSVG(figure).print_svg(  # type: ignore[no-untyped-call]
+            out, metadata={"Date": None, "Creator": None}
+        )
+    figure.set_canvas(canvas)
+    figure.set_dpi(dpi)
+    return out.getvalue()
+
+
+def message(figure: Figure) -> str:
+    """Give the sentence in the title of a figure: the alternative text of a chart of ours."""
+    told = [text.get_text() for text in figure.texts if text.get_gid() == "message"]
+    return " ".join(" ".join(told).split("\n"))
+
+
+def need(frame: pd.DataFrame, *columns: str, lang: str) -> pd.DataFrame:
+    missing = [name for name in columns if name not in frame.columns]
+    problems = []
+    if lang not in ("zh", "en"):
+        problems.append(
+            Problem(
+                code="charts.lang",
+                zh="语言只能是 zh 或 en",
+                en="the language is zh or en",
+                found=str(lang),
+            )
+        )
+    if missing:
+        problems.append(
+            Problem(
+                code="charts.columns",
+                zh="画图的数据缺列",
+                en="the frame of a chart lacks columns",
+                expected=", ".join(columns),
+                found=", ".join(map(str, frame.columns)),
+                remedy_zh="传入估计函数给出的数据表",
+                remedy_en="pass the frame that the estimator gives",
+            )
+        )
+    elif len(frame) == 0:
+        problems.append(
+            Problem(code="charts.empty", zh="没有数据可画", en="there is nothing to draw")
+        )
+    if problems:
+        raise NotebookError(*problems)
+    return frame.reset_index(drop=True)
+
+
+def labels_of(frame: pd.DataFrame, lang: str) -> list[str]:
+    for name in (f"label_{lang}", "label_en" if lang == "zh" else "label_zh", "item"):
+        if name in frame.columns:
+            return [str(label) for label in frame[name]]
+    return [str(label) for label in frame.index]
+
+
+def column(frame: pd.DataFrame, name: str) -> list[float]:
+    """Numbers of a column, NaN where missing; all NaN when there is no such column."""
+    if name not in frame.columns:
+        return [math.nan] * len(frame)
+    return [math.nan if v is None or v != v else float(v) for v in frame[name].tolist()]
+
+
+def shown_values(frame: pd.DataFrame, values: Sequence[float], lang: str, unit: str) -> list[str]:
+    """Give the printed values: those of the findings where the frame has them."""
+    name = f"display_{lang}"
+    printed = frame[name].tolist() if name in frame.columns else [None] * len(frame)
+    return [
+        str(text) if isinstance(text, str) and text else written(value, unit)
+        for text, value in zip(printed, values, strict=True)
+    ]
+
+
+def written(value: float, unit: str) -> str:
+    if math.isnan(value):
+        return "—"
+    if unit == "share":
+        return f"{value * 100:.1f}%"
+    if unit == "pp":
+        return f"{value * 100:+.1f}".replace("-", "−")
+    if unit in ("count", "rank"):
+        return f"{value:,.0f}"
+    return f"{value:,.1f}".replace("-", "−")
+
+
+def unit_of(frame: pd.DataFrame, default: str) -> str:
+    if "unit" in frame.columns:
+        for unit in frame["unit"].tolist():
+            if isinstance(unit, str) and unit:
+                return unit
+    return default
+
+
+def width(text: str, size: float) -> float:
+    """Estimate the width of text in inches, a little too wide; Chinese is one em, Latin 0.56."""
+    em = max(sum(1.0 if ord(c) > 0x2E80 else 0.56 for c in part) for part in text.split("\n"))
+    return em * size / 72
+
+
+def canvas(
+    rows: float,
+    title: str,
+    labels: Sequence[str] = (),
+    *,
+    height: float | None = None,
+    panels: int = 1,
+    head: float = 0.0,
+    foot: float = 0.46,
+) -> tuple[Figure, list[Axes]]:
+    """Make figure and axes; margins follow from the labels, no layout engine moves anything.
+
+    ``head`` and ``foot`` are inches kept free above and below the axes, beside the title.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    title = "\n".join(part for line in title.split("\n") for part in wrapped(line, 98))
+    top = 0.17 + 0.19 * (1 + title.count("\n")) + head
+    each = 0.37 if any("\n" in label for label in labels) else 0.29
+    tall = height if height is not None else top + foot + each * rows
+    left = max([width(label, 8.5) for label in labels], default=0.42) + 0.12
+    figure = Figure(figsize=(WIDTH, tall))
+    FigureCanvasAgg(figure)
+    figure.text(
+        0.0, 1 - 0.04 / tall, title, ha="left", va="top", fontsize=10, color=INK, gid="message"
+    )
+    figure.subplots_adjust(
+        left=left / WIDTH,
+        right=1 - 0.06 / WIDTH,
+        top=1 - top / tall,
+        bottom=foot / tall,
+        wspace=0.2,
+    )
+    ratios = [1.0] if panels == 1 else [1.0, 1.6]
+    made = figure.subplots(1, panels, squeeze=False, width_ratios=ratios)[0]
+    for axes in made:
+        # seaborn looks for labels to write unless there is one; that costs a drawing
+        axes.set_xlabel(" ")
+        axes.set_ylabel(" ")
+    return figure, list(made)
+
+
+def wrapped(text: str, most: float) -> list[str]:
+    """Break text at spaces, or anywhere in Chinese, into lines of at most ``most`` half ems."""
+    lines, line, wide = [], "", 0.0
+    for word in re.findall(r"[^\s\u2e80-\uffff]+\s*|\s+|[\u2e80-\uffff]", text):
+        size = sum(2.0 if ord(c) > 0x2E80 else 1.0 for c in word)
+        if line and wide + size > most and word not in "，。；：、）":
+            lines.append(line.rstrip())
+            line, wide = "", 0.0
+        line += word
+        wide += size
+    return [*lines, line.rstrip()]
+
+
+def row_labels(labels: Sequence[str], counts: Sequence[float]) -> list[str]:
+    """Labels of the rows, n beside each; long ones on two lines."""
+    out = []
+    for label, n in zip(labels, counts, strict=True):
+        text = label if math.isnan(n) else f"{label} (n={n:,.0f})"
+        out.append("\n".join(wrapped(text, 44)))
+    return out
+
+
+def rows_axis(axes: Axes, labels: Sequence[str]) -> None:
+    """Write the labels of the rows, the first on top."""
+    axes.set_yticks(range(len(labels)), labels, linespacing=1.05)
+    axes.set_ylim(len(labels) - 0.45, -0.55)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_ylabel("")
+
+
+def percent_axis(axes: Axes, low: float, high: float) -> None:
+    from matplotlib.ticker import FuncFormatter
+
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x * 100:.0f}%".replace("-", "−")))
+    axes.grid(axis="x")
+    axes.set_axisbelow(True)
+
+
+def spans(
+    axes: Axes,
+    lows: Sequence[float],
+    highs: Sequence[float],
+    colours: Sequence[str],
+) -> None:
+    for at, (low, high, colour) in enumerate(zip(lows, highs, colours, strict=True)):
+        if not (math.isnan(low) or math.isnan(high)):
+            axes.plot([low, high], [at, at], color=colour, linewidth=1.6, solid_capstyle="butt")
+            for end in (low, high):
+                axes.plot([end, end], [at - 0.13, at + 0.13], color=colour, linewidth=1.2)
+
+
+def level_note(frame: pd.DataFrame, lang: str) -> str:
+    levels = {value for value in column(frame, "level") if not math.isnan(value)}
+    level = f"{next(iter(levels)) * 100:.0f}% " if len(levels) == 1 else ""
+    return f"横线：{level}置信区间" if lang == "zh" else f"lines: {level}confidence intervals"
+
+
+def note(axes: Axes, text: str) -> None:
+    """Write the key to lines and colours below the axes, on two lines where it is long."""
+    wide = axes.get_position().width * WIDTH * 72 / 7.5
+    lines = wrapped(text, wide * 2)
+    axes.set_xlabel("\n".join(lines), loc="left", fontsize=7.5, color=SOFT, linespacing=1.15)
+
+
+def say(lang: str, zh: str, en: str) -> str:
+    return zh if lang == "zh" else en
+
+
+def bars(axes: Axes, values: Sequence[float], colour: str) -> None:
+    import seaborn as sns
+
+    sns.barplot(
+        x=list(values),
+        y=list(range(len(values))),
+        orient="h",
+        color=colour,
+        saturation=1,
+        width=0.62,
+        errorbar=None,
+        ax=axes,
+    )

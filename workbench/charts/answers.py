@@ -1,0 +1,242 @@
+"""What residents answered: items, change between waves, sample and population."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from workbench.charts._canvas import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    PALE,
+    RED,
+    SKY,
+    SOFT,
+    bars,
+    canvas,
+    column,
+    labels_of,
+    level_note,
+    need,
+    note,
+    percent_axis,
+    row_labels,
+    rows_axis,
+    say,
+    shown_values,
+    spans,
+    styled,
+    unit_of,
+    written,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["change_chart", "composition_chart", "items_chart"]
+
+_TONES = {"better": GREEN, "worse": RED, "no_relevant_change": SOFT, "cannot_tell": ORANGE}
+
+
+@styled
+def items_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Figure:
+    """Draw shares per item as bars from zero with intervals, n and target.
+
+    Parameters
+    ----------
+    frame
+        One row per item: ``label_zh``/``label_en``, ``value`` (share 0–1, missing when
+        suppressed), ``ci_low``, ``ci_high``, ``n``, optionally ``target``, ``level``,
+        ``display_*``, ``status``.
+    lang
+        ``zh`` or ``en``.
+    title
+        The message; by default the highest and the lowest item.
+
+    Raises
+    ------
+    NotebookError
+        When columns are missing, the frame is empty or the language is unknown.
+    """
+    frame = need(frame, "value", lang=lang)
+    labels, values = labels_of(frame, lang), column(frame, "value")
+    shown = shown_values(frame, values, lang, unit_of(frame, "share"))
+    known = [i for i, value in enumerate(values) if not math.isnan(value)]
+    if not title and known:
+        best, worst = max(known, key=values.__getitem__), min(known, key=values.__getitem__)
+        title = say(
+            lang,
+            f"最高：{labels[best]}，{shown[best]}；最低：{labels[worst]}，{shown[worst]}",
+            f"Highest: {labels[best]}, {shown[best]}\nLowest: {labels[worst]}, {shown[worst]}",
+        )
+    rows = row_labels(labels, column(frame, "n"))
+    figure, (axes,) = canvas(len(labels), title, rows)
+    bars(axes, [0.0 if math.isnan(v) else v for v in values], SKY)
+    lows, highs = column(frame, "ci_low"), column(frame, "ci_high")
+    spans(axes, lows, highs, [INK] * len(labels))
+    for at, (value, text) in enumerate(zip(values, shown, strict=True)):
+        if math.isnan(value):
+            text = text if text != "—" else say(lang, "不公布", "not shown")
+            axes.text(0.01, at, text, va="center", color=SOFT, fontsize=8)
+        else:
+            axes.text(1.12, at, text, va="center", ha="right", fontsize=8.5)
+    targets = column(frame, "target")
+    told = _targets(axes, targets)
+    rows_axis(axes, rows)
+    percent_axis(axes, 0.0, 1.13)
+    axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    key = say(lang, "；橙线：目标", "; orange line: target") if told else ""
+    note(axes, level_note(frame, lang) + key)
+    return figure
+
+
+def _targets(axes: Axes, targets: Sequence[float]) -> bool:
+    known = {target for target in targets if not math.isnan(target)}
+    if len(known) == 1 and len([t for t in targets if not math.isnan(t)]) == len(targets):
+        axes.axvline(next(iter(known)), color=RED, linewidth=1.3, linestyle=(0, (4, 2)))
+    else:
+        for at, target in enumerate(targets):
+            if not math.isnan(target):
+                axes.plot([target, target], [at - 0.4, at + 0.4], color=RED, linewidth=1.6)
+    return bool(known)
+
+
+@styled
+def change_chart(
+    frame: pd.DataFrame, *, lang: str, margin: float | None = None, title: str = ""
+) -> Figure:
+    """Draw differences between two waves with their intervals around zero.
+
+    Parameters
+    ----------
+    frame
+        One row per item: labels, ``value`` (difference of shares, 0.12 = 12 points), ``ci_low``,
+        ``ci_high``, ``n``, ``verdict``; with columns ``before`` and ``after`` (shares) a panel on
+        the left shows both.
+    lang
+        ``zh`` or ``en``.
+    margin
+        Smallest relevant difference (share 0–1), drawn as a band.
+    title
+        The message; by default how many items got better or worse.
+    """
+    frame = need(frame, "value", lang=lang)
+    labels, values = labels_of(frame, lang), column(frame, "value")
+    shown = [written(value, "pp") for value in values]
+    verdicts = [str(v) for v in frame["verdict"]] if "verdict" in frame.columns else []
+    verdicts = verdicts or ["no_relevant_change"] * len(frame)
+    title = title or _change_message(labels, verdicts, lang)
+    rows = row_labels(labels, column(frame, "n"))
+    paired = {"before", "after"} <= set(frame.columns)
+    figure, panels = canvas(len(labels), title, rows, panels=2 if paired else 1, foot=0.58)
+    axes = panels[-1]
+    if paired:
+        _pair_panel(panels[0], frame, lang)
+    colours = [_TONES.get(verdict, SOFT) for verdict in verdicts]
+    lows, highs = column(frame, "ci_low"), column(frame, "ci_high")
+    if margin is not None:
+        axes.axvspan(-margin, margin, color=PALE, linewidth=0, zorder=0)
+    axes.axvline(0, color=SOFT, linewidth=1)
+    spans(axes, lows, highs, colours)
+    reach = max([abs(x) for x in (*values, *lows, *highs) if not math.isnan(x)] or [0.1]) * 1.12
+    for at, (value, text, colour) in enumerate(zip(values, shown, colours, strict=True)):
+        if not math.isnan(value):
+            axes.plot([value], [at], marker="o", markersize=6, color=colour)
+        axes.text(reach * 1.42, at, text, va="center", ha="right", fontsize=8.5)
+    percent_axis(axes, -reach, reach * 1.45)
+    ticks = [t for t in axes.get_xticks() if abs(t) <= reach]
+    axes.set_xticks(ticks, [f"{t * 100:+.0f}".replace("-", "−").replace("+0", "0") for t in ticks])
+    for panel in panels[1:]:
+        rows_axis(panel, [""] * len(rows))
+    rows_axis(panels[0], rows)
+    band = say(lang, "；灰带：变化太小", "; band: too small to matter") if margin else ""
+    unit = say(lang, "百分点；", "points; ")
+    note(axes, unit + level_note(frame, lang) + band)
+    return figure
+
+
+def _change_message(labels: Sequence[str], verdicts: Sequence[str], lang: str) -> str:
+    better = [label for label, v in zip(labels, verdicts, strict=True) if v == "better"]
+    worse = [label for label, v in zip(labels, verdicts, strict=True) if v == "worse"]
+    of = len(labels)
+    if not better and not worse:
+        return say(lang, f"{of}项都看不出明显变化", f"None of {of} items shows a clear change")
+    return say(
+        lang,
+        f"{of}项中{len(better)}项变好，{len(worse)}项变差",
+        f"Of {of} items {len(better)} got better and {len(worse)} got worse",
+    )
+
+
+def _pair_panel(axes: Axes, frame: pd.DataFrame, lang: str) -> None:
+    before, after = column(frame, "before"), column(frame, "after")
+    for at, (first, second) in enumerate(zip(before, after, strict=True)):
+        axes.plot([first, second], [at, at], color=PALE, linewidth=3, zorder=1)
+    rows = range(len(before))
+    axes.scatter(before, rows, s=30, facecolor="white", edgecolor=BLUE, linewidth=1.4, zorder=2)
+    axes.scatter(after, rows, s=34, color=BLUE, zorder=3)
+    percent_axis(axes, 0, 1)
+    axes.set_xticks([0, 0.5, 1.0])
+    note(axes, say(lang, "○ 上一批次  ● 这一批次", "○ previous  ● current"))
+
+
+@styled
+def composition_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Figure:
+    """Draw the sample beside the population, group by group.
+
+    Parameters
+    ----------
+    frame
+        One row per group: labels, ``value`` (share in the sample), ``target`` (share in the
+        population), ``n`` (respondents).
+    lang, title
+        As :func:`items_chart`; the default message names the largest gap.
+    """
+    import seaborn as sns
+
+    frame = need(frame, "value", "target", lang=lang)
+    labels = labels_of(frame, lang)
+    sample, population = column(frame, "value"), column(frame, "target")
+    known = [i for i in range(len(labels)) if not math.isnan(sample[i] - population[i])]
+    if not title and known:
+        i = max(known, key=lambda at: abs(sample[at] - population[at]))
+        more = sample[i] > population[i]
+        values = f"{written(sample[i], 'share')} / {written(population[i], 'share')}"
+        title = say(
+            lang,
+            f"差别最大：{labels[i]}在样本中偏{'多' if more else '少'}（样本/总体 {values}）",
+            f"Largest gap: {labels[i]}, too {'many' if more else 'few'} in the sample "
+            f"(sample / population {values})",
+        )
+    rows = row_labels(labels, column(frame, "n"))
+    figure, (axes,) = canvas(len(labels) * 1.2, title, rows, head=0.16, foot=0.3)
+    names = (say(lang, "样本（未加权）", "sample (unweighted)"), say(lang, "总体", "population"))
+    sns.barplot(
+        x=[0.0 if math.isnan(v) else v for v in (*sample, *population)],
+        y=[*range(len(labels)), *range(len(labels))],
+        hue=[names[0]] * len(labels) + [names[1]] * len(labels),
+        hue_order=names,
+        palette=[BLUE, ORANGE],
+        saturation=1,
+        orient="h",
+        width=0.72,
+        errorbar=None,
+        ax=axes,
+    )
+    for shift, shares in ((-0.18, sample), (0.18, population)):
+        for at, share in enumerate(shares):
+            if not math.isnan(share):
+                axes.text(
+                    share + 0.006, at + shift, written(share, "share"), va="center", fontsize=7
+                )
+    rows_axis(axes, rows)
+    top = max([v for v in (*sample, *population) if not math.isnan(v)] or [1.0])
+    percent_axis(axes, 0.0, min(1.1, top * 1.18))
+    axes.set_xlabel("")
+    axes.legend(title="", loc="lower right", bbox_to_anchor=(1.0, 0.99), ncols=2)
+    return figure
