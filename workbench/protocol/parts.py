@@ -147,9 +147,13 @@ class _Figure(Part):
 
 
 class Baseline(_Figure):
-    """A value the source prints as the state before; a reference, never a unit's own base."""
+    """A value the source prints as the state before; a reference, never a unit's own base.
+
+    ``other`` marks a related figure that is another quantity than the indicator.
+    """
 
     unit: str | None = None
+    other: StrictBool = False
 
 
 class Target(_Figure):

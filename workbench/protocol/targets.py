@@ -172,7 +172,7 @@ def _row(
         (
             b
             for b in indicator.baselines
-            if b.value is not None and b.unit in (None, indicator.unit)
+            if b.value is not None and not b.other and b.unit in (None, indicator.unit)
         ),
         None,
     )

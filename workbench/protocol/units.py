@@ -41,6 +41,7 @@ UNITS: dict[str, Unit] = {
     "percent_of_sample": Unit("%", "%", "share", "占样本", "of the sample"),
     "percent_of_area": Unit("%", "%", "share", "占面积", "of area"),
     "percent_of_group": Unit("%", "%", "share", "占该人群", "of the group"),
+    "percent_a_year": Unit("%", "%", "share", "每年", "per year"),
     "percent_per_year": Unit("%/年", "% per year", "change_rel"),
     "percent_change": Unit("%（变化）", "% change", "change_rel"),
     "pp": Unit("个百分点", "percentage points", "pp"),
