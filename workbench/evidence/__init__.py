@@ -1,7 +1,7 @@
 """Evidence: digests, bags, keys, signatures in PDF, and their verification.
 
-Knows files, not statistics. The names below are resolved when they are first used; pyHanko is loaded
-by the module ``pdfsign`` only, when something is signed or verified.
+Knows files, not statistics. The names below are resolved when they are first used; pyHanko is
+loaded by the module ``pdfsign`` only, when something is signed or verified.
 """
 
 from __future__ import annotations

@@ -169,6 +169,8 @@ def recover(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         return []
+    for part in folder.glob(".*.part"):  # of a write_atomic that was killed
+        _forget(part)
     names = {m["name"] for entry in folder.iterdir() if (m := ASIDE.match(entry.name))}
     restored = []
     for name in sorted(names):

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
@@ -21,7 +21,6 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.content_stream_parser import parse_content_stream
 from pyhanko.pdf_utils.generic import ArrayObject, ByteStringObject, pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -43,6 +42,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from workbench.errors import InputError, Problem
 from workbench.evidence.keys import ROLES, Role, SigningKey, is_demonstration
+from workbench.evidence.pdftext import shown_text, unicode_table
 from workbench.evidence.result import Verdict
 from workbench.evidence.signature import FIELDS, LABELS, REASONS, FieldBox, SignatureStatus
 
@@ -289,7 +289,7 @@ def attachments(pdf: bytes) -> dict[str, bytes]:
 def page_texts(pdf: bytes) -> list[str]:
     """Return the text that each page's own content shows, in drawing order, without white space.
 
-    Made for the fonts typst embeds (two-byte codes with a ToUnicode table); other text is left out.
+    Text in fonts of another make than typst embeds is left out.
 
     Raises
     ------
@@ -383,7 +383,7 @@ def _room(key: SigningKey, timestamper: TimeStamper | None) -> int | None:
         return None
     encoding = serialization.Encoding.DER
     certificates = [key.certificate, *key.chain]
-    return 2 * (sum(len(cert.public_bytes(encoding)) for cert in certificates) + 4096)
+    return 2 * (sum(len(cert.public_bytes(encoding)) for cert in certificates) + 2048)
 
 
 def _tag_field(writer: _Writer, name: str, label: str) -> None:
@@ -626,36 +626,14 @@ def _role_of(signature: EmbeddedPdfSignature) -> Role | None:
 
 def _page_text(reader: Any, index: int) -> str:
     page = reader.find_page_for_modification(index)[0].get_object()
-    tables: dict[str, dict[int, str]] = {}
+    tables = {}
     for name, font in (_at(page, "/Resources", "/Font") or {}).items():
-        unicode = _at(font.get_object(), "/ToUnicode")
-        tables[name] = dict(_unicode_table(unicode.data)) if unicode is not None else {}
+        table = _at(font.get_object(), "/ToUnicode")
+        tables[str(name)] = unicode_table(table.data) if table is not None else {}
     contents = page["/Contents"]
-    parts = [p.get_object() for p in contents] if isinstance(contents, ArrayObject) else [contents]
-    shown: list[str] = []
-    table: dict[int, str] = {}
-    for operation in parse_content_stream(parts):
-        if operation.op == "Tf":
-            table = tables.get(str(operation.args[0]), {})
-        elif operation.op in ("Tj", "TJ"):
-            strings = operation.args[0]
-            for string in strings if isinstance(strings, ArrayObject) else [strings]:
-                raw = getattr(string, "original_bytes", b"")
-                codes = (int.from_bytes(raw[at : at + 2]) for at in range(0, len(raw), 2))
-                shown.extend(table.get(code, "") for code in codes)
-    return re.sub(r"\s", "", "".join(shown))
-
-
-def _unicode_table(cmap: bytes) -> Iterator[tuple[int, str]]:
-    """Read the code → text lines of a ToUnicode table."""
-    for block in re.findall(rb"beginbfchar(.*?)endbfchar", cmap, re.S):
-        for code, text in re.findall(rb"<([0-9A-Fa-f]+)>\s*<([0-9A-Fa-f]+)>", block):
-            yield int(code, 16), bytes.fromhex(text.decode()).decode("utf-16-be", "replace")
-    for block in re.findall(rb"beginbfrange(.*?)endbfrange", cmap, re.S):
-        triple = rb"<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]{4})>\s*<([0-9A-Fa-f]{4})>"
-        for first, final, text in re.findall(triple, block):
-            for step in range(int(final, 16) - int(first, 16) + 1):
-                yield int(first, 16) + step, chr(int(text, 16) + step)
+    parts = list(contents) if isinstance(contents, ArrayObject) else [contents]
+    content = b"\n".join(part.get_object().data for part in parts)
+    return re.sub(r"\s", "", shown_text(content, tables))
 
 
 def _at(found: Any, *path: str) -> Any:

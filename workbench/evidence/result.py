@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Result", "Verdict", "printable", "worst"]
+__all__ = ["Result", "Verdict", "printable", "result", "worst"]
 
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
@@ -67,6 +67,27 @@ class Result:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, for ``--json``."""
         return asdict(self) | {"verdict": self.verdict.value}
+
+
+def result(
+    code: str,
+    verdict: Verdict,
+    where: str,
+    zh: str,
+    en: str,
+    bring_zh: str = "",
+    bring_en: str = "",
+) -> Result:
+    """Make a result; see :class:`Result` for the arguments."""
+    return Result(
+        code=code,
+        verdict=verdict,
+        where=where,
+        zh=zh,
+        en=en,
+        bring_zh=bring_zh,
+        bring_en=bring_en,
+    )
 
 
 def printable(text: str) -> str:
