@@ -15,7 +15,7 @@ from workbench.intake.corrections import Applied, Corrector
 from workbench.intake.flags import add_flags
 from workbench.intake.frames import FILE, ROW, FileUsed, Log, Problems, Raw, Tables
 from workbench.intake.mapping import map_source
-from workbench.intake.read import read_file
+from workbench.intake.read import filtered, read_file
 from workbench.intake.tables import NOT_YET, TABLES, Table
 from workbench.intake.units import Units
 from workbench.study import nearest_remedy
@@ -68,6 +68,7 @@ class _Intake:
         self.corrector = Corrector(study.corrections)
         self.unused: dict[str, set[str]] = {}
         self.read: set[str] = set()
+        self.raws: dict[tuple[str, ...], Raw | None] = {}
 
     def run(self) -> tuple[Tables, list[Problem]]:
         """Build all tables."""
@@ -125,16 +126,23 @@ class _Intake:
         )
 
     def _read(self, how: Source | Join) -> Raw | None:
+        """Read a file once, whatever the number of its sources, and filter its rows."""
+        key = tuple(
+            str(getattr(how, name))
+            for name in ("file", "format", "sheet", "header", "delimiter", "encoding", "na")
+        )
         found: list[Problem] = []
-        try:
-            raw = read_file(self.study.resolve(how.file), how, self.log, found)
-        except InputError as error:
-            found.extend(error.problems)
-            raw = None
-        known = set(self.problems.found)
-        self.problems.found.extend(problem for problem in found if problem not in known)
+        if key not in self.raws:
+            self.raws[key] = None
+            try:
+                self.raws[key] = read_file(self.study.resolve(how.file), how, self.log, found)
+            except InputError as error:
+                found.extend(error.problems)
+        raw = self.raws[key]
         if raw is not None:
+            raw = filtered(raw, how, found)
             self.files.setdefault((raw.file.name, raw.file.sha256), raw.file)
+        self.problems.found.extend(found)
         return raw
 
     def _table(self, table: Table, sources: list[Source]) -> pd.DataFrame:
@@ -209,7 +217,7 @@ class _Intake:
             )
 
     def _corrected(self, applied: list[Applied], frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-        """The corrections applied, with the canonical value of the cell before and after."""
+        """Give the corrections applied, with the canonical value of the cell before and after."""
         lines = []
         for one in applied:
             frame = frames.get(one.table)

@@ -73,7 +73,10 @@ class CheckReport:
             "tables": self.rows,
             "indicators": [asdict(feed) for feed in self.indicators],
             "idle": [asdict(one) for one in self.idle],
-            "intake": [entry.as_dict() | {"table": entry.table, "community": entry.community} for entry in self.log],
+            "intake": [
+                entry.as_dict() | {"table": entry.table, "community": entry.community}
+                for entry in self.log
+            ],
             "files": [asdict(file) for file in self.files],
         }
 
@@ -83,24 +86,37 @@ class CheckReport:
         errors = [p for p in self.problems if p.severity == "error"]
         notes = [p for p in self.problems if p.severity != "error"]
         lines: list[str] = []
-        for title, found in (("问题" if zh else "Problems", errors), ("提醒" if zh else "Warnings", notes)):
+        for title, found in (
+            ("问题" if zh else "Problems", errors),
+            ("提醒" if zh else "Warnings", notes),
+        ):
             if found:
-                lines += [f"{title} ({len(found)})", *(f"  {n}. {p.text(lang)}" for n, p in enumerate(found, 1)), ""]
+                lines += [
+                    f"{title} ({len(found)})",
+                    *(f"  {n}. {p.text(lang)}" for n, p in enumerate(found, 1)),
+                    "",
+                ]
         if self.files:
             lines.append("文件" if zh else "Files")
             lines += [
-                f"  {f.name}  {f.rows}  sha256 {f.sha256[:12]}" + (("（文件夹之外）" if zh else " (outside the folder)") if f.outside else "")
+                f"  {f.name}  {f.rows}  sha256 {f.sha256[:12]}"
+                + (("（文件夹之外）" if zh else " (outside the folder)") if f.outside else "")
                 for f in self.files
             ]
             lines += ["", "表" if zh else "Tables"]
             lines += [f"  {name}  {n}" for name, n in self.rows.items()]
             lines.append("")
         if self.indicators:
-            lines.append("指标 → 证据 → 行数 / 单位数" if zh else "Indicator → evidence → rows / units")
+            lines.append(
+                "指标 → 证据 → 行数 / 单位数" if zh else "Indicator → evidence → rows / units"
+            )
             for feed in self.indicators:
                 mark = ("（核对）" if zh else " (compared)") if feed.check else ""
                 name = feed.zh if zh else feed.en
-                lines.append(f"  {name} [{feed.indicator}] → {feed.table} {feed.evidence}{mark} → {feed.rows} / {feed.units}")
+                lines.append(
+                    f"  {name} [{feed.indicator}] → {feed.table} {feed.evidence}{mark}"
+                    f" → {feed.rows} / {feed.units}"
+                )
             lines.append("")
         if self.idle:
             lines.append("不进入任何指标" if zh else "Feeds no indicator")
@@ -109,12 +125,23 @@ class CheckReport:
         if self.log:
             lines.append("读入时的处理" if zh else "Done while reading")
             lines += [
-                f"  {e.n} × {e.zh if zh else e.en}" + (f" [{e.community}]" if e.community else "") for e in self.log
+                f"  {e.n} × {e.zh if zh else e.en}" + (f" [{e.community}]" if e.community else "")
+                for e in self.log
             ]
             lines.append("")
-        verdict = ("可以运行" if zh else "ready to run") if self.ok else ("不能运行" if zh else "cannot be run")
-        count = f"{len(errors)} 个问题" if zh else f"{len(errors)} problem" + ("s" if len(errors) != 1 else "")
-        lines.append(f"{self.study}: {verdict}，{count}" if zh else f"{self.study}: {verdict}, {count}")
+        verdict = (
+            ("可以运行" if zh else "ready to run")
+            if self.ok
+            else ("不能运行" if zh else "cannot be run")
+        )
+        count = (
+            f"{len(errors)} 个问题"
+            if zh
+            else f"{len(errors)} problem" + ("s" if len(errors) != 1 else "")
+        )
+        lines.append(
+            f"{self.study}: {verdict}，{count}" if zh else f"{self.study}: {verdict}, {count}"
+        )
         return "\n".join(lines) + "\n"
 
 
@@ -150,7 +177,7 @@ def check(path: Path) -> CheckReport:
                     column=feed.indicator,
                     zh=f"没有任何数据进入“{feed.zh}”",
                     en=f'no data feed "{feed.en}"',
-                    remedy_zh="补上数据，改正 measures.yaml，或从 scope: 中删去；否则报告列为未计算",
+                    remedy_zh="补上数据、改正 measures.yaml 或从 scope: 中删去；否则列为未计算",
                     remedy_en="add the data, correct measures.yaml, or remove it from scope:; "
                     "otherwise the report lists it as not computed",
                     expected=f"{feed.table} {feed.evidence}",
@@ -193,13 +220,15 @@ def _evidence(
     if survey:
         names = _item_columns(study, survey)
         found(
-            "responses", ", ".join(survey),
+            "responses",
+            ", ".join(survey),
             lambda f: f[[n for n in names if n in f]].notna().any(axis=1),
         )
     if inspection:
         visits = entry.get("visits")
         found(
-            "inspections", ", ".join(inspection),
+            "inspections",
+            ", ".join(inspection),
             lambda f: f["item"].isin(inspection) & (f["visit"].isin(visits) if visits else True),
         )
     name = entry.get("measurement")
@@ -207,7 +236,11 @@ def _evidence(
         found("measurements", str(name), lambda f: f["indicator"] == name)
     where = entry.get("requests")
     if where:
-        text = ", ".join(f"{k}={v}" for k, v in where.items()) if isinstance(where, Mapping) else str(where)
+        text = (
+            ", ".join(f"{k}={v}" for k, v in where.items())
+            if isinstance(where, Mapping)
+            else str(where)
+        )
         found("requests", text, lambda f: _matches(f, where if isinstance(where, Mapping) else {}))
     name_ = entry.get("fact")
     if name_:
@@ -250,9 +283,18 @@ def _idle(study: Study, frames: dict[str, pd.DataFrame]) -> list[Idle]:
     """Items, inspection items, measurements, request kinds and facts that feed nothing."""
     entries = list(study.measures.as_dict().values())
     checks = [entry["check"] for entry in entries if entry.get("check")]
-    used_items = {i for e in [*entries, *checks] for key in ("items", "survey", "inspection") for i in e.get(key) or ()}
+    used_items = {
+        i
+        for e in [*entries, *checks]
+        for key in ("items", "survey", "inspection")
+        for i in e.get(key) or ()
+    }
     for entry in entries:
-        used_items |= set(entry.get("where") or ()) | set(entry.get("base") or ()) if isinstance(entry.get("base"), dict) else set(entry.get("where") or ())
+        used_items |= (
+            set(entry.get("where") or ()) | set(entry.get("base") or ())
+            if isinstance(entry.get("base"), dict)
+            else set(entry.get("where") or ())
+        )
     measured = {e.get("measurement") for e in [*entries, *checks]}
     facts = {e.get("fact") for e in [*entries, *checks]}
     kinds: set[str] = set()
@@ -271,12 +313,22 @@ def _idle(study: Study, frames: dict[str, pd.DataFrame]) -> list[Idle]:
             if item.role in (*_AIDS, "inspection") or code in used_items or code in weights:
                 continue
             names = [n for n in _item_columns(study, [code]) if n in responses]
-            idle.append(Idle("responses", code, int(responses[names].notna().any(axis=1).sum()) if names else 0))
+            idle.append(
+                Idle(
+                    "responses",
+                    code,
+                    int(responses[names].notna().any(axis=1).sum()) if names else 0,
+                )
+            )
     for table, column, used in (
-        ("inspections", "item", used_items), ("measurements", "indicator", measured),
-        ("requests", "kind", kinds), ("facts", "fact", facts),
+        ("inspections", "item", used_items),
+        ("measurements", "indicator", measured),
+        ("requests", "kind", kinds),
+        ("facts", "fact", facts),
     ):
         if table in frames and not (table == "requests" and every):
             counts = frames[table][column].value_counts().sort_index()
-            idle += [Idle(table, str(name), int(n)) for name, n in counts.items() if name not in used]
+            idle += [
+                Idle(table, str(name), int(n)) for name, n in counts.items() if name not in used
+            ]
     return idle

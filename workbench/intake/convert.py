@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -44,7 +44,7 @@ def _number(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """A code without the decimals a spreadsheet added: ``3.0`` is ``3``."""
+    """Give a code without the decimals a spreadsheet added: ``3.0`` is ``3``."""
     text = _number(text)
     return str(int(float(text))) if _INT.match(text) and len(text) < 16 else text
 
@@ -77,6 +77,8 @@ class _Converter:
         expected: str = "",
     ) -> None:
         """Enter faulty cells of one column."""
+        if rows.empty:
+            return
         faulty = self.frame.loc[rows]
         self.problems.cells(
             code,
@@ -140,7 +142,11 @@ class _Converter:
         return cells
 
     def _numbers(
-        self, column: Column, cells: pd.Series, form: re.Pattern[str], dtype: str
+        self,
+        column: Column,
+        cells: pd.Series,
+        form: re.Pattern[str],
+        dtype: Literal["Int64", "float64"],
     ) -> pd.Series:
         present = cells.dropna().map(_number)
         fits = present.map(lambda text: bool(form.match(text)))
@@ -172,7 +178,8 @@ class _Converter:
                 expected=f"> {column.above:g}",
             )
             numbers = numbers.drop(low)
-        return numbers.reindex(cells.index).astype(dtype)
+        numbers = numbers.reindex(cells.index)
+        return numbers.astype("Int64") if dtype == "Int64" else numbers
 
     def booleans(self, name: str, cells: pd.Series) -> pd.Series:
         """Give yes and no as booleans."""

@@ -191,7 +191,7 @@ def _same(stands: str, old: str) -> bool:
 
 
 def _feeds(how: Source | Join, title: str) -> str:
-    """The table's column that a title feeds; a title without an entry feeds its namesake."""
+    """Give the table's column that a title feeds; a title without an entry feeds its namesake."""
     for name, source in how.columns.items():
         if tidy(source) == title:
             return name

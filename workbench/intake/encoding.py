@@ -61,7 +61,7 @@ def unpack(data: bytes, *, file: str) -> bytes:
                     "压缩文件展开后过大",
                     "the archive unpacks to too much",
                     "检查文件来源；确有需要时先自行解压并拆分",
-                    "check where the file comes from; if it is genuine, unpack and split it yourself",
+                    "check where the file comes from; if genuine, unpack and split it yourself",
                     expected=f"≤ {limit} bytes",
                     found=f"{len(data)} bytes packed",
                 )

@@ -60,12 +60,10 @@ def csv_bytes(columns: Iterable[tuple[str, pd.Series]], *, by: Iterable[str] = (
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
-    rows = zip(*cells, strict=True)
-    order = [names.index(name) for name in by]
-    if order:
-        writer.writerows(sorted(rows, key=lambda row: ([row[n] for n in order], row)))
-    else:
-        writer.writerows(rows)
+    rows: list[tuple[str, ...]] = list(zip(*cells, strict=True))
+    if order := [names.index(name) for name in by]:
+        rows.sort(key=lambda row: ([row[n] for n in order], row))
+    writer.writerows(rows)
     return out.getvalue().encode()
 
 

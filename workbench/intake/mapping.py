@@ -292,7 +292,7 @@ def _join(here: _Source, join: Join, raw: Raw, other: Raw) -> dict[str, pd.Serie
 
 
 def _names(here: _Source, raw: Raw, used: set[str]) -> pd.Series | None:
-    """The unit of each row as the source names it, mapped by its list."""
+    """Give the unit of each row as the source names it, mapped by its list."""
     how = here.source.community
     assert how is not None
     if how.source == "file_name":
@@ -401,7 +401,7 @@ def split_options(cell: str) -> list[str]:
 
 
 def _split(here: _Source, out: dict[str, pd.Series]) -> None:
-    """A multiple answer in one cell becomes one column for each option."""
+    """Make one column for each option of a multiple answer in one cell."""
     if not here.table.items:
         return
     for code, item in here.study.codebook.items():

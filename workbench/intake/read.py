@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from workbench.study import Join, Source
 
-__all__ = ["read_file", "tidy"]
+__all__ = ["filtered", "read_file", "tidy"]
 
 _MAX_COLUMNS = 5000
 
@@ -198,7 +199,7 @@ def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem])
     path
         The file.
     how
-        Format, sheet, header, delimiter, encoding, null markers and row filter.
+        Format, sheet, header, delimiter, encoding and null markers; `filtered` applies ``where:``.
     log
         Receives what is counted (formulas).
     problems
@@ -208,7 +209,7 @@ def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem])
     -------
     Raw
         Cells as text with outer blanks removed, blank cells and null markers missing; the index
-        holds row numbers of the file, also after the row filter.
+        holds row numbers of the file.
 
     Raises
     ------
@@ -260,15 +261,14 @@ def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem])
     for title in frame.columns:
         cells = frame[title].str.strip()
         frame[title] = cells.mask(cells.isin(["", *how.na]))
-    return Raw(used, _where(frame, how, name, problems), repeated)
+    return Raw(used, frame, repeated)
 
 
-def _where(
-    frame: pd.DataFrame, how: Source | Join, name: str, problems: list[Problem]
-) -> pd.DataFrame:
-    """Keep the rows that the source asks for."""
+def filtered(raw: Raw, how: Source | Join, problems: list[Problem]) -> Raw:
+    """Keep the rows that the source asks for; their numbers stay those of the file."""
     from workbench.study import nearest_remedy
 
+    frame, name = raw.frame, raw.file.name
     for title, wanted in how.where.items():
         found = tidy(title)
         if found not in frame.columns:
@@ -299,4 +299,4 @@ def _where(
                     expected=" | ".join(wanted),
                 )
             )
-    return frame
+    return replace(raw, frame=frame)

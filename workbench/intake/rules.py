@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_all"]
 
-_FORMULA = re.compile(r"^[\s\u3000]*[=+\-@＝＋－＠]|<\s*/?\s*[A-Za-z!]|\[[^\]]*\]\(\s*(?:https?|javascript):")
+_FORMULA = re.compile(
+    r"^[\s\u3000]*[=+\-@＝＋－＠]|<\s*/?\s*[A-Za-z!]|\[[^\]]*\]\(\s*(?:https?|javascript):"
+)
 
 
 def check_all(
@@ -70,7 +72,9 @@ def _duplicates(name: str, frame: pd.DataFrame, problems: Problems) -> None:
     problems.cells(
         f"{name}.duplicate-id" if len(key) <= 2 else f"{name}.duplicate-row",
         "编号重复" if len(key) <= 2 else "同一记录出现不止一次",
-        "the id stands more than once" if len(key) <= 2 else "the same record stands more than once",
+        "the id stands more than once"
+        if len(key) <= 2
+        else "the same record stands more than once",
         "删去重复的行，或在 corrections.csv 中改正编号",
         "remove the repeated row, or correct the id in corrections.csv",
         frame=twice,
@@ -90,14 +94,25 @@ def _waves(name: str, frame: pd.DataFrame, study: Study, problems: Problems) -> 
         rows = wrong[wrong["wave"] == value]
         zh, en = nearest_remedy(str(value), known)
         problems.cells(
-            "wave.unknown", "study.yaml 没有这个轮次", "study.yaml names no such wave", zh, en,
-            frame=rows, column="wave", expected=" | ".join(known), values=rows["wave"],
+            "wave.unknown",
+            "study.yaml 没有这个轮次",
+            "study.yaml names no such wave",
+            zh,
+            en,
+            frame=rows,
+            column="wave",
+            expected=" | ".join(known),
+            values=rows["wave"],
         )
 
 
 def _texts(name: str, frame: pd.DataFrame, study: Study, log: Log, problems: Problems) -> None:
     """Free text that a spreadsheet or browser might run: kept as it is, made harmless on export."""
-    columns = [column.name for column in TABLES[name].columns if column.type in ("words", "text") and not column.words]
+    columns = [
+        column.name
+        for column in TABLES[name].columns
+        if column.type in ("words", "text") and not column.words
+    ]
     if TABLES[name].items:
         columns += [code for code, item in study.codebook.items() if item.kind == "text"]
     for column in columns:
@@ -108,26 +123,39 @@ def _texts(name: str, frame: pd.DataFrame, study: Study, log: Log, problems: Pro
         if risky.empty:
             continue
         problems.cells(
-            "text.formula", "文本像公式或含有标记；保留原文，导出时失效", "text that looks like a formula or holds markup; kept, made harmless on export",
-            "无须处理；如为误录，在 corrections.csv 中更正", "nothing to do; if it is a slip, put it right in corrections.csv",
-            frame=frame.loc[risky.index], column=column, severity="warning",
+            "text.formula",
+            "文本像公式或含有标记；保留原文，导出时失效",
+            "text that looks like a formula or holds markup; kept, made harmless on export",
+            "无须处理；如为误录，在 corrections.csv 中更正",
+            "nothing to do; if it is a slip, put it right in corrections.csv",
+            frame=frame.loc[risky.index],
+            column=column,
+            severity="warning",
         )
         log.add(
-            "intake.text-neutralised", len(risky), f"{name}.{column}：像公式或含标记的文本", f"{name}.{column}: texts that look like formulas or hold markup",
+            "intake.text-neutralised",
+            len(risky),
+            f"{name}.{column}：像公式或含标记的文本",
+            f"{name}.{column}: texts that look like formulas or hold markup",
             table=name,
         )
 
 
 def _units(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) -> None:
-    """The units that get a report: there must be some, and something about each."""
+    """See that units get a report, and that there is something about each."""
     communities = frames["communities"]
     level = study.settings.unit
     assessed = communities[communities["level"] == level]
     if assessed.empty:
         problems.add(
-            "communities.none-assessed", f"没有级别为 {level} 的单位", f"no unit is of level {level}",
-            "改正 communities 的 level 或 study.yaml 的 unit:", "correct level in communities or unit: in study.yaml",
-            file="study.yaml", column="unit", expected=level,
+            "communities.none-assessed",
+            f"没有级别为 {level} 的单位",
+            f"no unit is of level {level}",
+            "改正 communities 的 level 或 study.yaml 的 unit:",
+            "correct level in communities or unit: in study.yaml",
+            file="study.yaml",
+            column="unit",
+            expected=level,
             found=" | ".join(sorted(set(communities["level"].dropna()))),
         )
         return
@@ -143,9 +171,14 @@ def _units(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) ->
             reached.add(name)
     alone = assessed[~assessed["community"].isin(reached)]
     problems.cells(
-        "community.alone", "该单位只出现在 communities 表中，没有任何数据", "the unit stands in communities only; there are no data about it",
-        "补上数据，或从 communities 中删去该单位", "add its data, or remove the unit from communities",
-        frame=alone, column="community", values=alone["community"],
+        "community.alone",
+        "该单位只出现在 communities 表中，没有任何数据",
+        "the unit stands in communities only; there are no data about it",
+        "补上数据，或从 communities 中删去该单位",
+        "add its data, or remove the unit from communities",
+        frame=alone,
+        column="community",
+        values=alone["community"],
     )
 
 
@@ -158,24 +191,46 @@ def _inspections(study: Study, frames: dict[str, pd.DataFrame], problems: Proble
         zh, en = nearest_remedy(str(code), known)
         rows = wrong[wrong["item"] == code]
         problems.cells(
-            "item.unknown", "码本没有这个核查项（role: inspection）", "the codebook has no such inspection item (role: inspection)",
-            zh, en, frame=rows, column="item", values=rows["item"],
+            "item.unknown",
+            "码本没有这个核查项（role: inspection）",
+            "the codebook has no such inspection item (role: inspection)",
+            zh,
+            en,
+            frame=rows,
+            column="item",
+            values=rows["item"],
         )
     blank = marks[marks["score"].isna() & marks["passed"].isna()]
     problems.cells(
-        "inspections.no-mark", "score 与 passed 都为空", "neither score nor passed is given",
-        "补上得分或是否通过", "give the score or whether it passed", frame=blank, column="score",
+        "inspections.no-mark",
+        "score 与 passed 都为空",
+        "neither score nor passed is given",
+        "补上得分或是否通过",
+        "give the score or whether it passed",
+        frame=blank,
+        column="score",
     )
     over = marks[(marks["score"] > marks["max_score"]) | (marks["score"] < 0)]
     problems.cells(
-        "inspections.score", "得分不在 0 与满分之间", "the score is not between 0 and max_score",
-        "改正 score 或 max_score", "correct score or max_score", frame=over, column="score", values=over["score"],
+        "inspections.score",
+        "得分不在 0 与满分之间",
+        "the score is not between 0 and max_score",
+        "改正 score 或 max_score",
+        "correct score or max_score",
+        frame=over,
+        column="score",
+        values=over["score"],
     )
     lost = (marks["score"] < marks["max_score"]) | (marks["passed"] == False).fillna(False)  # noqa: E712
     bare = marks[lost.fillna(False).astype(bool) & marks["reason"].isna()]
     problems.cells(
-        "inspections.reason", "扣分而没有原因", "points are lost without a reason",
-        "写明扣分原因", "state why points were lost", frame=bare, column="reason",
+        "inspections.reason",
+        "扣分而没有原因",
+        "points are lost without a reason",
+        "写明扣分原因",
+        "state why points were lost",
+        frame=bare,
+        column="reason",
     )
     if "assessors" in frames:
         people = set(frames["assessors"]["assessor"].dropna())
@@ -184,23 +239,40 @@ def _inspections(study: Study, frames: dict[str, pd.DataFrame], problems: Proble
             zh, en = nearest_remedy(str(name), sorted(people))
             rows = strange[strange["assessor"] == name]
             problems.cells(
-                "assessor.unknown", "assessors 表中没有这个人", "the table assessors has no such person",
-                zh, en, frame=rows, column="assessor", values=rows["assessor"],
+                "assessor.unknown",
+                "assessors 表中没有这个人",
+                "the table assessors has no such person",
+                zh,
+                en,
+                frame=rows,
+                column="assessor",
+                values=rows["assessor"],
             )
 
 
 def _measurements(frame: pd.DataFrame, problems: Problems) -> None:
-    """A value, or a numerator with a denominator above zero."""
+    """See a value, or a numerator with a denominator above zero."""
     bare = frame[frame["value"].isna() & (frame["numerator"].isna() | frame["denominator"].isna())]
     problems.cells(
-        "measurements.no-value", "既没有 value，也没有成对的 numerator 与 denominator", "neither value nor numerator with denominator",
-        "补上数值；没有数据的时期不写这一行", "give the value; leave out the row of a period without data",
-        frame=bare, column="value",
+        "measurements.no-value",
+        "既没有 value，也没有成对的 numerator 与 denominator",
+        "neither value nor numerator with denominator",
+        "补上数值；没有数据的时期不写这一行",
+        "give the value; leave out the row of a period without data",
+        frame=bare,
+        column="value",
     )
     zero = frame[frame["denominator"] <= 0]
     problems.cells(
-        "measurements.denominator", "分母须大于零", "the denominator must exceed zero",
-        "改正分母", "correct the denominator", frame=zero, column="denominator", values=zero["denominator"], expected="> 0",
+        "measurements.denominator",
+        "分母须大于零",
+        "the denominator must exceed zero",
+        "改正分母",
+        "correct the denominator",
+        frame=zero,
+        column="denominator",
+        values=zero["denominator"],
+        expected="> 0",
     )
 
 
@@ -209,37 +281,60 @@ def _times(cells: pd.Series) -> pd.Series:
 
 
 def _requests(frame: pd.DataFrame, log: Log, problems: Problems) -> None:
-    """Steps before the receipt are counted and set aside later; nothing is dropped."""
+    """Count steps before the receipt, which are set aside later; nothing is dropped."""
     received = _times(frame["received"])
     for column in ("assigned", "answered", "closed"):
         early = frame[_times(frame[column]) < received]
         if early.empty:
             continue
         problems.cells(
-            "requests.order", f"{column} 早于 received；该行留存，计算时长时搁置",
-            f"{column} is before received; the row stays and is set aside when durations are computed",
-            "核对原始工单；确有误时用 corrections.csv 更正", "look at the original; put it right in corrections.csv if it is wrong",
-            frame=early.assign(community=None), column=column, severity="warning",
+            "requests.order",
+            f"{column} 早于 received；该行留存，计算时长时搁置",
+            f"{column} is before received; the row stays, its duration is set aside",
+            "核对原始工单；确有误时用 corrections.csv 更正",
+            "look at the original; put it right in corrections.csv if it is wrong",
+            frame=early.assign(community=None),
+            column=column,
+            severity="warning",
         )
         for unit, n in early["community"].value_counts(sort=False).items():
             log.add(
-                "intake.requests-order", int(n), f"{column} 早于 received", f"{column} before received",
-                table="requests", community=str(unit),
+                "intake.requests-order",
+                int(n),
+                f"{column} 早于 received",
+                f"{column} before received",
+                table="requests",
+                community=str(unit),
             )
     known = set(frame["request"].dropna())
     lost = frame[frame["duplicate_of"].notna() & ~frame["duplicate_of"].isin(known)]
     problems.cells(
-        "requests.duplicate-of", "duplicate_of 指向不存在的工单", "duplicate_of names a request that is not there",
-        "改正 duplicate_of 或删去", "correct duplicate_of or leave it empty",
-        frame=lost, column="duplicate_of", values=lost["duplicate_of"], severity="warning",
+        "requests.duplicate-of",
+        "duplicate_of 指向不存在的工单",
+        "duplicate_of names a request that is not there",
+        "改正 duplicate_of 或删去",
+        "correct duplicate_of or leave it empty",
+        frame=lost,
+        column="duplicate_of",
+        values=lost["duplicate_of"],
+        severity="warning",
     )
     if frame["satisfied"].notna().any():
         words = {"true", "false", "yes", "no", "1", "0"}
-        odd = frame[frame["satisfied"].notna() & ~frame["satisfied"].isin(words) & ~frame["satisfied"].str.fullmatch(r"-?\d+(\.\d+)?")]
+        odd = frame[
+            frame["satisfied"].notna()
+            & ~frame["satisfied"].isin(words)
+            & ~frame["satisfied"].str.fullmatch(r"-?\d+(\.\d+)?")
+        ]
         problems.cells(
-            "requests.satisfied", "satisfied 既不是是/否也不是分值", "satisfied is neither yes/no nor a score",
-            "用 values: 对应为 true、false 或分值", "map it to true, false or a score with values:",
-            frame=odd, column="satisfied", values=odd["satisfied"],
+            "requests.satisfied",
+            "satisfied 既不是是/否也不是分值",
+            "satisfied is neither yes/no nor a score",
+            "用 values: 对应为 true、false 或分值",
+            "map it to true, false or a score with values:",
+            frame=odd,
+            column="satisfied",
+            values=odd["satisfied"],
         )
 
 
@@ -247,8 +342,15 @@ def _issues(frame: pd.DataFrame, problems: Problems) -> None:
     for column in ("due", "answered", "closed"):
         early = frame[frame[column].notna() & (frame[column] < frame["found"])]
         problems.cells(
-            "issues.order", f"{column} 早于 found", f"{column} is before found", "改正日期", "correct the date",
-            frame=early, column=column, values=early[column], severity="warning",
+            "issues.order",
+            f"{column} 早于 found",
+            f"{column} is before found",
+            "改正日期",
+            "correct the date",
+            frame=early,
+            column=column,
+            values=early[column],
+            severity="warning",
         )
 
 
@@ -260,6 +362,13 @@ def _judged(study: Study, units: Units, problems: Problems) -> None:
             continue
         zh, en = nearest_remedy(line.community, known)
         problems.add(
-            "judgements.community", "没有这个单位", "there is no such unit", zh, en,
-            file="judgements.csv", row=line.row, column="community", found=line.community,
+            "judgements.community",
+            "没有这个单位",
+            "there is no such unit",
+            zh,
+            en,
+            file="judgements.csv",
+            row=line.row,
+            column="community",
+            found=line.community,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -40,7 +40,7 @@ def check(
 
 
 def _kind(study: Study, modes: pd.Series) -> pd.Series:
-    """The kind of sample of each row."""
+    """Give the kind of sample of each row."""
     sample = study.settings.sample
     return modes.map(sample).astype("str").fillna(sample.get("default", ""))
 
@@ -55,9 +55,14 @@ def _modes(study: Study, responses: pd.DataFrame, problems: Problems) -> None:
         rows = wrong[modes[wrong.index] == mode]
         what = mode or "(empty)"
         problems.cells(
-            "sample.mode", f"sample: 没有说明方式“{what}”的抽样类别", f'sample: does not say which kind of sample the mode "{what}" is',
-            f"在 study.yaml 的 sample: 中写 {mode or 'default'}: probability、opt_in 或 census", f"write {mode or 'default'}: probability, opt_in or census under sample: in study.yaml",
-            frame=rows, column="mode", expected=" | ".join(sample) or "default",
+            "sample.mode",
+            f"sample: 没有说明方式“{what}”的抽样类别",
+            f'sample: does not say which kind of sample the mode "{what}" is',
+            f"在 study.yaml 的 sample: 中写 {mode or 'default'}: probability、opt_in 或 census",
+            f"write {mode or 'default'}: probability, opt_in or census under sample: in study.yaml",
+            frame=rows,
+            column="mode",
+            expected=" | ".join(sample) or "default",
         )
 
 
@@ -66,9 +71,15 @@ def _interviews(study: Study, responses: pd.DataFrame, problems: Problems) -> No
     finished = pd.to_datetime(responses["finished"], format="ISO8601", utc=True)
     negative = responses[finished < started]
     problems.cells(
-        "responses.duration", "结束早于开始", "finished before it started",
-        "核对平台导出的时间，用 corrections.csv 更正", "look at the platform's times and put them right in corrections.csv",
-        frame=negative, column="finished", values=negative["finished"], expected="≥ started",
+        "responses.duration",
+        "结束早于开始",
+        "finished before it started",
+        "核对平台导出的时间，用 corrections.csv 更正",
+        "look at the platform's times and put them right in corrections.csv",
+        frame=negative,
+        column="finished",
+        values=negative["finished"],
+        expected="≥ started",
     )
     days = responses["started"].fillna(responses["finished"]).str[:10]  # local, as stored
     for wave in study.settings.waves:
@@ -78,9 +89,14 @@ def _interviews(study: Study, responses: pd.DataFrame, problems: Problems) -> No
         mine = responses[(responses["wave"] == wave.id) & days.notna()]
         off = mine[~days[mine.index].between(first, last)]
         problems.cells(
-            "responses.fieldwork", f"答卷时间在 {wave.id} 的调查期之外", f"answered outside the fieldwork of {wave.id}",
-            "核对时间与轮次；确属补访时延长 fieldwork:", "check time and wave; extend fieldwork: if it was a later visit",
-            frame=off.assign(community=None), column="started", severity="warning",
+            "responses.fieldwork",
+            f"答卷时间在 {wave.id} 的调查期之外",
+            f"answered outside the fieldwork of {wave.id}",
+            "核对时间与轮次；确属补访时延长 fieldwork:",
+            "check time and wave; extend fieldwork: if it was a later visit",
+            frame=off.assign(community=None),
+            column="started",
+            severity="warning",
             expected=f"{first} … {last}",
         )
 
@@ -92,9 +108,15 @@ def _wave_counts(study: Study, responses: pd.DataFrame, problems: Problems) -> N
         expected = wave.fieldwork is not None or (wave.records is None and wave.batch is None)
         if expected and not counts.get(wave.id, 0):
             problems.add(
-                "wave.no-responses", f"轮次 {wave.id} 没有一份答卷", f"the wave {wave.id} has no answers",
-                "补上该轮次的数据源，核对 set: {wave: …}，或删去该轮次", "add the wave's source, check set: {wave: …}, or remove the wave",
-                file="study.yaml", column=f"waves[{n}]", expected="> 0", found="0",
+                "wave.no-responses",
+                f"轮次 {wave.id} 没有一份答卷",
+                f"the wave {wave.id} has no answers",
+                "补上该轮次的数据源，核对 set: {wave: …}，或删去该轮次",
+                "add the wave's source, check set: {wave: …}, or remove the wave",
+                file="study.yaml",
+                column=f"waves[{n}]",
+                expected="> 0",
+                found="0",
             )
 
 
@@ -106,15 +128,25 @@ def _design(study: Study, responses: pd.DataFrame, problems: Problems) -> None:
         if base not in responses:
             zh, en = nearest_remedy(base, ["base_weight"])
             problems.add(
-                "weighting.base", "responses 没有这一列", "responses has no such column", zh, en,
-                file="study.yaml", column="weighting.base", found=base,
+                "weighting.base",
+                "responses 没有这一列",
+                "responses has no such column",
+                zh,
+                en,
+                file="study.yaml",
+                column="weighting.base",
+                found=base,
             )
         else:
             bare = responses[probability & responses[base].isna()]
             problems.cells(
-                "weight.missing", "概率样本的答卷没有基础权数", "an answer of the probability sample has no base weight",
-                "补上权数，或在 sample: 中说明该方式不是概率样本", "give the weight, or say under sample: that the mode is no probability sample",
-                frame=bare.assign(community=bare["community"]), column=base,
+                "weight.missing",
+                "概率样本的答卷没有基础权数",
+                "an answer of the probability sample has no base weight",
+                "补上权数，或在 sample: 中说明该方式不是概率样本",
+                "give the weight, or say under sample: that the mode is no probability sample",
+                frame=bare.assign(community=bare["community"]),
+                column=base,
             )
     mine = responses[probability & responses["psu"].notna()]
     if mine.empty:
@@ -127,20 +159,35 @@ def _design(study: Study, responses: pd.DataFrame, problems: Problems) -> None:
         [lonely["community"], lonely["wave"], lonely["stratum"].fillna("")], sort=True
     ):
         problems.add(
-            "design.lonely-psu", f"{wave} 的层“{stratum}”只有一个初级抽样单位，层内方差无法估计",
-            f'stratum "{stratum}" of {wave} has one primary sampling unit; its variance cannot be estimated',
-            "并入相邻的层，或在报告中说明", "join it with a neighbouring stratum, or say so in the report",
-            file=str(rows[FILE].iloc[0]), row=int(rows[ROW].iloc[0]), column="psu", community=str(unit),
-            expected="≥ 2", found="1", severity="warning",
+            "design.lonely-psu",
+            f"{wave} 的层“{stratum}”只有一个初级抽样单位，层内方差无法估计",
+            f'stratum "{stratum}" of {wave} has one sampling unit; no variance can be estimated',
+            "并入相邻的层，或在报告中说明",
+            "join it with a neighbouring stratum, or say so in the report",
+            file=str(rows[FILE].iloc[0]),
+            row=int(rows[ROW].iloc[0]),
+            column="psu",
+            community=str(unit),
+            expected="≥ 2",
+            found="1",
+            severity="warning",
         )
 
 
 def _dispositions(frame: pd.DataFrame, responses: pd.DataFrame | None, problems: Problems) -> None:
-    odd = frame[frame["disposition"].notna() & ~frame["disposition"].fillna("").str.match(_DISPOSITION)]
+    odd = frame[
+        frame["disposition"].notna() & ~frame["disposition"].fillna("").str.match(_DISPOSITION)
+    ]
     problems.cells(
-        "dispositions.code", "不是 AAPOR 结果代码", "not an AAPOR disposition code",
-        "写作 1.1、2.10、3.20、4.70 等；设为文本，免得末尾的零丢失", "write 1.1, 2.10, 3.20, 4.70 …; keep it as text so that no trailing zero is lost",
-        frame=odd, column="disposition", values=odd["disposition"], expected="1.1 … 4.90",
+        "dispositions.code",
+        "不是 AAPOR 结果代码",
+        "not an AAPOR disposition code",
+        "写作 1.1、2.10、3.20、4.70 等；设为文本，免得末尾的零丢失",
+        "write 1.1, 2.10, 3.20, 4.70 …; keep it as text so that no trailing zero is lost",
+        frame=odd,
+        column="disposition",
+        values=odd["disposition"],
+        expected="1.1 … 4.90",
     )
     if responses is None:
         return
@@ -150,9 +197,14 @@ def _dispositions(frame: pd.DataFrame, responses: pd.DataFrame | None, problems:
     absent = pd.Series([pair not in known for pair in pairs], index=named.index, dtype=bool)
     lost = named[absent]
     problems.cells(
-        "dispositions.respondent", "responses 没有这位受访者", "responses has no such respondent",
-        "核对 respondent 与 wave", "check respondent and wave",
-        frame=lost, column="respondent", values=lost["respondent"],
+        "dispositions.respondent",
+        "responses 没有这位受访者",
+        "responses has no such respondent",
+        "核对 respondent 与 wave",
+        "check respondent and wave",
+        frame=lost,
+        column="respondent",
+        values=lost["respondent"],
     )
 
 
@@ -164,13 +216,25 @@ def _margins(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) 
         items = [study.codebook.get(part) for part in parts]
         if any(item is None for item in items):
             missing = next(part for part, item in zip(parts, items, strict=True) if item is None)
-            zh, en = nearest_remedy(missing, [c for c, i in study.codebook.items() if i.role == "demographic"])
+            zh, en = nearest_remedy(
+                missing, [c for c, i in study.codebook.items() if i.role == "demographic"]
+            )
             problems.cells(
-                "margins.variable", "码本没有这个变量，该边际不被使用", "the codebook has no such variable; the margin is not used",
-                zh, en, frame=rows.assign(community=None), column="variable", values=rows["variable"], severity="warning",
+                "margins.variable",
+                "码本没有这个变量，该边际不被使用",
+                "the codebook has no such variable; the margin is not used",
+                zh,
+                en,
+                frame=rows.assign(community=None),
+                column="variable",
+                values=rows["variable"],
+                severity="warning",
             )
             continue
-        known = [":".join(cell) for cell in _product([list(item.values) for item in items if item is not None])]
+        known = [
+            ":".join(cell)
+            for cell in _product([list(item.values) for item in items if item is not None])
+        ]
         if not known:
             continue
         wrong = rows[~rows["category"].isin(known)]
@@ -178,31 +242,60 @@ def _margins(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) 
             zh, en = nearest_remedy(str(value), known)
             here = wrong[wrong["category"] == value]
             problems.cells(
-                "margins.category", f"变量 {variable} 没有这个类别", f"the variable {variable} has no such category",
-                zh, en, frame=here.assign(community=here["area"]), column="category", values=here["category"], expected=" | ".join(known[:12]),
+                "margins.category",
+                f"变量 {variable} 没有这个类别",
+                f"the variable {variable} has no such category",
+                zh,
+                en,
+                frame=here.assign(community=here["area"]),
+                column="category",
+                values=here["category"],
+                expected=" | ".join(known[:12]),
             )
-    totals = margins.groupby(["area", "population", "variable"], sort=True)["count"].sum()
-    for (area, population), sums in totals.groupby(level=[0, 1]):
-        low, high = float(sums.min()), float(sums.max())
+    cells = margins[["area", "population"]].drop_duplicates().dropna()
+    for area, population in sorted(zip(cells["area"], cells["population"], strict=True)):
         rows = margins[(margins["area"] == area) & (margins["population"] == population)]
-        place = {"file": str(rows[FILE].iloc[0]), "row": int(rows[ROW].iloc[0]), "column": "count", "community": "" if area == "*" else str(area)}
+        sums = rows.groupby("variable", sort=True)["count"].sum()
+        low, high = float(sums.min()), float(sums.max())
+        place: dict[str, Any] = {
+            "file": str(rows[FILE].iloc[0]),
+            "row": int(rows[ROW].iloc[0]),
+            "column": "count",
+            "community": "" if area == "*" else str(area),
+        }
         if high <= 0:
             problems.add(
-                "margins.zero", f"{population} 的边际合计为零", f"the margins of {population} sum to zero",
-                "改正 count", "correct count", expected="> 0", found="0", **place,
+                "margins.zero",
+                f"{population} 的边际合计为零",
+                f"the margins of {population} sum to zero",
+                "改正 count",
+                "correct count",
+                expected="> 0",
+                found="0",
+                **place,
             )
         elif (high - low) / high > _TOLERANCE:
-            text = ", ".join(f"{key[2]} {value:g}" for key, value in sums.items())
+            text = ", ".join(f"{name} {value:g}" for name, value in sums.items())
             problems.add(
-                "margins.totals", f"{population} 的各变量合计不一致", f"the variables of {population} do not add up to one total",
-                "使各变量的 count 合计一致", "make the counts of every variable add up to the same total",
-                expected=f"{high:g}", found=text, **place,
+                "margins.totals",
+                f"{population} 的各变量合计不一致",
+                f"the variables of {population} do not add up to one total",
+                "使各变量的 count 合计一致",
+                "make the counts of every variable add up to the same total",
+                expected=f"{high:g}",
+                found=text,
+                **place,
             )
         _against_size(frames, str(area), str(population), high, place, problems)
 
 
 def _against_size(
-    frames: dict[str, pd.DataFrame], area: str, population: str, total: float, place: dict[str, object], problems: Problems
+    frames: dict[str, pd.DataFrame],
+    area: str,
+    population: str,
+    total: float,
+    place: dict[str, Any],
+    problems: Problems,
 ) -> None:
     communities = frames.get("communities")
     if communities is None or total <= 0:
@@ -210,9 +303,15 @@ def _against_size(
     size = communities.loc[communities["community"] == area, population].dropna()
     if len(size) and abs(float(size.iloc[0]) - total) / total > _TOLERANCE:
         problems.add(
-            "margins.size", f"边际合计与 communities 中的 {population} 不符", f"the margins do not add up to {population} in communities",
-            "核对两者的截止日期与口径", "check date and definition of both",
-            expected=f"{float(size.iloc[0]):g}", found=f"{total:g}", severity="warning", **place,
+            "margins.size",
+            f"边际合计与 communities 中的 {population} 不符",
+            f"the margins do not add up to {population} in communities",
+            "核对两者的截止日期与口径",
+            "check date and definition of both",
+            expected=f"{float(size.iloc[0]):g}",
+            found=f"{total:g}",
+            severity="warning",
+            **place,
         )
 
 
@@ -223,9 +322,7 @@ def _product(lists: list[list[str]]) -> list[list[str]]:
     return cells
 
 
-def _rake(
-    study: Study, frames: dict[str, pd.DataFrame], units: Units, problems: Problems
-) -> None:
+def _rake(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems: Problems) -> None:
     """Every raking variable needs a margin for each unit, with every category that was answered."""
     weighting = study.settings.weighting
     responses = frames["responses"]
@@ -234,30 +331,53 @@ def _rake(
     margins = frames.get("margins")
     if margins is None:
         problems.add(
-            "margins.none", "按边际加权，却没有 margins 表", "weights are raked, but there is no table margins",
-            "在 sources: 中给出 margins，或删去 weighting.rake", "give margins under sources:, or remove weighting.rake",
-            file="study.yaml", column="weighting.rake", found=", ".join(weighting.rake),
+            "margins.none",
+            "按边际加权，却没有 margins 表",
+            "weights are raked, but there is no table margins",
+            "在 sources: 中给出 margins，或删去 weighting.rake",
+            "give margins under sources:, or remove weighting.rake",
+            file="study.yaml",
+            column="weighting.rake",
+            found=", ".join(weighting.rake),
         )
         return
     margins = margins[margins["population"] == weighting.population]
     for variable in weighting.rake:
         parts = variable.split(":")
         if any(part not in responses for part in parts):
-            zh, en = nearest_remedy(variable, [c for c, i in study.codebook.items() if i.role == "demographic"])
+            zh, en = nearest_remedy(
+                variable, [c for c, i in study.codebook.items() if i.role == "demographic"]
+            )
             problems.add(
-                "weighting.variable", "responses 没有这个加权变量", "responses has no such variable to rake on",
-                zh, en, file="study.yaml", column="weighting.rake", found=variable,
+                "weighting.variable",
+                "responses 没有这个加权变量",
+                "responses has no such variable to rake on",
+                zh,
+                en,
+                file="study.yaml",
+                column="weighting.rake",
+                found=variable,
             )
             continue
         answered = responses[responses[parts].notna().all(axis=1)]
-        cells = answered[parts].astype("str").agg(":".join, axis=1)
+        cells = answered[parts[0]].astype("str")
+        for part in parts[1:]:
+            cells = cells.str.cat(answered[part].astype("str"), sep=":")
         for unit, rows in answered.groupby("community", sort=True):
-            _unit_margin(study, str(unit), variable, cells[rows.index], rows, margins, units, problems)
+            _unit_margin(
+                study, str(unit), variable, cells[rows.index], rows, margins, units, problems
+            )
 
 
 def _unit_margin(
-    study: Study, unit: str, variable: str, cells: pd.Series, rows: pd.DataFrame,
-    margins: pd.DataFrame, units: Units, problems: Problems,
+    study: Study,
+    unit: str,
+    variable: str,
+    cells: pd.Series,
+    rows: pd.DataFrame,
+    margins: pd.DataFrame,
+    units: Units,
+    problems: Problems,
 ) -> None:
     weighting = study.settings.weighting
     areas = [unit] if weighting.borrow is None else [unit, *units.ancestors(unit), "*"]
@@ -267,15 +387,28 @@ def _unit_margin(
         if units.level.get(unit) != study.settings.unit:
             return
         problems.add(
-            "margins.lacking", f"没有 {variable} 的边际（{weighting.population}）", f"no margin of {variable} ({weighting.population})",
-            "补上该单位的边际，或声明 weighting: {borrow: parent}", "add the unit's margin, or declare weighting: {borrow: parent}",
-            file="study.yaml", column="weighting.rake", community=unit, found=variable,
+            "margins.lacking",
+            f"没有 {variable} 的边际（{weighting.population}）",
+            f"no margin of {variable} ({weighting.population})",
+            "补上该单位的边际，或声明 weighting: {borrow: parent}",
+            "add the unit's margin, or declare weighting: {borrow: parent}",
+            file="study.yaml",
+            column="weighting.rake",
+            community=unit,
+            found=variable,
         )
         return
     positive = set(own.loc[own["count"] > 0, "category"])
     lacking = rows[~cells.isin(positive)]
     problems.cells(
-        "margins.category-lacking", f"{variable} 的边际缺少答卷中出现的类别", f"the margin of {variable} lacks a category that was answered",
-        "补上该类别的人数，或在 codebook 中列为缺失码", "add the count of the category, or make it a missing code in the codebook",
-        frame=lacking, column=variable, values=cells[lacking.index], expected=" | ".join(sorted(positive)), community=unit,
+        "margins.category-lacking",
+        f"{variable} 的边际缺少答卷中出现的类别",
+        f"the margin of {variable} lacks a category that was answered",
+        "补上该类别的人数，或在 codebook 中列为缺失码",
+        "add the count of the category, or make it a missing code in the codebook",
+        frame=lacking,
+        column=variable,
+        values=cells[lacking.index],
+        expected=" | ".join(sorted(positive)),
+        community=unit,
     )

@@ -32,7 +32,7 @@ def assessed_units(study: Study, tables_dir: Path) -> list[str]:
 
 
 def cut(study: Study, tables_dir: Path, community: str, to: Path, *, edition: int = 1) -> str:
-    """Write one unit's slice: ``inputs/<table>.csv``, ``inputs/study.json``, ``protocol/protocol.json``.
+    """Write one unit's slice: ``inputs/*.csv``, ``inputs/study.json``, ``protocol/protocol.json``.
 
     Only the unit's rows are read. A unit above others also gets the rows of persons, cases, visits
     and requests of the units below it; ``communities`` and ``margins`` hold its ancestors too.
@@ -205,7 +205,7 @@ class _Cut:
         return item is not None and item.leaves_house
 
     def _corrections(self) -> None:
-        """The unit's corrections, each with its table, column and coded values."""
+        """Write the unit's corrections, each with its table, column and coded values."""
         lines = {line.row: line for line in self.study.corrections}
         rows = []
         for one in self.meta["corrections"]:
@@ -241,7 +241,8 @@ class _Cut:
                 }
             )
         columns = (
-            "file key column old new reason author date approved_by evidence table wave item old_value new_value"
+            "file key column old new reason author date approved_by evidence "
+            "table wave item old_value new_value"
         ).split()
         self._lines("corrections", columns, rows)
 
@@ -280,7 +281,9 @@ class _Cut:
                     "approved_by": line.approved_by,
                 }
             )
-        columns = "id kind community object from to decision reason_zh reason_en author date approved_by".split()
+        columns = (
+            "id kind community object from to decision reason_zh reason_en author date approved_by"
+        ).split()
         self._lines("judgements", columns, rows)
 
     def _lines(self, name: str, columns: list[str], rows: list[dict[str, str]]) -> None:
@@ -288,7 +291,7 @@ class _Cut:
         self._write(f"inputs/{name}.csv", csv_bytes((c, frame[c]) for c in columns))
 
     def _settings(self) -> dict[str, Any]:
-        """The resolved settings as the kernel reads them."""
+        """Give the resolved settings as the kernel reads them."""
         study, settings = self.study, self.study.settings
         dump: Callable[..., dict[str, Any]] = lambda model: model.model_dump(mode="json")  # noqa: E731
         baseline = study.baseline
@@ -315,7 +318,9 @@ class _Cut:
             ],
             "wave": study.current.id,
             "baseline": baseline.id if baseline else None,
-            "scope": settings.scope if settings.scope is not None else list(study.measures.as_dict()),
+            "scope": settings.scope
+            if settings.scope is not None
+            else list(study.measures.as_dict()),
             "phase": settings.phase,
             "scheme": settings.scheme,
             "year": settings.year,

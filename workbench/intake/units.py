@@ -76,12 +76,12 @@ class Units:
         )
         final = given.drop(bad.index).map(lambda name: name if is_id(name) else stable_id(name))
         changed = final[final != given.loc[final.index]]
-        for index, new in changed.items():
+        for new, old in zip(changed, given.loc[changed.index], strict=True):
             log.add(
                 "intake.unit-id",
                 1,
-                f"“{given[index]}”不能作编号，改用 {new}",
-                f'"{given[index]}" cannot be an id; {new} is used',
+                f"“{old}”不能作编号，改用 {new}",
+                f'"{old}" cannot be an id; {new} is used',
                 table="communities",
                 community=new,
             )
@@ -104,8 +104,9 @@ class Units:
             self.ids.setdefault(name.casefold(), unit)
         if "name" in frame:
             names = frame["name"].dropna()
-            for index, name in names[~names.duplicated(keep=False)].items():
-                self.ids.setdefault(name.casefold(), frame.loc[index, "community"])
+            once = names[~names.duplicated(keep=False)]
+            for name, unit in zip(once, frame.loc[once.index, "community"], strict=True):
+                self.ids.setdefault(name.casefold(), unit)
         return frame
 
     def resolve(self, names: pd.Series) -> pd.Series:
@@ -116,14 +117,9 @@ class Units:
     def tree(self, frame: pd.DataFrame, problems: Problems) -> None:
         """Read levels and parents; a parent that is none or a circle is a problem."""
         order = ["compound", "community", "subdistrict", "district"]
-        for row in frame.index:
-            unit, level = frame.at[row, "community"], frame.at[row, "level"]
-            self.level[unit] = level
-            parent = frame.at[row, "parent"] if "parent" in frame else None
-            if isinstance(parent, str):
-                self.parent[unit] = parent
-        if "parent" not in frame:
-            return
+        names = frame["community"].tolist()
+        above = [unit if isinstance(unit, str) else None for unit in frame["parent"].tolist()]
+        self.level = dict(zip(names, frame["level"].tolist(), strict=True))
         known = frame["parent"].isna() | frame["parent"].isin(list(self.level))
         problems.cells(
             "communities.parent",
@@ -136,16 +132,15 @@ class Units:
             values=frame.loc[~known, "parent"],
         )
 
-        def wrong(row: int) -> bool:
-            parent = frame.at[row, "parent"]
-            if not isinstance(parent, str) or parent not in self.level:
-                return False
-            levels = [frame.at[row, "level"], self.level[parent]]
-            return not all(level in order for level in levels) or order.index(
-                levels[0]
-            ) >= order.index(levels[1])
+        def rank(unit: str) -> int:
+            level = self.level.get(unit)
+            return order.index(level) if level in order else -1
 
-        rows = [row for row in frame.index if wrong(row)]
+        wrong = [
+            parent is not None and parent in self.level and not -1 < rank(unit) < rank(parent)
+            for unit, parent in zip(names, above, strict=True)
+        ]
+        rows = frame.index[wrong]
         problems.cells(
             "communities.level",
             "上级单位的级别不高于本单位",
@@ -157,8 +152,11 @@ class Units:
             values=frame.loc[rows, "parent"],
             expected=" < ".join(order),
         )
-        for row in rows:  # no circle may remain
-            self.parent.pop(frame.at[row, "community"], None)
+        self.parent = {  # without the wrong ones there can be no circle
+            unit: parent
+            for unit, parent, bad in zip(names, above, wrong, strict=True)
+            if parent is not None and not bad
+        }
 
     def ancestors(self, unit: str) -> list[str]:
         """Units above ``unit``, the nearest first."""

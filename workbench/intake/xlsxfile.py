@@ -193,7 +193,7 @@ def records(data: bytes, sheet: str | None, *, file: str) -> tuple[list[list[str
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # openpyxl on styles it does not know
                 return openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
-        except Exception as error:  # noqa: BLE001 - openpyxl raises anything on a damaged part
+        except Exception as error:  # openpyxl raises anything on a damaged part
             raise _refuse(
                 "file.torn",
                 file,

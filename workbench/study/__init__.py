@@ -91,9 +91,11 @@ class Study:
         judgements, found = read_judgements(folder / "judgements.csv")
         problems += found
         protocol = measures = None
-        if settings is not None:
-            protocol, measures, found = _measured(folder, settings, codebook)
+        programme, scope, parameters = _chosen(folder, settings)
+        if programme is not None:
+            protocol, measures, found = _measured(folder, programme, scope, parameters, codebook)
             problems += found
+        if settings is not None:
             problems += _paths(folder, settings)
             problems += _corrected_files(settings, corrections)
         refused = any(problem.severity == "error" for problem in problems)
@@ -254,39 +256,60 @@ def _codebook(folder: Path) -> tuple[dict[str, Item], list[Problem]]:
     return items, problems
 
 
+def _chosen(
+    folder: Path, settings: Settings | None
+) -> tuple[str | None, list[str] | None, dict[str, Any]]:
+    """Programme, scope and parameters, also of settings that do not hold together otherwise."""
+    if settings is not None:
+        return settings.programme, settings.scope, settings.parameters
+    raw, _ = _mapping(folder / "study.yaml")
+    programme, scope = (raw or {}).get("programme"), (raw or {}).get("scope")
+    if not isinstance(scope, list) or not all(isinstance(slug, str) for slug in scope):
+        scope = None
+    return programme if isinstance(programme, str) else None, scope, {}
+
+
 def _measured(
-    folder: Path, settings: Settings, codebook: dict[str, Item]
+    folder: Path,
+    name: str,
+    wanted: list[str] | None,
+    parameters: dict[str, Any],
+    codebook: dict[str, Item],
 ) -> tuple[Protocol | None, Measures | None, list[Problem]]:
     """Load protocol and measures; their problems join the list."""
     from workbench import protocol as protocols
 
     overlay = folder / "protocol.yaml"
-    programme: str | Path = settings.programme
-    if programme not in protocols.PROGRAMMES:
-        programme = folder / settings.programme
+    programme: str | Path = name
+    if name not in protocols.PROGRAMMES:
+        programme = folder / name
         if not programme.is_file():
-            zh, en = nearest_remedy(settings.programme, protocols.PROGRAMMES)
-            return None, None, [
-                Problem(
-                    code="study.programme",
-                    file="study.yaml",
-                    column="programme",
-                    zh="没有这个测评方案，也没有这个文件",
-                    en="there is no such programme and no such file",
-                    remedy_zh=zh,
-                    remedy_en=en,
-                    expected=" | ".join(protocols.PROGRAMMES),
-                    found=settings.programme,
-                )
-            ]
+            zh, en = nearest_remedy(name, protocols.PROGRAMMES)
+            return (
+                None,
+                None,
+                [
+                    Problem(
+                        code="study.programme",
+                        file="study.yaml",
+                        column="programme",
+                        zh="没有这个测评方案，也没有这个文件",
+                        en="there is no such programme and no such file",
+                        remedy_zh=zh,
+                        remedy_en=en,
+                        expected=" | ".join(protocols.PROGRAMMES),
+                        found=name,
+                    )
+                ],
+            )
     try:
         protocol = protocols.load(
-            programme, overlay if overlay.exists() else None, settings.parameters or None
+            programme, overlay if overlay.exists() else None, parameters or None
         )
     except InputError as error:
         return None, None, list(error.problems)
     problems = []
-    for n, slug in enumerate(settings.scope or (), start=1):
+    for n, slug in enumerate(wanted or (), start=1):
         if slug not in protocol.indicators:
             zh, en = nearest_remedy(slug, protocol.indicators)
             problems.append(
@@ -301,15 +324,12 @@ def _measured(
                     found=slug,
                 )
             )
-    scope = [slug for slug in settings.scope or () if slug in protocol.indicators]
-    problems += protocols.blanks(protocol, scope if settings.scope is not None else None)
+    scope = None if wanted is None else [s for s in wanted if s in protocol.indicators]
+    problems += protocols.blanks(protocol, scope)
     items = {code: item.as_dict() for code, item in codebook.items()}
     try:
         measures = protocols.Measures.load(
-            folder / "measures.yaml",
-            protocol,
-            codebook=items,
-            scope=scope if settings.scope is not None else None,
+            folder / "measures.yaml", protocol, codebook=items, scope=scope
         )
     except InputError as error:
         return protocol, None, [*problems, *error.problems]

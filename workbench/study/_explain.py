@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable
@@ -161,7 +162,7 @@ def _keys(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
 
 
 def _path(loc: tuple[Any, ...]) -> str:
-    """A key path as a person writes it: ``sources.responses[2].columns``."""
+    """Give a key path as a person writes it: ``sources.responses[2].columns``."""
     text = ""
     for step in loc:
         if isinstance(step, int):
@@ -208,6 +209,8 @@ def explain(
         loc, kind, value = fault["loc"], fault["type"], fault.get("input")
         context = fault.get("ctx") or {}
         expected, found = str(context.get("expected", "")), ""
+        if kind == "literal_error":
+            expected = " | ".join(re.findall(r"'([^']*)'", expected))
         if kind == "extra_forbidden":
             key = str(loc[-1])
             zh, en = f"未知的键“{key}”", f'unknown key "{key}"'
@@ -222,9 +225,8 @@ def explain(
             if kind != "missing":
                 found = _shown(context.get("found", value if not isinstance(value, dict) else ""))
             if kind == "literal_error":
-                allowed = [part.strip(" '") for part in expected.replace(" or ", ", ").split(",")]
-                remedies, code = nearest_remedy(str(value), allowed), "word-unknown"
-                expected = " | ".join(allowed)
+                remedies = nearest_remedy(str(value), expected.split(" | "))
+                code = "word-unknown"
         else:
             names = next(((zh, en) for key, zh, en in _TYPES if key in kind), None)
             zh, en = ("值不合要求", "the value does not fit")

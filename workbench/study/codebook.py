@@ -28,7 +28,7 @@ Class = Literal["public", "internal", "personal", "sensitive"]
 def _labels(value: Any) -> Any:
     """Codes as text; a code without a label is labelled with itself."""
     if isinstance(value, list):
-        value = {code: None for code in value}
+        value = dict.fromkeys(value)
     if not isinstance(value, dict):
         return value
     return {word(code): word(code) if label is None else label for code, label in value.items()}
@@ -51,11 +51,11 @@ class Item(Model):
 
     wording: Bilingual
     kind: Kind
-    values: Annotated[dict[Word, Bilingual], BeforeValidator(_labels)] = {}
+    values: Annotated[dict[Word, Bilingual], BeforeValidator(_labels)] = Field(default_factory=dict)
     range: tuple[float, float] | None = None
-    top: list[Word] = []
+    top: list[Word] = Field(default_factory=list)
     up: bool = True
-    missing: Annotated[dict[Word, Word], BeforeValidator(_codes)] = {}
+    missing: Annotated[dict[Word, Word], BeforeValidator(_codes)] = Field(default_factory=dict)
     dimension: Word | None = None
     role: Role = "other"
     protection: Class = Field("internal", alias="class")

@@ -75,7 +75,9 @@ class Recode(Model):
     """Recodes of one column: a list of values, or a pattern whose first group is the value."""
 
     pattern: str | None = None
-    values: Annotated[dict[Word, Word | None], BeforeValidator(_words)] = {}
+    values: Annotated[dict[Word, Word | None], BeforeValidator(_words)] = Field(
+        default_factory=dict
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -103,7 +105,9 @@ class CommunityFrom(Model):
     """Where the unit of a row is named, and which unit each name means."""
 
     source: Word = Field(alias="from")
-    values: Annotated[dict[Word, Word | None], BeforeValidator(_words)] = {}
+    values: Annotated[dict[Word, Word | None], BeforeValidator(_words)] = Field(
+        default_factory=dict
+    )
     unmatched: Literal["refuse", "drop"] = "refuse"
 
 
@@ -117,8 +121,8 @@ class _File(Model):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: Word | None = None
     outside: bool = False
-    where: dict[Word, Annotated[list[Word], BeforeValidator(_listed)]] = {}
-    na: Annotated[list[str], BeforeValidator(_listed)] = []
+    where: dict[Word, Annotated[list[Word], BeforeValidator(_listed)]] = Field(default_factory=dict)
+    na: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
 
     @field_validator("encoding")
     @classmethod
@@ -136,7 +140,7 @@ class Join(_File):
     """Columns taken from a second file, row by row or by key columns."""
 
     by: Annotated[list[Word], BeforeValidator(_listed)]
-    check: Annotated[list[Word], BeforeValidator(_listed)] = []
+    check: Annotated[list[Word], BeforeValidator(_listed)] = Field(default_factory=list)
     columns: dict[Word, Word]
 
     @property
@@ -148,12 +152,12 @@ class Join(_File):
 class Source(_File):
     """One file of a table and how its columns become the table's columns."""
 
-    set: dict[Word, Word] = {}
-    columns: dict[Word, Word] = {}
-    values: dict[Word, Recode] = {}
+    set: dict[Word, Word] = Field(default_factory=dict)
+    columns: dict[Word, Word] = Field(default_factory=dict)
+    values: dict[Word, Recode] = Field(default_factory=dict)
     dates: Word | dict[Word, Word] | None = None
     community: CommunityFrom | None = None
-    join: Annotated[list[Join], BeforeValidator(_listed)] = []
+    join: Annotated[list[Join], BeforeValidator(_listed)] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _once(self) -> Source:
@@ -170,7 +174,7 @@ class Weighting(Model):
     """How answers are weighted: the base weight's column, the margins raked to, the population."""
 
     base: Word | None = None
-    rake: list[Word] = []
+    rake: list[Word] = Field(default_factory=list)
     population: Population = "adults"
     borrow: Literal["parent"] | None = None
     trim: Annotated[float, Field(gt=1)] | None = None
@@ -242,21 +246,21 @@ class Settings(Model):
     scheme: Word | None = None
     year: int | None = None
     locality: Word | None = None
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict)
     parties: Parties
     timezone: Word
     calendar: Word | None = None
     issued: date
     waves: Annotated[list[Wave], Field(min_length=1)]
     seed: Annotated[int, Field(ge=0, lt=2**63)]
-    sample: dict[Word, SampleKind] = {}
+    sample: dict[Word, SampleKind] = Field(default_factory=dict)
     sources: dict[Word, Annotated[list[Source], BeforeValidator(_listed)]]
     weighting: Weighting = Weighting()
     decisions: Decisions = Decisions()
     signatories: Signatories
     timestamps: Literal["each", "ledger", "none"] = "ledger"
     ledger: Word | None = None
-    languages: Annotated[list[Literal["zh", "en"]], Field(min_length=1)] = ["zh", "en"]
+    languages: Annotated[tuple[Literal["zh", "en"], ...], Field(min_length=1)] = ("zh", "en")
     notebook: Word | None = None
 
     @field_validator("timezone")
@@ -283,14 +287,15 @@ class Settings(Model):
                 "roles",
                 "one current wave and at most one baseline",
                 {
-                    "found": f"current × {roles.count('current')}, baseline × {roles.count('baseline')}"
+                    "found": f"current × {roles.count('current')}, "
+                    f"baseline × {roles.count('baseline')}"
                 },
             )
         return waves
 
     @field_validator("scope", "languages")
     @classmethod
-    def _no_repeats(cls, value: list[str] | None) -> list[str] | None:
+    def _no_repeats(cls, value: Any) -> Any:
         twice = sorted({name for name in value or [] if (value or []).count(name) > 1})
         if twice:
             raise PydanticCustomError("twice", "given more than once", {"found": twice})
