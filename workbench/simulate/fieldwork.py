@@ -212,15 +212,21 @@ def fabricate(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     models = np.sort(rng.choice(len(out), 4, replace=False))
     genuine = np.sort(rng.choice(len(out), len(out) // 10, replace=False))
     begun = out["started"].min().replace(hour=20, minute=5, second=0)
-    texts = frame["sug"].iloc[models].tolist()
-    texts[0] = "小区各方面都很好，没有意见，非常满意。"
-    for step, row in enumerate(np.setdiff1d(np.arange(len(out)), genuine)):
-        out.loc[row, copied] = frame[copied].iloc[models[step % 4]].to_numpy()
-        out.loc[row, "sug"] = texts[step % 4]
-        out.loc[row, "started"] = begun + timedelta(seconds=70 * step)
-        out.loc[row, "finished"] = begun + timedelta(seconds=70 * step + int(rng.integers(36, 46)))
-        if out.loc[row, "mode"] == "mini_program":
-            out.loc[row, "ip"] = "203.0.113.77"
-        else:
-            out.loc[row, "interviewer"] = "I03"
+    rows = np.setdiff1d(np.arange(len(out)), genuine)
+    step = np.arange(rows.size)
+    for name in copied:
+        values = out[name].to_numpy(dtype=object, copy=True)
+        values[rows] = out[name].to_numpy(dtype=object)[models[step % 4]]
+        out[name] = values
+    texts = out["sug"].to_numpy(dtype=object, copy=True)
+    texts[rows[step % 4 == 0]] = "小区各方面都很好，没有意见，非常满意。"
+    out["sug"] = texts
+    started = pd.Series(begun + pd.to_timedelta(70 * step, unit="s"), index=rows)
+    lasted = pd.to_timedelta(rng.integers(36, 46, rows.size), unit="s")
+    out["started"] = started.reindex(out.index).fillna(out["started"])
+    out["finished"] = (started + lasted).reindex(out.index).fillna(out["finished"])
+    copy = out.index.isin(rows)
+    online = out["mode"].eq("mini_program")
+    out["ip"] = out["ip"].mask(copy & online, "203.0.113.77")
+    out["interviewer"] = out["interviewer"].mask(copy & ~online, "I03")
     return out.assign(complete="yes")
