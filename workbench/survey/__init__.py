@@ -22,7 +22,7 @@ from workbench.survey.estimates import (
     top2,
     total,
 )
-from workbench.survey.intervals import binomial_interval
+from workbench.survey.intervals import binomial_interval, share_interval
 from workbench.survey.nonresponse import nonresponse_adjust, nonresponse_from_dispositions
 from workbench.survey.quality import data_quality, interviewer_signs, quality_summary
 from workbench.survey.quantiles import correlation, dispersion, quantile
@@ -76,6 +76,7 @@ __all__ = [
     "reliability",
     "replicate",
     "response_rates",
+    "share_interval",
     "significance",
     "standardise",
     "substitution_rates",

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import linalg, stats
 
 from workbench.survey import intervals
 from workbench.survey._input import (
@@ -86,50 +86,60 @@ def rao_scott(design: Design, row: str, column: str, *, statistic: Chi = "F") ->
     """
     check_choice(statistic, ("F", "chi2", "wald", "adjusted_wald"), "statistic")
     y, rows, columns = _table(design, row, column)
-    w = design.weights
-    use = y.sum(axis=1) > 0
-    n = int(use.sum())
-    total = w[use].sum()
-    p = (w @ y) / total
-    z = (w / total)[:, None] * (y - use[:, None] * p)
-    v = design.covariances(z)
     r, c = len(rows), len(columns)
-    nu = (r - 1) * (c - 1)
-    degrees = design.df
-    line, stand = np.repeat(np.eye(r), c, axis=0), np.tile(np.eye(c), (r, 1))
-    expected = (line @ (line.T @ p)) * (stand @ (stand.T @ p))
     name = f"{row} × {column}"
     if statistic in ("wald", "adjusted_wald"):
-        jac = (
-            np.eye(r * c)
-            - line @ line.T * (stand @ (stand.T @ p))[:, None]
-            - stand @ stand.T * (line @ (line.T @ p))[:, None]
-        )
-        keep = (np.arange(r * c) // c < r - 1) & (np.arange(r * c) % c < c - 1)
-        off = (p - expected)[keep]
-        joint = (jac @ v @ jac.T)[np.ix_(keep, keep)]
-        wald = float(off @ np.linalg.solve(joint, off))
-        f, df2 = wald / nu, float(degrees)
-        if statistic == "adjusted_wald":
-            f, df2 = wald * (degrees - nu + 1) / (nu * degrees), float(degrees - nu + 1)
-        return _tested(name, statistic, f, nu, df2, float(stats.f.sf(f, nu, df2)), n)
+        return _wald(design, y, r, c, name, statistic)
+    w = design.weights
+    use = y.sum(axis=1) > 0
+    n = int(design.inside.sum())
+    total = w[use].sum()
+    p = (w @ y) / total
+    v = design.covariances((w / total)[:, None] * (y - use[:, None] * p))
+    line, stand = np.repeat(np.eye(r), c, axis=0), np.tile(np.eye(c), (r, 1))
+    expected = (line @ (line.T @ p)) * (stand @ (stand.T @ p))
     pearson = n * float(((p - expected) ** 2 / expected).sum())
-    seen = p > 0
-    main = np.hstack([line, stand[:, :-1]])[seen]
-    inter = np.einsum("ij,ik->ijk", line[:, :-1], stand[:, :-1]).reshape(r * c, -1)[seen]
-    d = p[seen]
-    proj = main @ np.linalg.pinv(main.T @ (main * d[:, None])) @ (main.T @ (inter * d[:, None]))
-    rest = inter - proj
-    middle = np.linalg.pinv(rest.T @ (rest * d[:, None]))
-    effects = middle @ (rest.T @ v[np.ix_(seen, seen)] @ rest) * n
+    # contrasts free of main effects, scaled by observed shares; an empty cell drops out
+    main = np.hstack([line, stand[:, :-1]])
+    free = linalg.null_space(main.T)
+    with np.errstate(divide="ignore"):
+        scaled = free * np.where(p > 0, 1 / p, 0.0)[:, None]
+    effects = np.linalg.solve(free.T @ scaled, scaled.T @ v @ scaled) * n
     trace = float(np.trace(effects))
+    nu = (r - 1) * (c - 1)
     if statistic == "chi2":
-        return _tested(
-            name, "chi2", pearson, nu, np.nan, float(stats.chi2.sf(pearson * nu / trace, nu)), n
-        )
+        p_value = float(stats.chi2.sf(pearson * nu / trace, nu))
+        return _tested(name, "chi2", pearson, nu, np.nan, p_value, n)
     df1 = trace**2 / float(np.trace(effects @ effects))
+    df2 = df1 * design.df
     f = pearson / trace
-    return _tested(name, "F", f, df1, df1 * degrees, float(stats.f.sf(f, df1, df1 * degrees)), n)
+    return _tested(name, "F", f, df1, df2, float(stats.f.sf(f, df1, df2)), n)
+
+
+def _wald(design: Design, y: Floats, r: int, c: int, name: str, statistic: str) -> pd.DataFrame:
+    """Wald test of observed minus expected counts (Koch, Freeman & Freeman 1975)."""
+    count = design.weights @ y
+    total = count.sum()
+    line, stand = np.repeat(np.eye(r), c, axis=0), np.tile(np.eye(c), (r, 1))
+    of_line, of_stand = line @ (line.T @ count), stand @ (stand.T @ count)
+    slope = (
+        np.eye(r * c)
+        - line @ line.T * (of_stand / total)[:, None]
+        - stand @ stand.T * (of_line / total)[:, None]
+        + (of_line * of_stand / total**2)[:, None]
+    )
+    cell = np.arange(r * c)
+    keep = (cell // c < r - 1) & (cell % c < c - 1)
+    off = (count - of_line * of_stand / total)[keep]
+    v = design.covariances(design.weights[:, None] * y)
+    joint = (slope @ v @ slope.T)[np.ix_(keep, keep)]
+    nu, degrees = (r - 1) * (c - 1), design.df
+    wald = float(off @ np.linalg.solve(joint, off))
+    f, df2 = wald / nu, float(degrees)
+    if statistic == "adjusted_wald":
+        f, df2 = wald * (degrees - nu + 1) / (nu * degrees), float(degrees - nu + 1)
+    p_value = float(stats.f.sf(f, nu, df2)) if df2 > 0 else np.nan
+    return _tested(name, statistic, f, nu, df2, p_value, int(y.sum()))
 
 
 def _tested(
@@ -258,6 +268,7 @@ def ranktest(
     group: str,
     *,
     test: Literal["wilcoxon", "van_der_waerden", "median", "kruskal_wallis"] = "wilcoxon",
+    ties: Literal["weighted", "data_order"] = "weighted",
 ) -> pd.DataFrame:
     """Compare the distributions of an ordered answer between groups by ranks.
 
@@ -266,6 +277,8 @@ def ranktest(
     design : the sample. item : numeric column. group : two categories (more for
         ``kruskal_wallis``).
     test : rank score: uniform, normal, or above the median.
+    ties : equal answers share the weighted mid-rank, or the unweighted mean of ranks given in the
+        order of the data (as R's ``survey``; depends on that order when weights differ).
 
     Returns
     -------
@@ -282,10 +295,11 @@ def ranktest(
     Lumley & Scott (2013), Biometrika 100, 831-842.
     """
     check_choice(test, ("wilcoxon", "van_der_waerden", "median", "kruskal_wallis"), "test")
+    check_choice(ties, ("weighted", "data_order"), "ties")
     check_columns(design.data, [item, group], "ranktest")
     y = numbers(design.data, item)
     x, use, found = _two_groups(design, y, group)
-    rank = _mid_ranks(y, design.weights * use)
+    rank = _mid_ranks(y, design.weights * use, ties)
     score = rank
     if test == "van_der_waerden":
         score = stats.norm.ppf(rank)
@@ -329,12 +343,17 @@ def ranktest(
     )
 
 
-def _mid_ranks(y: Floats, w: Floats) -> Floats:
+def _mid_ranks(y: Floats, w: Floats, ties: str) -> Floats:
     """Estimated population mid-ranks in (0, 1): mass below plus half the mass at the value."""
     use = w > 0
     values, inverse = np.unique(y[use], return_inverse=True)
     mass = np.bincount(inverse, w[use], minlength=values.size)
     middle = (np.cumsum(mass) - mass / 2) / mass.sum()
+    if ties == "data_order":
+        order = np.argsort(inverse, kind="stable")
+        ranks = np.cumsum(w[use][order]) - w[use][order] / 2
+        count = np.bincount(inverse, minlength=values.size)
+        middle = np.bincount(inverse[order], ranks, minlength=values.size) / count / mass.sum()
     out = np.full(y.size, 0.5)
     out[use] = middle[inverse]
     return out

@@ -179,10 +179,11 @@ def presentation(frame: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     out = frame.copy()
     p, se, df = (out[c].to_numpy(dtype=float) for c in ("value", "std_error", "df"))
     n = out["n"].to_numpy(dtype=float, na_value=np.nan)
-    n_eff = np.minimum(intervals.effective_n(p, se, n), n)
+    raw = intervals.effective_n(p, se, n)
+    n_eff = np.minimum(raw, n)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = intervals.t_quantile(level, n - 1) / intervals.t_quantile(level, df)
-    n_eff_df = np.minimum(n_eff * ratio**2, n)
+    n_eff_df = np.minimum(raw * ratio**2, n)
     low, high = intervals.korn_graubard(p, n_eff_df, n, df, level, adjust=False)
     width = high - low
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -191,7 +192,7 @@ def presentation(frame: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     wide = (width >= 0.30) | ((width > 0.05) & ~(relative <= 130))
     known = ~np.isnan(width)
     present = ~thin & ~wide & known
-    review = present & ((df < 8) | (p <= 0) | (p >= 1))
+    review = known & ((df < 8) | (p <= 0) | (p >= 1))
     for name, values in (
         ("n_eff", n_eff),
         ("n_eff_df", n_eff_df),

@@ -111,6 +111,33 @@ def share(
     return low, high
 
 
+def share_interval(
+    p: float,
+    std_error: float,
+    df: float,
+    n: float,
+    *,
+    method: Interval = "logit",
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Interval of a share whose standard error is known.
+
+    Parameters
+    ----------
+    p : share, 0-1. std_error : design-based, >= 0. df : degrees of freedom.
+    n : answers; ``beta`` adjusts with ``t_{n-1}``. (R takes the rows of the whole weighted sample
+        there even for a domain; pass that number to repeat its figures.)
+    method : ``logit``, ``wilson``, ``beta``, ``asin`` or ``wald``.
+
+    Returns
+    -------
+    (low, high), shares.
+    """
+    a = [np.array([float(v)]) for v in (p, std_error, n, df)]
+    low, high = share(method, a[0], a[1], a[2], effective_n(a[0], a[1], a[2]), a[3], level)
+    return float(low[0]), float(high[0])
+
+
 def binomial_interval(
     successes: float,
     n: float,

@@ -82,7 +82,7 @@ def data_quality(
     Returns
     -------
     DataFrame, one row per interview in the order of the data: ``answered``, ``straightlined`` (all
-    answers given are equal and none is missing), ``longstring``, ``irv`` (standard deviation
+    answers given are equal), ``longstring``, ``irv`` (standard deviation
     within the interview), ``max_match`` (share of items answered as in the most similar other
     interview), ``duration``, ``speed`` (duration over the median), ``speeding`` (under half the
     median).
@@ -113,7 +113,7 @@ def data_quality(
     out = pd.DataFrame(
         {
             "answered": answered,
-            "straightlined": (answered == x.shape[1]) & (irv == 0),
+            "straightlined": irv == 0,
             "longstring": longest_run(x),
             "irv": irv,
             "max_match": match,

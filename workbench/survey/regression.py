@@ -70,7 +70,7 @@ def model_matrix(
             order = [str(c) for c in series.cat.categories if str(c) in set(seen.dropna())]
         else:
             order = sorted(seen.dropna().unique())
-        columns += [(text == level).to_numpy(dtype=float) for level in order[1:]]
+        columns += [(text == level).to_numpy().astype(np.float64) for level in order[1:]]
         terms[name] = [f"{name}{level}" for level in order[1:]]
     return np.column_stack(columns), terms, complete
 
@@ -425,6 +425,7 @@ def predictive_margins(
     predictors: Sequence[str],
     *,
     family: Family = "gaussian",
+    variance: Literal["joint", "separate"] = "joint",
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Mean outcome of each group if all groups had the whole population's predictors.
@@ -433,6 +434,8 @@ def predictive_margins(
     ----------
     design, outcome, predictors, family, level : as in :func:`glm`.
     over : categorical column whose groups are compared.
+    variance : ``joint`` linearises coefficients and predictors together; ``separate`` adds their
+        two variances and leaves out their covariance (as R's ``svypredmeans``).
 
     Returns
     -------
@@ -444,6 +447,7 @@ def predictive_margins(
     Graubard & Korn (1999), Biometrics 55, 652-659.
     """
     check_columns(design.data, [over, *predictors], "predictive_margins")
+    check_choice(variance, ("joint", "separate"), "variance")
     data = design.data.assign(**{over: labels(design.data[over])})
     other = design.changed(data=data)
     model = glm(other, outcome, [*predictors, over], family=family, level=level)
@@ -456,7 +460,8 @@ def predictive_margins(
     w = np.where(use, design.weights, 0.0)
     total = w.sum()
     values = np.zeros(len(levels))
-    z = np.zeros((len(data), len(levels)))
+    mixing = np.zeros((len(data), len(levels)))
+    fitting = np.zeros((len(data), len(levels)))
     for j in range(len(levels)):
         moved = x.copy()
         moved[:, at] = 0.0
@@ -473,8 +478,13 @@ def predictive_margins(
             mu, slope = eta, np.ones_like(eta)
         values[j] = (w @ mu) / total
         gradient = (w * slope) @ moved / total
-        z[:, j] = w * (mu - values[j]) / total + model.influence @ gradient
-    se = np.sqrt(np.maximum(design.variances(z), 0))
+        mixing[:, j] = w * (mu - values[j]) / total
+        fitting[:, j] = model.influence @ gradient
+    if variance == "joint":
+        var = design.variances(mixing + fitting)
+    else:
+        var = design.variances(mixing) + design.variances(fitting)
+    se = np.sqrt(np.maximum(var, 0))
     dfs = np.full(len(levels), float(design.df))
     low, high = intervals.wald(values, se, dfs, level)
     return pd.DataFrame(

@@ -176,11 +176,13 @@ def _model_variance(y: Floats, d: Floats, x: Floats, fit: str) -> float:
         inverse = np.linalg.inv(x.T @ (x * v[:, None]))
         r = y - x @ (inverse @ (x.T @ (y * v)))
         if fit == "FH":
-            return float((r**2 * v).sum()) - (y.size - x.shape[1])
+            moments: float = float((r**2 * v).sum()) - float(y.size - x.shape[1])
+            return moments
         trace = float(v.sum())
         if fit == "REML":
             trace -= float(np.trace(inverse @ (x.T @ (x * (v**2)[:, None]))))
-        return float((r**2 * v**2).sum() - trace)
+        gap: float = float((r**2 * v**2).sum()) - float(trace)
+        return gap
 
     spread = float(np.var(y, ddof=1)) + float(d.max())
     grid = np.concatenate([[0.0], np.geomspace(1e-8, 100, 400) * spread])
