@@ -74,7 +74,7 @@ class Community:
         """The unit's own row of ``communities``; missing values are ``None``."""
         frame = self.tables["communities"]
         row = frame[frame["community"].eq(self.community)].iloc[0]
-        return {name: None if value != value else value for name, value in row.items()}
+        return {str(name): None if value != value else value for name, value in row.items()}
 
     @property
     def measures(self) -> Mapping[str, Mapping[str, Any]]:
@@ -242,12 +242,12 @@ def _text_frame(file: Path) -> pd.DataFrame:
 
 
 def _typed(frame: pd.DataFrame, table: Table | None, settings: Mapping[str, Any]) -> pd.DataFrame:
-    """Give the columns of a slice their types: numbers float, times aware, truth nullable."""
+    """Give the columns of a slice their types: numbers float, times aware, truth 1.0 or 0.0."""
     import pandas as pd
 
     if table is None:
         return frame
-    columns = {}
+    columns: dict[str, Any] = {}
     for name in frame.columns:
         known = column_of(table, name)
         kind = known.type if known else _kind_of_item(name, settings["codebook"])
@@ -255,7 +255,7 @@ def _typed(frame: pd.DataFrame, table: Table | None, settings: Mapping[str, Any]
         if kind in {"int", "float"}:
             columns[name] = pd.to_numeric(text).astype(float)
         elif kind == "bool":
-            columns[name] = text.map({"true": True, "false": False}).astype("boolean")
+            columns[name] = text.map({"true": 1.0, "false": 0.0}).astype(float)
         elif kind == "date":
             columns[name] = pd.to_datetime(text, format="%Y-%m-%d")
         elif kind == "time":

@@ -132,7 +132,7 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return float(f"{value:.10g}") if math.isfinite(value) else None
-    if value != value or type(value).__name__ in {"NAType", "NaTType"}:
+    if type(value).__name__ in {"NAType", "NaTType"}:
         return None
     return str(value)
 
@@ -153,6 +153,8 @@ def rows(frame: pd.DataFrame, *, section: str) -> list[dict[str, Any]]:
     for values in zip(*(frame[name].tolist() for name in kept), strict=True):
         row = {name: _plain(value) for name, value in zip(kept, values, strict=True)}
         row["section"] = row.get("section") or section
+        if isinstance(row.get("n"), float):
+            row["n"] = round(row["n"])
         row["status"] = row.get("status") or "ok"
         unit = row.get("unit") or ""
         for lang in ("zh", "en"):

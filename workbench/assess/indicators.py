@@ -118,7 +118,7 @@ def _survey(c: Community, sample: Sample, measure: Mapping[str, Any]) -> Row:
         extra: dict[str, Any] = {"top": _top(c, items)} if statistic != "bottom2" else {}
         row = _first(calls[statistic](now, items, level=c.level, scale=scale, **extra))
     else:
-        calls = dict(mean=survey.mean, mean_0_100=survey.mean_0_100)
+        calls = {"mean": survey.mean, "mean_0_100": survey.mean_0_100}
         row = _first(calls[statistic](now, items, level=c.level, scale=scale))
     few = row.get("n") is not None and row["n"] < c.min_cell
     return _gone("回答人数少于最小单元", "fewer answers than the minimum cell") if few else row
@@ -166,8 +166,7 @@ def marks(c: Community, visits: list[str] | None) -> pd.DataFrame:
     frame = frame[frame["wave"].eq(c.wave)]
     if visits:
         frame = frame[frame["visit"].isin(visits)]
-    out = frame[frame["visit"].ne("calibration")].reset_index(drop=True)
-    return out.assign(passed=out["passed"].astype("Float64").astype(float))
+    return frame[frame["visit"].ne("calibration")].reset_index(drop=True)
 
 
 def _fact(c: Community, measure: Mapping[str, Any]) -> Row:
@@ -322,15 +321,14 @@ def _duration(c: Community, frame: pd.DataFrame, measure: Mapping[str, Any]) -> 
 
 def targets(c: Community) -> pd.DataFrame:
     """Give the target that counts for each indicator in scope, in the units of findings."""
-    from workbench.protocol.units import UNITS
-
     chosen = {n: c.settings.get(n) for n in ("phase", "year", "locality") if c.settings.get(n)}
     if "year" not in chosen:
         chosen["year"] = int(str(c.settings["issued"])[:4])
     rows = c.protocol.targets(list(c.settings["scope"]), unit=c.settings["unit"], **chosen)
     told = []
     for row in rows:
-        scale = 100.0 if UNITS[row["unit"]].family == "share" else 1.0
+        measure = c.measures.get(row["indicator"], {})
+        scale = float(measure.get("factor") or 1.0)  # printed = data × factor
         kind = row["kind"]
         if kind in {"change_rel", "change_pp"}:
             scale = 100.0
@@ -397,8 +395,11 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
     for lang in ("zh", "en"):
         lookup = wanted.set_index("indicator")[f"target_{lang}"]
         out[f"target_{lang}"] = out["indicator"].map(lookup)
+    known = out["ci_low"].eq(out["ci_high"]) & out["std_error"].isna()
+    out.loc[known, ["ci_low", "ci_high"]] = None  # a count of records, not an estimate
     own = out["indicator"].isin(wanted.loc[wanted["own_scale"], "indicator"])
     out.loc[own, ["verdict", "decision", "target"]] = None
+    out["own_scale"] = own
     out["finding"] = "indicator." + out["indicator"]
     out["kind"] = "estimate"
     out["wave"] = c.wave

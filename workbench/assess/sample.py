@@ -134,14 +134,15 @@ def response(c: Community, sample: Sample) -> pd.DataFrame:
         rates = survey.response_rates(_counted(mine)).set_index("statistic")
         for name, (zh, en) in _RATES.items():
             told = rates.loc[name].to_dict()
-            more = {k: told.get(k) for k in _NUMBERS if k in told}
+            more: dict[str, Any] = {k: told.get(k) for k in _NUMBERS if k in told}
             label = (f"{zh}，{_zh(when)}", f"{en}, {_en(when)}")
             rows.append(_row(f"response.{name}.{when}", "estimate", *label, wave=wave, **more))
         answers = c.tables["responses"]
         answers = answers[answers["wave"].eq(wave)]
         kinds = c.kind_of_sample(answers)
-        for mode, n in answers["mode"].fillna("?").value_counts().sort_index().items():
-            kind = kinds[answers["mode"].fillna("?").eq(mode)].iloc[0]
+        modes = answers["mode"].fillna("?")
+        for mode, n in sorted(modes.value_counts().to_dict().items()):
+            kind = kinds[modes.eq(mode)].iloc[0]
             rows.append(
                 _row(
                     f"response.mode.{mode}.{when}",
@@ -291,6 +292,16 @@ def topic(c: Community, item: str, lang: str) -> str:
     return f"residents satisfied with {asked['what']}" if asked else f"satisfied: “{wording}”"
 
 
+def _mean_of(c: Community, item: str, lang: str) -> str:
+    asked = (_ASKED_ZH if lang == "zh" else _ASKED_EN).search(c.text(item, lang))
+    if lang == "zh":
+        return (
+            f"对{asked['what']}的满意程度，平均分" if asked else f"平均分（“{c.text(item, lang)}”）"
+        )
+    what = f"with {asked['what']}" if asked else f"(“{c.text(item, lang)}”)"
+    return f"mean satisfaction {what}"
+
+
 def _aside(text: str, lang: str) -> str:
     return f"（{text}）" if lang == "zh" else f" ({text})"
 
@@ -300,12 +311,11 @@ def _estimates(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     out = frame.copy()
     when = out["wave"].map(lambda wave: _when(c, wave))
     out["finding"] = "survey." + out["item"] + "." + out["statistic"] + "." + when
-    names = {"top2": ("", ""), "mean": ("，平均分", ", mean score")}
     for lang, words in (("zh", _zh), ("en", _en)):
-        item = out["item"].map(lambda code, lang=lang: topic(c, code, lang))
-        what = out["statistic"].map(lambda s, lang=lang: names[s][lang == "en"])
-        told = when.map(lambda w, lang=lang, words=words: _aside(words(w), lang))
-        out[f"label_{lang}"] = item + what + told.where(when.ne("current"), "")
+        pairs = zip(out["item"], out["statistic"], strict=True)
+        what = [topic(c, i, lang) if s == "top2" else _mean_of(c, i, lang) for i, s in pairs]
+        told = ["" if w == "current" else _aside(words(w), lang) for w in when]
+        out[f"label_{lang}"] = [a + b for a, b in zip(what, told, strict=True)]
     out["kind"] = "estimate"
     out["channel"] = "survey"
     return out
@@ -429,18 +439,30 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
     }
     weighted = sample.raked is not sample.base
     facts = _facts(c)
-    adjusted = change.compare(
-        sample.raked, items, facts=facts | {"composition_adjusted": weighted}, **common
-    )
     plain = survey.Design(sample.base.data, psu="psu") if _has_psu(sample) else sample.base
-    raw = change.compare(plain, items, facts=facts | {"composition_adjusted": False}, **common)
-    return pd.concat(
-        [
-            _compared(c, adjusted, "", "", ""),
-            _compared(c, raw, ".unweighted", "（未加权，仅供对照）", " (unweighted, for contrast)"),
-        ],
-        ignore_index=True,
-    )
+    parts = []
+    for family in _families(c, items):
+        adjusted = change.compare(
+            sample.raked, family, facts=facts | {"composition_adjusted": weighted}, **common
+        )
+        raw = change.compare(plain, family, facts=facts | {"composition_adjusted": False}, **common)
+        contrast = ("（未加权，仅供对照）", " (unweighted, for contrast)")
+        parts.append(_compared(c, adjusted, "", "", ""))
+        parts.append(_compared(c, raw, ".unweighted", *contrast))
+    out = pd.concat(parts, ignore_index=True)
+    last = out["finding"].str.endswith(".unweighted")
+    return pd.concat([out[~last], out[last]], ignore_index=True)
+
+
+def _families(c: Community, items: list[str]) -> list[list[str]]:
+    """Split the items into the main question, fixed by the measures, and all others.
+
+    The verdicts of the others are corrected for their number; the main question, being one and
+    named beforehand, is not.
+    """
+    bound = next((m["items"] for m in c.measures.values() if m["channel"] == "survey"), [])
+    main = [item for item in items if item in bound]
+    return [family for family in (main, [i for i in items if i not in main]) if family]
 
 
 def _has_psu(sample: Sample) -> bool:

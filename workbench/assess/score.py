@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess.indicators import marks
-from workbench.findings import number
+from workbench.findings import interval, number
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -57,8 +57,15 @@ def _scheme(c: Community) -> scoring.Scheme:
 
 
 def _points(c: Community, frame: pd.DataFrame, scheme: scoring.Scheme) -> pd.DataFrame:
-    """Give each indicator with a target its maximum points and what it attained."""
-    scored = frame[frame["target_kind"].notna() & frame["channel"].notna()].copy()
+    """Give each indicator with a target its maximum points and what it attained.
+
+    An indicator of a channel that no part of the scheme holds (facts, in schemes A and B) is a gate
+    and carries no points.
+    """
+    held = {member for part in scheme.parts for member in part.members}
+    scored = frame[frame["target_kind"].notna() & frame["channel"].isin(held)].copy()
+    secret = [_only_mystery(c.measures.get(slug, {})) for slug in scored["indicator"]]
+    scored["channel"] = scored["channel"].mask(pd.Series(secret, index=scored.index), "mystery")
     told = {row["indicator"]: row for row in c.protocol.points(list(scored["indicator"]))}
     scored["max_points"] = [told[slug]["max_points"] for slug in scored["indicator"]]
     keep = [
@@ -73,9 +80,13 @@ def _points(c: Community, frame: pd.DataFrame, scheme: scoring.Scheme) -> pd.Dat
     ]
     out = scored[[n for n in keep if n in scored]].reset_index(drop=True)
     alone = any(part.members == ("mystery",) for part in scheme.parts)
-    if alone:
+    if alone and not out["channel"].eq("mystery").any():
         out = pd.concat([out, _mystery(c)], ignore_index=True)
     return out
+
+
+def _only_mystery(measure: Mapping[str, Any]) -> bool:
+    return measure.get("channel") == "inspection" and measure.get("visits") == ["mystery"]
 
 
 def _mystery(c: Community) -> pd.DataFrame:
@@ -219,6 +230,9 @@ def _why(c: Community, slug: str, wanted: pd.DataFrame) -> dict[str, Any]:
         said = [number(one["value"], unit, lang) for lang in ("zh", "en")]
         row["reason_zh"] = f"实测{said[0]}，目标{one['target_zh']}"
         row["reason_en"] = f"measured {said[1]}, target {one['target_en']}"
+        if one["own_scale"]:
+            row["reason_zh"] = f"实测{said[0]}，按百分制计分"
+            row["reason_en"] = f"measured {said[1]}, scored on its own scale"
         measure: Mapping[str, Any] = c.measures.get(slug, {})
         items, visits = measure.get("items"), measure.get("visits")
     else:
@@ -315,11 +329,38 @@ def eligibility(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
         for lang in ("zh", "en"):
             row[f"display_{lang}"] = number(row["value"], unit, lang)
             row[f"target_{lang}"] = gate[f"display_{lang}"]
-        if row.get("decision"):
-            row["reason_zh"] = f"{row.get('reason_zh') or ''}（决定规则：{row['decision']}）"
-            row["reason_en"] = f"{row.get('reason_en') or ''} (decision rule: {row['decision']})"
+        if row.get("status") == "ok":
+            row["reason_zh"], row["reason_en"] = _decided(row, unit, gate)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+_RULES = {
+    "point": ("按估计值决定", "decided by the estimate"),
+    "lower": ("按区间不利的一端决定", "decided by the less favourable limit"),
+    "upper": ("按区间有利的一端决定", "decided by the more favourable limit"),
+}
+_OUTCOMES = {
+    "met": ("统计上达到", "statistically met"),
+    "not_met": ("统计上未达到", "statistically not met"),
+    "cannot_tell": ("统计上无法判断", "statistically undecided"),
+}
+
+
+def _decided(row: Mapping[str, Any], unit: str, gate: Mapping[str, Any]) -> tuple[str, str]:
+    """Say value, demand, rule and statistical outcome of a gate in words."""
+    said = []
+    for i, lang in enumerate(("zh", "en")):
+        zh = lang == "zh"
+        span = interval(row.get("ci_low"), row.get("ci_high"), unit, lang)
+        value = number(row["value"], unit, lang)
+        parts = [f"实测{value}" if zh else f"measured {value}"]
+        if row.get("decision"):
+            parts[0] += (f"（{span}）" if zh else f" ({span})") if span else ""
+            parts += [_OUTCOMES[row["outcome"]][i], _RULES[row["decision"]][i]]
+        parts.insert(1, ("要求" if zh else "required ") + str(gate[f"display_{lang}"]))
+        said.append(("，" if zh else ", ").join(parts))
+    return said[0], said[1]
 
 
 def warnings(c: Community) -> pd.DataFrame:
@@ -372,8 +413,8 @@ def warnings(c: Community) -> pd.DataFrame:
         when = row.get("period") if fired else None
         row |= {
             "kind": "warning",
-            "label_zh": f"{row['rule']} {one.title.zh}：{one.text.zh}",
-            "label_en": f"{row['rule']} {one.title.en}: {one.text.en}",
+            "label_zh": f"{row['rule']} {one.title.zh}",
+            "label_en": f"{row['rule']} {one.title.en}",
             "display_zh": f"触发（{when}）：{shown}" if fired else _QUIET[row["verdict"]][0],
             "display_en": f"fired ({when}): {shown}" if fired else _QUIET[row["verdict"]][1],
             "remedy_zh": one.effect.zh if fired else None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -65,6 +66,7 @@ class PrivateKernelManager(AsyncKernelManager):
 
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
         kw["env"] = kernel_environment(self._private)
+        kw |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         command, launch = await super()._async_pre_start_kernel(**kw)
         return command, launch
 

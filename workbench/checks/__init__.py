@@ -36,7 +36,7 @@ def _results(c: Community) -> Iterator[Result]:
     from workbench.checks.derive import DERIVE
     from workbench.checks.expectations import validate
 
-    rules = {rule.id for rule in c.protocol.rules}
+    rules = set(c.protocol.rules)
     parameters = {"waves": [wave["id"] for wave in c.settings["waves"]]}
     for table, suite in _suites(c):
         frame = c.tables.get(table)
@@ -148,22 +148,27 @@ def clear(c: Community, checks: pd.DataFrame) -> Community:
     if len(stops):
         raise Withheld(
             *(
-                Problem(code=row.finding, zh=row.label_zh, en=row.label_en, community=c.community)
-                for row in stops.itertuples()
+                Problem(
+                    code=row["finding"],
+                    zh=row["label_zh"],
+                    en=row["label_en"],
+                    community=c.community,
+                )
+                for row in stops.to_dict("records")
             )
         )
     tables = dict(c.tables)
     excluded = dict(c.excluded)
     drop: dict[str, set[int]] = {}
-    for row in bad.itertuples():
-        table, rows = failing[row.finding]
-        if row.reach == "row":
+    for row in bad.to_dict("records"):
+        table, rows = failing[row["finding"]]
+        if row["reach"] == "row":
             drop.setdefault(table, set()).update(rows)
             continue
-        if row.reach == "table":
+        if row["reach"] == "table":
             tables[table] = tables[table].iloc[:0]
-        for slug in filter(None, str(row.indicator).split(";")):
-            excluded[slug] = (row.finding, row.label_zh, row.label_en)
+        for slug in filter(None, str(row["indicator"]).split(";")):
+            excluded[slug] = (row["finding"], row["label_zh"], row["label_en"])
     for table, rows in drop.items():
         frame = tables[table].reset_index(drop=True)
         tables[table] = frame.drop(index=[i for i in rows if i < len(frame)])

@@ -62,9 +62,8 @@ def _responses(frame: pd.DataFrame, c: Community) -> pd.DataFrame:
 
 def _inspections(frame: pd.DataFrame, c: Community) -> pd.DataFrame:
     out = frame.copy()
-    passed = out["passed"].astype("Float64")
-    out["mark"] = out["score"].astype("Float64").fillna(passed)
-    lost = out["score"].lt(out["max_score"]) | out["passed"].eq(False)
+    out["mark"] = out["score"].fillna(out["passed"])
+    lost = out["score"].lt(out["max_score"]) | out["passed"].eq(0.0)
     out["reason_missing"] = (lost & out["reason"].isna()).astype(int)
     mine = out["wave"].eq(c.wave) & out["visit"].eq("announced")
     out["announced_role"] = out["role"].where(mine)

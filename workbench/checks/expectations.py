@@ -100,7 +100,7 @@ def _run(
     from great_expectations.core.expectation_suite import ExpectationSuite
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
     asset = context.data_sources.add_pandas("slice").add_dataframe_asset(name)
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
     outcome = batch.validate(
@@ -110,6 +110,7 @@ def _run(
     )
     answers = {}
     for result in outcome.results:
+        assert result.expectation_config is not None
         raised = [
             info["exception_message"]
             for info in (result.exception_info or {}).values()
