@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -18,7 +19,14 @@ _PLAIN = frozenset(
 )
 
 
-class _Loader(yaml.SafeLoader):
+# libyaml's parser where PyYAML was built with it (all its wheels), for speed
+if TYPE_CHECKING:
+    from yaml import SafeLoader as _Base
+else:
+    _Base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):
     """The safe loader with the booleans and integers of YAML 1.2."""
 
 

@@ -33,7 +33,7 @@ def printed(figure: Baseline | Target, unit: str, lang: str) -> str:
     if kind == "change_pp" or words.family == "pp":
         return f"{figure.value:+g}" + (" 个百分点" if lang == "zh" else " percentage points")
     gap = "" if name.startswith("%") else " "
-    if words.family in {"none", "text"}:
+    if words.family in {"none", "text"} or words.zh == UNITS["count"].zh:
         gap = name = ""
     if figure.op == "between":
         return f"{figure.low:g}–{figure.high:g}{gap}{name}"
@@ -110,10 +110,13 @@ def official(
     ]
 
 
-def _last_month(protocol: Protocol, target: Target) -> int | None:
+def _due_month(protocol: Protocol, target: Target) -> int:
+    """Return the programme month a target is due; undated targets at the end of the programme."""
     if target.month is not None:
         return target.month
-    return None if target.phase is None else protocol.phases[target.phase].last_month
+    if target.phase is not None:
+        return protocol.phases[target.phase].last_month
+    return max((p.last_month for p in protocol.phases.values()), default=0)
 
 
 def _choose(
@@ -128,26 +131,21 @@ def _choose(
         fits = [t for t in indicator.targets if t.role == role]
         fits = [t for t in fits if t.locality is None or t.locality == locality]
         fits = [t for t in fits if t.year is None or (year is not None and t.year <= year)]
+        by_year = [t for t in fits if t.year is not None]
+        if by_year:
+            return max(by_year, key=lambda t: (t.locality is not None, t.year or 0)), True
+        fits = [t for t in fits if t.locality is not None] or fits
         if not fits:
             continue
-        dated_by_year = [t for t in fits if t.year is not None]
-        if dated_by_year:
-            return max(dated_by_year, key=lambda t: (t.locality is not None, t.year or 0)), True
-        local = [t for t in fits if t.locality is not None]
-        fits = local or fits
-        dated = {id(t): _last_month(protocol, t) for t in fits}
-        final = [t for t in fits if dated[id(t)] is None]
+        due = {id(t): _due_month(protocol, t) for t in fits}
+        undated = [t for t in fits if t.phase is None and t.month is None]
         if month is None:
-            # the end of the programme: undated, else the last dated
-            last = final or sorted(fits, key=lambda t: dated[id(t)] or 0)[-1:]
-            return last[0], True
-        due = [t for t in fits if (dated[id(t)] or 10**6) <= month]
-        if due:
-            return max(due, key=lambda t: dated[id(t)] or 0), True
-        later = sorted(
-            (t for t in fits if dated[id(t)] is not None), key=lambda t: dated[id(t)] or 0
-        )
-        return (final or later)[0], False
+            return (undated or [max(fits, key=lambda t: due[id(t)])])[0], True
+        now = [t for t in fits if due[id(t)] <= month]
+        if now:
+            # of two due in the same month the dated one is the more exact
+            return max(now, key=lambda t: (due[id(t)], t not in undated)), True
+        return (undated or sorted(fits, key=lambda t: due[id(t)]))[0], False
     return None, False
 
 

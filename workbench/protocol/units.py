@@ -84,7 +84,7 @@ UNITS: dict[str, Unit] = {
     "m2": Unit("平方米", "m²", "amount"),
     "km2": Unit("平方千米", "km²", "amount"),
     "yuan_per_month": Unit("元/月", "yuan per month", "amount"),
-    "wan_yuan_per_year": Unit("万元/年", "10 000 yuan per year", "amount"),
+    "wan_yuan_per_year": Unit("万元/年", "×10 000 yuan per year", "amount"),
     "tonnes_co2_per_year": Unit("吨二氧化碳/年", "tonnes CO₂ per year", "amount"),
     "ratio": Unit("倍", "ratio", "ratio"),
     "yes_no": Unit("是/否", "yes/no", "yes_no"),
