@@ -82,9 +82,7 @@ def _methods(page: _Page, methods: Mapping[str, Mapping[str, str]]) -> list[Bloc
     for key in used:
         told = methods.get(key, {})
         name = told.get(words.lang) or told.get("en") or words("annex.no_method")
-        rows.append(
-            [[key], [name], [told.get("formula") or ""], [told.get("citation") or ""]]
-        )
+        rows.append([[key], [name], [told.get("formula") or ""], [told.get("citation") or ""]])
     columns = [
         (words("col.method"), 1.6, "left"),
         (words("col.name"), 1.8, "left"),
@@ -115,22 +113,16 @@ def _provenance(page: _Page, methods: Mapping[str, Mapping[str, str]]) -> list[B
         for i, part in enumerate(told.split(";")):
             table_name, _, sha = part.strip().rpartition(":")
             digests.append([[name if i == 0 else ""], [table_name], [sha]])
-    rows = []
+    groups: dict[tuple[str, str, str], list[list[Any]]] = {}
     for key, row in register.rows.items():
         if not register.has(key):
             continue
-        own = row.get("notebook") == "report"
-        cell = [words("annex.counted")] if own else [str(row.get("cell") or words("none"))]
-        source = str(row.get("counted") or "") if own else names.get(str(row.get("inputs")), "")
-        rows.append(
-            [
-                [{"anchor": key}],
-                [Num(key)],
-                [*([f"{row['notebook']} / "] if row.get("notebook") and not own else []), *cell],
-                [str(row.get("method") or words("none"))],
-                [source or words("none")],
-            ]
-        )
+        if row.get("notebook") == "report":
+            place = (words("annex.counted"), "", str(row.get("counted") or ""))
+        else:
+            cell = " / ".join(str(row[name]) for name in ("notebook", "cell") if row.get(name))
+            place = (cell, str(row.get("method") or ""), names.get(str(row.get("inputs")), ""))
+        groups.setdefault(place, []).append([{"anchor": key}, Num(key)])
     out: list[Block] = [{"type": "para", "runs": [words("annex.provenance_note")]}]
     if digests:
         out.append({"type": "para", "runs": [words("annex.inputs_note")]})
@@ -141,11 +133,11 @@ def _provenance(page: _Page, methods: Mapping[str, Mapping[str, str]]) -> list[B
                 small=True,
             )
         )
-    columns = [
-        (words("col.finding"), 2.6, "left"),
-        (words("col.printed"), 2.6, "left"),
-        (words("col.cell"), 1.7, "left"),
-        (words("col.method"), 1.7, "left"),
-        (words("col.inputs"), 0.7, "left"),
+    return [
+        *out,
+        {
+            "type": "sources",
+            "head": [words("col.cell"), words("col.method"), words("col.inputs")],
+            "groups": [{"place": list(place), "items": items} for place, items in groups.items()],
+        },
     ]
-    return [*out, table(columns, rows, small=True)]

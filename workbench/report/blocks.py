@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,17 +51,65 @@ def table(
         For each row its cells, each a list of runs. Every row has one cell per column.
     small
         Small type, for annexes.
+
+    Notes
+    -----
+    A column without any content is left out, the first apart.
     """
-    heads = [[head] if isinstance(head, str) else list(head) for head, _, _ in columns]
     assert all(len(row) == len(columns) for row in rows)
+    kept = [i for i in range(len(columns)) if i == 0 or any(row[i] for row in rows)]
+    heads = [columns[i][0] for i in kept]
     return {
         "type": "table",
-        "head": heads,
-        "widths": [width for _, width, _ in columns],
-        "sides": [side for _, _, side in columns],
-        "rows": [list(row) for row in rows],
+        "head": [[head] if isinstance(head, str) else list(head) for head in heads],
+        "widths": [columns[i][1] for i in kept],
+        "sides": [columns[i][2] for i in kept],
+        "rows": [[list(row[i]) for i in kept] for row in rows],
         "small": small,
     }
+
+
+WIDE = {False: 55.0, True: 69.0}  # ems across the page in ordinary and in small type
+
+
+def _ems(text: str) -> float:
+    """Estimate the width of text in ems, a little too wide."""
+    wide = [ord(char) > 0x2E80 for char in text]
+    changes = sum(a != b for a, b in itertools.pairwise(wide))
+    return sum(1.0 if w else 0.58 for w in wide) + 0.25 * changes
+
+
+def _measure(made: Block, register: Register) -> Block:
+    """Replace «as wide as its content» by ems, so that the typesetter need not try.
+
+    When such columns together would leave too little for the others, the widest give way: their
+    text breaks into lines.
+    """
+    widths = list(made["widths"])
+    auto = [i for i, width in enumerate(widths) if width == 0]
+    need = {
+        i: max(
+            _ems(register.plain(_runs(cell)))
+            for cell in (made["head"][i], *(row[i] for row in made["rows"]))
+        )
+        for i in auto
+    }
+    free = len(widths) - len(auto)
+    room = WIDE[made["small"]] - len(widths) - (11.0 + 4.0 * (free - 1) if free else 0.0)
+    # words give way before numbers do
+    for side in ("left", "right"):
+        while sum(need.values()) > room:
+            widest = max(
+                (i for i in need if made["sides"][i] == side), key=need.__getitem__, default=-1
+            )
+            if widest < 0 or need[widest] < 5:
+                break
+            need[widest] *= 0.92
+    return {**made, "widths": [-(need[i] + 0.1) if i in need else w for i, w in enumerate(widths)]}
+
+
+def _runs(cell: Sequence[Any]) -> list[Run]:
+    return [run.text if isinstance(run, Tone) else run for run in cell if not isinstance(run, dict)]
 
 
 def to_json(value: Any, register: Register) -> Any:
@@ -73,6 +122,8 @@ def to_json(value: Any, register: Register) -> Any:
     if isinstance(value, Tone):
         return {"t": value.text, "tone": value.tone}
     if isinstance(value, dict):
+        if value.get("type") == "table":
+            value = _measure(value, register)
         return {key: to_json(item, register) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_json(item, register) for item in value]
@@ -88,7 +139,9 @@ def plain(value: Any, register: dict[str, dict[str, str]]) -> list[str]:
             return [value["q"]]
         if "t" in value and set(value) <= {"t", "tone"}:
             return [value["t"]]
-        return [text for key, item in value.items() if key != "type" for text in plain(item, register)]
+        return [
+            text for key, item in value.items() if key != "type" for text in plain(item, register)
+        ]
     if isinstance(value, list):
         return [text for item in value for text in plain(item, register)]
     return [value] if isinstance(value, str) else []

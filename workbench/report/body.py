@@ -7,6 +7,7 @@ from typing import Any
 
 from workbench.report.blocks import Block, Tone, line, table
 from workbench.report.register import Finding, Num, Register, Run, finite
+from workbench.report.text import by_loss
 from workbench.report.words import Words
 
 __all__ = ["FIGURES", "KNOWN", "body_sections", "estimates"]
@@ -360,15 +361,21 @@ def _deductions(page: _Page) -> list[Block]:
     if not pairs:
         return []
     w = page.words
+    # the order and the numbers of the staircase on page one; records without a loss come last
+    order = {key: i for i, key in enumerate(by_loss(page.register))}
+    pairs = sorted(pairs, key=lambda pair: order.get(pair[0], len(order)))
     rows = []
-    for key, row in pairs:
+    for number, (key, row) in enumerate(pairs, 1):
         place, reason = page.quote(key, "place"), page.quote(key, "reason")
         due = w.fill("due", date=Num(key, "due")) if page.register.has(key, "due") else []
         who = page.quote(key, "responsible")
         rows.append(
             [
-                [str(row.get("item") or key.rpartition(".")[2])],
-                page.label(key),
+                [str(number)],
+                [
+                    *page.label(key),
+                    *([w("open"), str(row["item"]), w("close")] if row.get("item") else []),
+                ],
                 page.num(key, "points"),
                 line([part for part in (place, reason) if part], w("colon")),
                 page.quote(key, "remedy"),
@@ -417,7 +424,9 @@ def _warnings(page: _Page) -> list[Block]:
                 page.label(key),
                 page.verdict(row, "warning"),
                 [str(when)] if when else [],
-                line([part for part in (page.num(key), page.note(key, row)) if part], w("semicolon")),
+                line(
+                    [part for part in (page.num(key), page.note(key, row)) if part], w("semicolon")
+                ),
             ]
         )
     columns = [
@@ -432,9 +441,7 @@ def _warnings(page: _Page) -> list[Block]:
 
 def _decisions(page: _Page) -> list[Block]:
     w = page.words
-    rows = [
-        [page.label(key), page.quote(key), page.num(key)] for key, _ in page.rows("decisions")
-    ]
+    rows = [[page.label(key), page.quote(key), page.num(key)] for key, _ in page.rows("decisions")]
     columns = [
         (w("col.decision"), 2, "left"),
         (w("col.reason"), 2, "left"),
@@ -463,10 +470,11 @@ def _limits(page: _Page) -> list[Block]:
         out.append({"type": "list", "items": items})
     scope = page.rows("scope")
     if scope:
-        out += [_sub(w("sub.outside")), *(_para(page.num(key)) for key, _ in scope if page.num(key))]
-    missing = [
-        pair for pair in page.rows("indicators") if pair[1].get("status") == "not_computed"
-    ]
+        out += [
+            _sub(w("sub.outside")),
+            *(_para(page.num(key)) for key, _ in scope if page.num(key)),
+        ]
+    missing = [pair for pair in page.rows("indicators") if pair[1].get("status") == "not_computed"]
     if missing:
         out.append(_sub(w("sub.not_computed")))
         notes = [

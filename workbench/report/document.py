@@ -304,6 +304,10 @@ def _notice(
 def printed(document: Mapping[str, Any]) -> list[str]:
     """List every string that a report prints once, in order; footers apart."""
     register = document["register"]
-    out = [text for part in ("front", "sections", "annexes") for text in plain(document[part], register)]
+    out = [
+        text
+        for part in ("front", "sections", "annexes")
+        for text in plain(document[part], register)
+    ]
     out += [document["issued_long"], document["digest"], *document["words"].values()]
     return out

@@ -100,9 +100,7 @@ def _staircase(register: Register, words: Words) -> list[Block]:
         lost = sum(float(register.rows[key]["points"]) for key in rest)
         count = register.add(_counted("report.losses.rest", len(rest), "count", rest))
         points = register.add(_counted("report.points.rest", lost, "points", rest))
-        steps.append(
-            _plain_step(at, lost, points, words.fill("stairs.rest", n=Num(count.id, "n")))
-        )
+        steps.append(_plain_step(at, lost, points, words.fill("stairs.rest", n=Num(count.id, "n"))))
         at -= lost
     if at - score >= 0.05:
         points = register.add(
@@ -170,15 +168,16 @@ def _why(register: Register, words: Words, key: str) -> list[Run]:
     return runs
 
 
-def _todo(register: Register, words: Words, key: str) -> list[Run]:
+def _todo(register: Register, words: Words, key: str) -> list[list[Run]]:
+    """Two lines: what to do; who and by when."""
     remedy = register.words(key, "remedy")
     who = register.words(key, "responsible")
     due: list[Run] = words.fill("due", date=Num(key, "due")) if register.has(key, "due") else []
     end: list[Run] = line(
         [part for part in ([who] if who else [], due) if part], words("verdict.join")
     )
-    runs = line([part for part in ([remedy] if remedy else [], end) if part], " ")
-    return runs or [words("stairs.open")]
+    what: list[Run] = [remedy] if remedy else []
+    return [part for part in (what, end) if part] or [[words("stairs.open")]]
 
 
 def _residents(register: Register, words: Words) -> list[Block]:
@@ -187,14 +186,17 @@ def _residents(register: Register, words: Words) -> list[Block]:
         row = register.rows[key]
         if not register.has(key, "tenths"):
             rows.append(
-                {"label": register.label(key), "dots": 0, "value": [words("dots.hidden")], "range": []}
+                {
+                    "label": register.label(key),
+                    "dots": 0,
+                    "value": [words("dots.hidden")],
+                    "range": [],
+                }
             )
             continue
         spread: list[Run] = []
         if register.has(key, "tenths_low"):
-            spread = words.fill(
-                "dots.range", lo=Num(key, "tenths_low"), hi=Num(key, "tenths_high")
-            )
+            spread = words.fill("dots.range", lo=Num(key, "tenths_low"), hi=Num(key, "tenths_high"))
         rows.append(
             {
                 "label": register.label(key),
@@ -224,13 +226,14 @@ def _changes(register: Register, words: Words) -> list[list[Run]]:
 
 
 def _best(register: Register, words: Words) -> list[list[Run]]:
-    out = []
+    out: list[list[Run]] = []
     for key in by_loss(register)[:3]:
         remedy = register.words(key, "remedy")
         what: list[Run] = [remedy] if remedy else [register.label(key)]
-        gain = words.fill("best.gain", points=Num(key, "points"))
+        inner: list[Run] = words.fill("best.gain", points=Num(key, "points"))
         who = register.words(key, "responsible")
-        inner: list[Run] = [*gain, *([words("verdict.join"), who] if who else [])]
+        if who:
+            inner += [words("verdict.join"), who]
         out.append([*what, words("open"), *inner, words("close")])
     return out or [[words("best.none")]]
 
@@ -247,12 +250,17 @@ def _unseen(register: Register, words: Words) -> list[list[Run]]:
     for key in missing[:4]:
         reason = register.words(key, "reason")
         runs: list[Run] = [words("unseen.not_computed"), words("colon"), register.label(key)]
-        out.append(runs + ([words("open"), reason, words("close")] if reason else []))
+        if reason:
+            runs += [words("open"), reason, words("close")]
+        out.append(runs)
     return out or [[words("unseen.none")]]
 
 
 def _genuine(register: Register, words: Words) -> list[list[Run]]:
-    out = [words.fill("genuine.code", code=Num("report.code")), [words("genuine.sign")]]
+    out: list[list[Run]] = [
+        words.fill("genuine.code", code=Num("report.code")),
+        [words("genuine.sign")],
+    ]
     if "report.demonstration" in register.rows:
         out.append([words("genuine.demo")])
     out.append([words("prevails")])

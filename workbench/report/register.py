@@ -44,9 +44,7 @@ Run = str | Num | Quote
 
 def finite(value: Any) -> bool:
     """Tell whether ``value`` is a number one can print (no ``None``, NaN, infinity, boolean)."""
-    return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    )
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def tenths(share: float) -> int:
@@ -74,6 +72,7 @@ def tenths_range(low: float, high: float) -> tuple[int, int]:
 
 
 _HIDDEN = ("suppressed",)
+_NAMES = ("place", "responsible")
 
 # field: column and how it is written; "unit" as the finding's own value
 _FIELDS = {
@@ -150,7 +149,11 @@ class Register:
         return made
 
     def words(self, finding: str, name: str) -> Quote | None:
-        """Give words of people (reason, place, remedy, …) of a finding, in our language if there."""
+        """Give words of people (reason, place, remedy, …) of a finding, in our language if there.
+
+        Words in the other language are marked as original; names of places and of who is
+        responsible are names and are not.
+        """
         row = self.rows[finding]
         other = "en" if self.lang == "zh" else "zh"
         own, foreign, plain = (row.get(f"{name}_{self.lang}"), row.get(f"{name}_{other}"), None)
@@ -158,10 +161,10 @@ class Register:
         if own:
             return Quote(str(own), self.lang)
         if foreign:
-            return Quote(str(foreign), other, original=True)
+            return Quote(str(foreign), other, original=name not in _NAMES)
         if plain:
             lang = "zh" if any("\u3400" <= char <= "\u9fff" for char in str(plain)) else "en"
-            return Quote(str(plain), lang, original=lang != self.lang)
+            return Quote(str(plain), lang, original=lang != self.lang and name not in _NAMES)
         return None
 
     def label(self, finding: str) -> str:

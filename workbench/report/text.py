@@ -105,7 +105,7 @@ def _largest(register: Register, words: Words) -> list[Run]:
         )
     total = register.rows.get("score.total", {})
     value, most = total.get("value"), total.get("max_points")
-    full = finite(value) and finite(most) and value >= most
+    full = finite(value) and finite(most) and float(value or 0) >= float(most or 0)
     return [words("verdict.lost_none" if full else "verdict.lost_unlisted")]
 
 
@@ -146,9 +146,7 @@ def objection(register: Register, words: Words) -> list[list[Run]]:
     return out
 
 
-def reader_problems(
-    sentences: Iterable[Iterable[Run]], register: Register, lang: str
-) -> list[str]:
+def reader_problems(sentences: Iterable[Iterable[Run]], register: Register, lang: str) -> list[str]:
     """List what a reader would stumble over: sentences too long, statistical words.
 
     Words of people are left out: they are theirs. A sentence is at most 40 characters of Chinese
@@ -163,9 +161,7 @@ def reader_problems(
             if length > LONGEST[lang]:
                 problems.append(f"{length}: {sentence}")
         for word in JARGON[lang]:
-            found = (
-                word in text if lang == "zh" else re.search(rf"\b{word}\b", text, re.IGNORECASE)
-            )
+            found = word in text if lang == "zh" else re.search(rf"\b{word}\b", text, re.IGNORECASE)
             if found:
                 problems.append(f"{word}: {text}")
     return problems

@@ -17,6 +17,8 @@ from workbench.errors import MachineError, NotebookError, Problem
 
 __all__ = ["Box", "Pdf", "clean", "compile_pdf"]
 
+# pages one and two are set smaller when they would run over to a third
+SCALES = (1.0, 0.93, 0.86, 0.8)
 A4_HEIGHT = 841.8897637795276  # points; ISO 216
 
 
@@ -142,19 +144,24 @@ def compile_pdf(
             root = Path(folder)
             (root / "figures").mkdir()
             (root / "report.typ").write_bytes(template() if source is None else source)
-            data = json.dumps(_clean(dict(document)), ensure_ascii=False)
-            (root / "document.json").write_text(data, encoding="utf-8")
             for name, svg in figures.items():
                 (root / name).write_text(svg, encoding="utf-8")
             for name, content in attachments.items():
                 (root / name).write_bytes(content)
-            compiler = typst.Compiler(root / "report.typ", root=root, font_paths=_fonts())
-            pdf, warnings = compiler.compile_with_warnings(
-                format="pdf", pdf_standards=["a-3a", "ua-1"], timestamp=stamp
-            )
-            if warnings:
-                raise _fault([_told(warning) for warning in warnings])
-            marks = json.loads(compiler.query("<layout>", field="value"))
+            plain = _clean(dict(document))
+            for scale in SCALES:
+                data = json.dumps({**plain, "scale": scale}, ensure_ascii=False)
+                (root / "document.json").write_text(data, encoding="utf-8")
+                compiler = typst.Compiler(root / "report.typ", root=root, font_paths=_fonts())
+                pdf, warnings = compiler.compile_with_warnings(
+                    format="pdf", pdf_standards=["a-3a", "ua-1"], timestamp=stamp
+                )
+                if warnings:
+                    raise _fault([_told(warning) for warning in warnings])
+                marks = json.loads(compiler.query("<layout>", field="value"))
+                front = next(mark["front"] for mark in marks if "front" in mark)
+                if front <= len(document["front"]):
+                    break
     except typst.TypstError as error:
         raise _fault([_told(error)]) from error
     except OSError as error:
@@ -170,11 +177,12 @@ def compile_pdf(
         ) from None
     pages = next(mark["pages"] for mark in marks if "pages" in mark)
     boxes = {mark["role"]: _box(mark) for mark in marks if "role" in mark}
-    return Pdf(data=bytes(pdf) + b"\n", pages=pages, boxes=boxes)
+    assert isinstance(pdf, bytes)
+    return Pdf(data=pdf + b"\n", pages=pages, boxes=boxes)
 
 
 def _told(error: Any) -> str:
-    """What typst says, without folder names."""
+    """Give what typst says, without folder names."""
     hints = "; ".join(getattr(error, "hints", None) or [])
     return f"{error.message}" + (f" ({hints})" if hints else "")
 

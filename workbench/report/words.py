@@ -76,7 +76,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "各项得分见后面的表。",
         "The tables further on show the points for each indicator.",
     ),
-    "stairs.title": ("从{max}分到{score}：分数少在哪里", "From {max} to {score}: where points were lost"),
+    "stairs.title": (
+        "从{max}分到{score}：分数少在哪里",
+        "From {max} to {score}: where points were lost",
+    ),
     "stairs.note": (
         "每一级是一处失分；横条的长度就是少了的分数。",
         "Each step is one loss; the length of the bar is the points lost.",
@@ -110,7 +113,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "change.worse": ("变差了", "worse"),
     "change.same": ("没有明显变化", "no clear change"),
     "change.unclear": ("看不出变好还是变差", "cannot tell better from worse"),
-    "change.more": ("大约每{hundred}位居民中多{n}位", "about {n} more in every {hundred} residents"),
+    "change.more": (
+        "大约每{hundred}位居民中多{n}位",
+        "about {n} more in every {hundred} residents",
+    ),
     "change.fewer": (
         "大约每{hundred}位居民中少{n}位",
         "about {n} fewer in every {hundred} residents",
@@ -198,16 +204,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "col.severity": ("程度", "Severity"),
     "col.reason": ("说明", "Explanation"),
     "col.value": ("数值", "Value"),
-    "col.interval": ("{level}置信区间", "{level} interval"),
-    "col.interval_plain": ("置信区间", "Interval"),
-    "col.n": ("人数或件数 n", "n"),
+    "col.interval": ("{level}区间", "{level} interval"),
+    "col.interval_plain": ("区间", "Interval"),
+    "col.n": ("n", "n"),
     "col.note": ("备注", "Note"),
     "col.group": ("人群", "Group"),
     "col.sample": ("样本（未加权）", "Sample (unweighted)"),
     "col.population": ("总体", "Population"),
     "col.difference": ("变化", "Change"),
-    "col.p": ("校正后 p", "Adjusted p"),
-    "col.grade": ("证据等级", "Evidence grade"),
+    "col.p": ("校正p", "Adj. p"),
+    "col.grade": ("证据", "Grade"),
     "col.verdict": ("判断", "Verdict"),
     "col.indicator": ("指标", "Indicator"),
     "col.target": ("目标", "Target"),
@@ -287,8 +293,9 @@ WORDS: dict[str, tuple[str, str]] = {
         "These results were added by the study team; they are no part of the programme or score.",
     ),
     "annex.methods_note": (
-        "这里只列本报告用到的方法。",
-        "Only methods that this report uses are listed.",
+        "这里只列本报告用到的方法。表中n是人数或件数，区间是置信区间，证据是前后比较的证据等级。",
+        "Only methods that this report uses are listed. In the tables n counts persons or cases, "
+        "intervals are confidence intervals, and grade is the evidence grade of a comparison.",
     ),
     "annex.provenance_note": (
         "报告中每个数字都能按编号找到笔记本里的单元格、方法和输入文件。",
