@@ -53,7 +53,7 @@ def assessors() -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["assessor", "role", "team"])
     frame["home"] = ["other_district"] * len(frame)
     frame["trained_on"] = "2026-03-20"
-    frame["calibrated_on"] = np.where(frame["role"] == "mystery", "", "2026-04-01")
+    frame["calibrated_on"] = "2026-04-01"
     frame["interests"] = "none"
     return frame
 
