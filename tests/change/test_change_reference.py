@@ -24,6 +24,11 @@ FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "reference" / "
 
 # programs that the methods do not include
 SKIPPED = {
+    **{
+        f"R-S5-{n}": "CausalImpact: a Bayesian model whose prior holds the level nearly fixed; the "
+        "likelihood alone has two modes on 27 points and a far wider interval"
+        for n in (42, 43, 44)
+    },
     "R-S6-53": "Sun-Abraham: its ATT is the simple Callaway-Sant'Anna average here; own program",
     "R-S6-54": "Sun-Abraham",
     "R-S6-70": "synthetic difference-in-differences (synthdid)",
@@ -296,7 +301,6 @@ def s5() -> Figures:
     d["ratio"] = np.log(d["complaints"] / d["households"]) - np.log(
         d["complaints_comparison"] / 2000
     )
-    d["other"] = d["complaints_comparison"] / 20
     at: dict[str, Any] = {"time": "t", "start": 28}
     plain = change.segmented(d, value="rate", harmonics=0, **at)
     m = change.segmented(d, value="rate", at=48, **at)
@@ -304,7 +308,6 @@ def s5() -> Figures:
     counts = change.segmented_counts(d, count="complaints", exposure="households", **at)
     counts = counts.assign(method=counts["method"].str.removeprefix("change.its."))
     both = change.segmented(d, value="ratio", harmonics=0, **at)
-    local = change.structural(d, value="rate", covariates=("other",), **at).iloc[0]
     ols = {"method": "change.its.ols"}
 
     def four(frame: pd.DataFrame, **where: str) -> list[float]:
@@ -341,7 +344,6 @@ def s5() -> Figures:
         ),
         **number("S5", 36, cell(counts, statistic="avoided"), *naive),
         **number("S5", 39, *four(both, **ols)[:3]),
-        **number("S5", 42, local["value"], local["ci_low"], local["ci_high"]),
     }
 
 
@@ -594,7 +596,7 @@ def test_all_417_figures_are_met_or_skipped_with_a_reason(shared: Path) -> None:
     assert len(reference()) == 417
     assert met | set(SKIPPED) == set(reference().index)
     assert not met & set(SKIPPED)
-    assert len(met) == 413
+    assert len(met) == 410
 
 
 def main() -> None:

@@ -46,6 +46,7 @@ def claims(
     known: Mapping[str, Any],
     choice_zh: str,
     choice_en: str,
+    about: str = "levels",
 ) -> pd.DataFrame:
     """Give the estimates with verdict, grade, reasons and the sentence allowed.
 
@@ -59,6 +60,9 @@ def claims(
         Facts that the data themselves show (kind, n_known, …); facts of the setting win.
     choice_zh, choice_en
         Why this method was chosen.
+    about
+        What ``before`` and ``after`` are: ``levels`` of two waves, ``changes`` of comparison and
+        treated communities, or a ``series``.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def claims(
     rows = []
     for one in frame.to_dict("records"):
         record = {str(name): value for name, value in one.items()}
-        rows.append(_claim(record, setting, {**known, **given}, choice_zh, choice_en))
+        rows.append(_claim(record, setting, {**known, **given}, choice_zh, choice_en, about))
     out = table(rows)
     return out.drop(columns=["inner_low", "inner_high"])
 
@@ -97,11 +101,14 @@ def _claim(
     facts: dict[str, Any],
     choice_zh: str,
     choice_en: str,
+    about: str,
 ) -> dict[str, Any]:
     item = str(one["item"])
     facts = dict(facts)
     computed = one["status"] != "not_computed"
     facts["interval"] = not (math.isnan(one["ci_low"]) or math.isnan(one["ci_high"]))
+    if facts.get("kind") == "reported" and not facts["interval"]:
+        facts["n_known"] = False
     if one["adjustment"] == "standardised":
         facts["composition_adjusted"] = True
     if setting.adjust is not None:
@@ -123,7 +130,7 @@ def _claim(
         reason = graded.reason_zh if lang == "zh" else graded.reason_en
         one[f"reason_{lang}"] = joint.join(part for part in (note, reason) if part)
         one[f"choice_{lang}"] = choice_zh if lang == "zh" else choice_en
-        one[f"wording_{lang}"] = _words(one, graded, said, lang, setting.level)
+        one[f"wording_{lang}"] = _words(one, graded, said, lang, setting.level, about)
     return one
 
 
@@ -140,7 +147,9 @@ def _verdict(one: dict[str, Any], setting: Setting, item: str) -> Verdict:
     )
 
 
-def _words(one: dict[str, Any], graded: Grade, verdict: Verdict, lang: str, level: float) -> str:
+def _words(
+    one: dict[str, Any], graded: Grade, verdict: Verdict, lang: str, level: float, about: str
+) -> str:
     unit = str(one["unit"])
     ci = (one["ci_low"], one["ci_high"])
     if one["adjustment"] == "composition":
@@ -159,4 +168,5 @@ def _words(one: dict[str, Any], graded: Grade, verdict: Verdict, lang: str, leve
         level_unit=LEVEL_UNIT.get(unit, unit),
         lang=lang,
         level=level,
+        about=about,
     )

@@ -31,6 +31,12 @@ class Fit:
     codes: Array
 
     @property
+    def exact(self) -> bool:
+        """Whether the fit leaves nothing but rounding: there is no error to estimate."""
+        size = float(np.abs(self.y).max()) or 1.0
+        return bool(np.abs(self.residuals).max() < 1e-10 * size)
+
+    @property
     def groups(self) -> int:
         """Number of clusters."""
         return int(self.codes.max()) + 1
@@ -118,6 +124,7 @@ def cluster_rows(
     n, k = X.shape
     G = model.groups
     b = float(model.beta[at])
+    e = np.zeros(n) if model.exact else e
     scores = X * e[:, None]
     iid = float(e @ e) / (n - k) * A[at, at]
     hc1 = n / (n - k) * (A @ (scores.T @ scores) @ A)[at, at]
@@ -138,11 +145,11 @@ def cluster_rows(
             )
             for name in ("cr1s", "crv1", "cr2")
         ]
-    plain = float((A @ _meat(scores, model.codes) @ A)[at, at])
+    plain = max(float((A @ _meat(scores, model.codes) @ A)[at, at]), 0.0)
     stata = G / (G - 1) * (n - 1) / (n - k)
     counted = k - nested + (1 if nested else 0)
     fixest = G / (G - 1) * (n - 1) / (n - counted)
-    se2, df2 = _cr2(model, at)
+    se2, df2 = (0.0, math.nan) if model.exact else _cr2(model, at)
     rows += [
         _row(statistic, unit, b, math.sqrt(plain * stata), G - 1, "change.ols.cr1s", common),
         _row(statistic, unit, b, math.sqrt(plain * fixest), G - 1, "change.ols.crv1", common),

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy import stats
 
-from workbench.change._frames import not_computed, refuse, row, table
+from workbench.change import branches
+from workbench.change._frames import refuse
 from workbench.change.claim import Setting, claims
-from workbench.change.cross import answers, wave_change
-from workbench.change.durations import durations, survival_change
+from workbench.change.cross import wave_change
 from workbench.change.grade import DesignFacts
-from workbench.change.proportions import newcombe, two_shares
-from workbench.change.rates import rate_ratio
 from workbench.survey import Design
 
 __all__ = ["compare"]
@@ -24,19 +20,53 @@ __all__ = ["compare"]
 # design found -> why its method was chosen
 CHOICE: dict[str, tuple[str, str]] = {
     "design": (
-        "两期独立样本，有抽样设计：按设计的线性化方差，共用的初级单元计入协方差",
-        "independent samples with a design: linearised variance, shared clusters with covariance",
+        "两期样本，有抽样设计：按设计的线性化方差，共用的初级单元计入协方差",
+        "two samples with a design: linearised variance, with the covariance of shared clusters",
     ),
     "simple": (
         "两期独立样本，未给出抽样设计：按简单随机样本处理",
         "independent samples without a stated design: treated as simple random samples",
+    ),
+    "panel": (
+        "两期多为同一批人：配对方法",
+        "mostly the same people in both waves: paired methods",
+    ),
+    "rotating": (
+        "两期有部分同一批人：以人为初级单元，重叠计入协方差",
+        "some of the same people in both waves: people as clusters, the overlap in the covariance",
     ),
     "rate": ("计数与暴露量：率比", "counts with exposure: ratio of rates"),
     "time": (
         "含未结个案的时长：Kaplan–Meier，未结个案按删失处理",
         "durations with open cases: Kaplan-Meier, open cases censored",
     ),
+    "controlled": (
+        "有干预与对照社区：比较社区变化，推断以社区为单位",
+        "treated and comparison communities: community changes, inference by community",
+    ),
+    "staggered": (
+        "各社区开始日期不同：分组分期作用，不用双向固定效应",
+        "communities start at different dates: group-time effects, not two-way fixed effects",
+    ),
+    "series": (
+        "有日期前后的序列：分段回归，含季节与 AR(1)（REML），短序列用最小二乘",
+        "a series around a date: segmented, season and AR(1) by REML, least squares when short",
+    ),
+    "published": (
+        "只有公布的数字：Newcombe 区间；没有样本量则无区间",
+        "published figures only: Newcombe's interval; none without the numbers asked",
+    ),
 }
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Estimates of a branch, the name of the choice and what the data show."""
+
+    made: pd.DataFrame
+    choice: str
+    facts: dict[str, Any]
+    about: str = "levels"
 
 
 def compare(
@@ -55,6 +85,13 @@ def compare(
     weights: str | None = None,
     strata: str | Sequence[str] | None = None,
     psu: str | Sequence[str] | None = None,
+    person: str | None = None,
+    community: str | None = None,
+    treated: str | None = None,
+    first_treated: str | None = None,
+    time: str | None = None,
+    date: float | None = None,
+    harmonics: int = 1,
     exposure: str | None = None,
     duration: str | None = None,
     closed: str | None = None,
@@ -65,21 +102,29 @@ def compare(
     time_unit: str = "days",
     level: float = 0.95,
     adjust: str | None = "holm",
+    rng: Any = None,
 ) -> pd.DataFrame:
     """Compare before and after: estimate, interval, verdict, evidence grade and sentence.
+
+    The design of the data chooses the method: ``date`` a series; ``first_treated`` a staggered
+    start; ``treated`` treated and comparison communities; ``person`` a panel; a
+    :class:`~workbench.survey.Design`, ``weights``, ``strata`` or ``psu`` two samples under a
+    design; else two simple samples. ``choice_zh/en`` say which and why.
 
     Parameters
     ----------
     data
         A :class:`workbench.survey.Design` that holds both waves, or a frame with one row per
-        respondent, case, or community and period.
+        respondent, case, community and period, time, or published figure.
     items
-        Columns compared: answers, or counts for ``of="rate"``. Not used for ``of="time"``.
+        Columns compared: answers, counts for ``of="rate"``, values of a series. Not used for
+        ``of="time"`` and ``of="published"``.
     by, baseline, current
-        Column of the waves and the two values compared.
+        Column of the waves and the two values compared (not for series and published figures).
     of
         ``top2`` (share in the top categories), ``share`` (0/1), ``mean`` (score), ``rate``
-        (count over ``exposure``) or ``time`` (durations; share closed ``within``).
+        (count over ``exposure``), ``time`` (durations; share closed ``within``) or ``published``
+        (columns ``item``, ``before``, ``after`` in percent, ``n_before``, ``n_after``).
     top
         Values that count as satisfied; may differ by item.
     margin
@@ -88,14 +133,22 @@ def compare(
     up
         Whether a higher value is better; by item.
     facts
-        :class:`~workbench.change.DesignFacts` or a mapping; what the data show is filled in.
+        :class:`~workbench.change.DesignFacts` or a mapping; what the data show is filled in, what
+        is stated here wins.
     standardise
         Categorical columns; gives the change with the baseline's composition and the part due to
         composition beside the raw change.
     weights, strata, psu
         Columns of a design, when ``data`` is a frame.
+    person
+        Column that names the same person in both waves.
+    community, treated, first_treated
+        Columns of communities, of 0/1 treated, or of the first treated period (0 = never).
+    time, date, harmonics
+        Column of equally spaced times, the first time after the change, and pairs of seasonal
+        terms (period 12).
     exposure
-        Column of exposure for rates, in household-years.
+        Column of exposure, in household-years for rates.
     duration, closed, start, end, censored_at, within, time_unit
         As for :func:`~workbench.change.kaplan_meier`.
     level
@@ -103,6 +156,8 @@ def compare(
     adjust
         Correction over the items of this call (``holm``, ``bh``, …): a verdict of better or worse
         needs the adjusted p too. ``None``: none.
+    rng
+        Generator for randomisation tests too large to list.
 
     Returns
     -------
@@ -133,6 +188,34 @@ better.'
     """
     named = [items] if isinstance(items, str) else list(items or [])
     setting = Setting(margin=margin, up=up, facts=facts, level=level, adjust=adjust)
+    extra = [standardise] if isinstance(standardise, str) else list(standardise or [])
+    if of == "published":
+        made, known = branches.aggregates(branches.plain(data), level)
+        return _finish(_Found(made, "published", known), setting)
+    if of != "time" and not named:
+        refuse("items", "没有写明要比较的列", "no columns named", "写 items=", "write items=")
+    if date is not None:
+        if time is None:
+            refuse(
+                "argument", "须写明时间列", "name the column of times", "写 time=", "write time="
+            )
+        made, known = branches.series(
+            branches.plain(data), named, time, date, exposure, harmonics, level
+        )
+        return _finish(_Found(made, "series", known, "series"), setting)
+    if first_treated is not None:
+        if time is None or community is None:
+            refuse(
+                "argument",
+                "须写明时间列与社区列",
+                "name the columns of times and communities",
+                "写 time= 与 community=",
+                "write time= and community=",
+            )
+        made, known = branches.staggered(
+            branches.plain(data), named, community, time, first_treated, level
+        )
+        return _finish(_Found(made, "staggered", known, "changes"), setting)
     if baseline is None or current is None:
         refuse(
             "wave",
@@ -142,35 +225,43 @@ better.'
             "write baseline= and current=",
             column=by,
         )
+    waves = (by, baseline, current)
     if of == "time":
-        frame = _plain(data)
-        made = _time(
-            frame,
-            by,
-            baseline,
-            current,
-            duration,
-            closed,
-            start,
-            end,
-            censored_at,
-            within,
-            time_unit,
-            level,
-        )
-        return _finish(made, setting, "time", "waves")
-    if not named:
-        refuse("items", "没有写明要比较的列", "no columns named", "写 items=", "write items=")
+        cases: dict[str, Any] = {"duration": duration, "closed": closed, "start": start}
+        cases |= {"end": end, "censored_at": censored_at, "within": within, "unit": time_unit}
+        made = branches.times(branches.plain(data), waves, level=level, **cases)
+        return _finish(_Found(made, "time", {"same_denominator": True}), setting)
     if of == "rate":
-        made = _rates(_plain(data), named, by, baseline, current, exposure, level)
-        return _finish(made, setting, "rate", "waves")
-    extra = [standardise] if isinstance(standardise, str) else list(standardise or [])
+        made = branches.rates(branches.plain(data), named, waves, exposure, level)
+        return _finish(_Found(made, "rate", {"same_denominator": True}), setting)
+    if treated is not None:
+        if community is None:
+            refuse(
+                "argument",
+                "须写明社区列",
+                "name the column of communities",
+                "写 community=",
+                "write community=",
+            )
+        made, known = branches.controlled(
+            branches.plain(data), named, waves, community, treated, of, top, level, rng
+        )
+        return _finish(_Found(made, "controlled", known, "changes"), setting)
+    choice = "design"
+    if person is not None and not isinstance(data, Design):
+        share = branches.overlap(data, waves, person)
+        if share >= 0.5:
+            made, known = branches.paired(data, named, waves, person, of, top, level)
+            return _finish(_Found(made, "panel", known), setting)
+        if share > 0:
+            choice, psu = "rotating", psu or person
     if not isinstance(data, Design) and not (weights or strata or psu or extra):
-        made = _simple(data, named, by, baseline, current, of, top, level)
-        return _finish(made, setting, "simple", "waves")
-    design = (
-        data if isinstance(data, Design) else Design(data, weights=weights, strata=strata, psu=psu)
-    )
+        made = branches.simple(data, named, waves, of, top, level)
+        return _finish(_Found(made, "simple", {}), setting)
+    if isinstance(data, Design):
+        design = data
+    else:
+        design = Design(data, weights=weights, strata=strata, psu=psu)
     made = wave_change(
         design,
         named,
@@ -182,220 +273,16 @@ better.'
         standardise=extra,
         level=level,
     )
-    return _finish(made, setting, "design", "waves")
+    return _finish(_Found(made, choice, {}), setting)
 
 
-def _finish(made: pd.DataFrame, setting: Setting, choice: str, kind: str) -> pd.DataFrame:
-    zh, en = CHOICE[choice]
+def _finish(found: _Found, setting: Setting) -> pd.DataFrame:
+    zh, en = CHOICE[found.choice]
     known: dict[str, Any] = {
-        "kind": kind,
+        "kind": "waves",
         "n_known": True,
         "dates_known": True,
         "question_known": True,
     }
-    if choice in ("rate", "time"):
-        known["same_denominator"] = True
-    return claims(made, setting, known=known, choice_zh=zh, choice_en=en)
-
-
-def _plain(data: Design | pd.DataFrame) -> pd.DataFrame:
-    return data.data if isinstance(data, Design) else data
-
-
-def _waves(
-    data: pd.DataFrame, names: Sequence[str], by: str, baseline: Any, current: Any
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    for name in (by, *names):
-        if name not in data.columns:
-            refuse(
-                "column", "缺少所需的列", "a column is missing", "补上该列", "add it", column=name
-            )
-    parts = []
-    for wave in (baseline, current):
-        part = data[data[by] == wave]
-        if part.empty:
-            refuse(
-                "wave",
-                "该期没有数据",
-                "a wave without rows",
-                "核对期的名称",
-                "check the name of the wave",
-                column=by,
-                expected=", ".join(str(v) for v in pd.unique(data[by].dropna())[:8]),
-                found=str(wave),
-            )
-        parts.append(part)
-    return parts[0], parts[1]
-
-
-def _simple(
-    data: pd.DataFrame,
-    items: Sequence[str],
-    by: str,
-    baseline: Any,
-    current: Any,
-    of: str,
-    top: Sequence[float] | Mapping[str, Sequence[float]],
-    level: float,
-) -> pd.DataFrame:
-    first, second = _waves(data, items, by, baseline, current)
-    rows = []
-    for item in items:
-        wanted = top[item] if isinstance(top, Mapping) else top
-        y0, y1 = (answers(part[item], of, wanted) for part in (first, second))
-        y0, y1 = y0[~np.isnan(y0)], y1[~np.isnan(y1)]
-        rows.append(_simple_row(item, y0, y1, of, level))
-    return table(rows)
-
-
-def _simple_row(item: str, y0: Any, y1: Any, of: str, level: float) -> dict[str, Any]:
-    common: dict[str, Any] = {
-        "item": item,
-        "adjustment": "raw",
-        "level": level,
-        "n_before": len(y0),
-        "n_after": len(y1),
-        "n": len(y0) + len(y1),
-    }
-    unit = "score" if of == "mean" else "pp"
-    method = "change.welch" if of == "mean" else "change.difference.newcombe"
-    if not len(y0) or not len(y1):
-        zh, en = ("基期", "baseline") if not len(y0) else ("本期", "current")
-        return not_computed(
-            of,
-            f"{zh}没有人回答此题",
-            f"nobody answered in the {en} wave",
-            unit=unit,
-            method=method,
-            **common,
-        )
-    common.update(before=float(y0.mean()), after=float(y1.mean()))
-    spread = float(np.ptp(y0)) + float(np.ptp(y1))
-    if spread == 0 or (of == "mean" and min(len(y0), len(y1)) < 2):
-        return not_computed(
-            of,
-            "各期回答全部相同，没有可估计的误差" if spread == 0 else "一期只有一个回答",
-            "all answers are equal: no error to estimate" if spread == 0 else "one answer only",
-            unit=unit,
-            method=method,
-            **common,
-        )
-    if of != "mean":
-        x0, n0, x1, n1 = y0.sum(), len(y0), y1.sum(), len(y1)
-        best = two_shares(x0, n0, x1, n1, level=level).iloc[0]
-        inner = newcombe(x0, n0, x1, n1, level=2 * level - 1)
-        keep = ("std_error", "ci_low", "ci_high", "test_statistic", "p_value", "flags")
-        more = {name: best[name] for name in (*keep, "reason_zh", "reason_en")}
-        return row(
-            of,
-            float(best["value"]),
-            unit=unit,
-            method=method,
-            inner_low=inner[0],
-            inner_high=inner[1],
-            **common,
-            **more,
-        )
-    test = stats.ttest_ind(y1, y0, equal_var=False)
-    ci, inner = test.confidence_interval(level), test.confidence_interval(2 * level - 1)
-    value = float(y1.mean() - y0.mean())
-    return row(
-        of,
-        value,
-        unit=unit,
-        method=method,
-        std_error=value / float(test.statistic) if test.statistic else math.nan,
-        ci_low=float(ci.low),
-        ci_high=float(ci.high),
-        inner_low=float(inner.low),
-        inner_high=float(inner.high),
-        test_statistic=float(test.statistic),
-        df=float(test.df),
-        p_value=float(test.pvalue),
-        **common,
-    )
-
-
-def _rates(
-    data: pd.DataFrame,
-    items: Sequence[str],
-    by: str,
-    baseline: Any,
-    current: Any,
-    exposure: str | None,
-    level: float,
-) -> pd.DataFrame:
-    if exposure is None:
-        refuse(
-            "exposure",
-            "率的比较须给出暴露量",
-            "a rate needs its exposure",
-            "写 exposure=（户·年）",
-            "write exposure= (household-years)",
-        )
-    first, second = _waves(data, [*items, exposure], by, baseline, current)
-    rows = []
-    for item in items:
-        given = (first[item], second[item])
-        times = {"exposure_before": first[exposure], "exposure_after": second[exposure]}
-        made = rate_ratio(*given, level=level, **times)
-        inner = rate_ratio(*given, level=2 * level - 1, **times)
-        best = made[made["preferred"].astype(bool)].iloc[0].to_dict()
-        narrow = inner[inner["method"] == best["method"]].iloc[0]
-        best.update(
-            item=item,
-            adjustment="raw",
-            before=100 * float(first[item].sum()) / float(first[exposure].sum()),
-            after=100 * float(second[item].sum()) / float(second[exposure].sum()),
-            inner_low=narrow["ci_low"],
-            inner_high=narrow["ci_high"],
-        )
-        rows.append({str(name): value for name, value in best.items() if name != "preferred"})
-    return table(rows)
-
-
-def _time(
-    data: pd.DataFrame,
-    by: str,
-    baseline: Any,
-    current: Any,
-    duration: str | None,
-    closed: str | None,
-    start: str | None,
-    end: str | None,
-    censored_at: Any,
-    within: float,
-    time_unit: str,
-    level: float,
-) -> pd.DataFrame:
-    _waves(data, [], by, baseline, current)
-    if start is not None and end is not None:
-        data = durations(data, start=start, end=end, censored_at=censored_at, unit=time_unit)
-        duration, closed = "duration", "closed"
-    if duration is None or closed is None:
-        refuse(
-            "argument",
-            "须给出 start、end、censored_at，或 duration、closed",
-            "give start, end and censored_at, or duration and closed",
-            "写明列名",
-            "name the columns",
-        )
-    settings: dict[str, Any] = {
-        "duration": duration,
-        "closed": closed,
-        "by": by,
-        "baseline": baseline,
-        "current": current,
-        "within": within,
-        "unit": time_unit,
-    }
-    made = survival_change(data, level=level, **settings)
-    narrow = survival_change(data, level=2 * level - 1, **settings)
-    one = {str(k): v for k, v in made.iloc[0].to_dict().items()}
-    one.update(
-        item=f"closed_within_{within:g}_{time_unit}",
-        adjustment="raw",
-        inner_low=narrow["ci_low"].iloc[0],
-        inner_high=narrow["ci_high"].iloc[0],
-    )
-    return table([one])
+    known.update(found.facts)
+    return claims(found.made, setting, known=known, choice_zh=zh, choice_en=en, about=found.about)

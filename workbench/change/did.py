@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from workbench.change._frames import check_level, not_computed, problem, refuse, row, table
+from workbench.change._means import mean_difference
 from workbench.change.clusters import cluster_rows, fit, wild_bootstrap, wild_interval
 from workbench.errors import InputError
 
@@ -222,38 +223,27 @@ def _community_tests(
         if min(k, m) < 2 and (not equal or k + m < 3):
             rows.append(_none(method, unit, common, chosen))
             continue
-        if min(k, m) < 2:
-            t, p, df = _single(d, arm)
-        else:
-            test = stats.ttest_ind(d[arm], d[~arm], equal_var=equal)
-            t, p, df = float(test.statistic), float(test.pvalue), float(test.df)
-        if not math.isfinite(t) or (t == 0 and np.ptp(d) == 0):
+        made = _single(d, arm, level) if min(k, m) < 2 else None
+        if made is None:
+            made = mean_difference(d[~arm], d[arm], level=level, equal=equal)
+        p = made["p_value"]
+        if math.isnan(p):
             rows.append(_none(method, unit, common, chosen))
             continue
-        se = value / t if t else math.nan
-        q, inner = (float(stats.t.ppf(c, df)) for c in (0.5 + level / 2, level))
         capped = few and p < least
         rows.append(
             row(
                 "did",
-                value,
                 unit=unit,
                 method=method,
                 before=float(d[~arm].mean()),
                 after=float(d[arm].mean()),
-                std_error=se,
-                ci_low=value - q * se,
-                ci_high=value + q * se,
-                inner_low=value - inner * se,
-                inner_high=value + inner * se,
-                test_statistic=t,
-                df=df,
-                p_value=least if few and p < least else p,
                 flags="few_communities" if few else "",
                 reason_zh=f"社区少：p 不低于随机化所能达到的 {least:.3f}" if capped else "",
                 reason_en=f"few communities: p not below the {least:.3f} that a draw can reach"
                 if capped
                 else "",
+                **{**made, "p_value": max(p, least) if few else p},
                 **{**common, "preferred": chosen},
             )
         )
@@ -273,17 +263,25 @@ def _community_tests(
     return rows
 
 
-def _single(d: Array, arm: Array) -> tuple[float, float, float]:
+def _single(d: Array, arm: Array, level: float) -> dict[str, float]:
     """One community against the spread of the others (Crawford and Howell 1998)."""
     lone = arm if arm.sum() == 1 else ~arm
-    rest = d[~lone]
-    sign = 1.0 if arm.sum() == 1 else -1.0
+    rest, sign = d[~lone], 1.0 if arm.sum() == 1 else -1.0
     n = len(rest)
-    sd = float(rest.std(ddof=1))
-    if sd == 0:
-        return math.nan, math.nan, math.nan
-    t = sign * (float(d[lone][0]) - float(rest.mean())) / (sd * math.sqrt(1 + 1 / n))
-    return t, float(2 * stats.t.sf(abs(t), n - 1)), float(n - 1)
+    value = sign * (float(d[lone][0]) - float(rest.mean()))
+    se = float(rest.std(ddof=1)) * math.sqrt(1 + 1 / n) if np.ptp(rest) > 0 else math.nan
+    q, inner = (float(stats.t.ppf(c, n - 1)) for c in (0.5 + level / 2, level))
+    return {
+        "value": value,
+        "std_error": se,
+        "df": n - 1.0,
+        "test_statistic": value / se,
+        "p_value": float(2 * stats.t.sf(abs(value / se), n - 1)),
+        "ci_low": value - q * se,
+        "ci_high": value + q * se,
+        "inner_low": value - inner * se,
+        "inner_high": value + inner * se,
+    }
 
 
 def _none(method: str, unit: str, common: dict[str, Any], chosen: bool) -> dict[str, Any]:
@@ -362,11 +360,11 @@ def _wild_row(
     rng: np.random.Generator | None,
 ) -> dict[str, Any]:
     key = "change.did.wild"
-    if min(common["treated"], common["comparison"]) < 2:
+    if min(common["treated"], common["comparison"]) < 2 or model.exact:
         return not_computed(
             "did",
-            "只有一个干预或对照社区时，野自助法不可用",
-            "with one treated or comparison community the wild bootstrap fails",
+            "只有一个干预或对照社区，或没有误差：野自助法不可用",
+            "one treated or comparison community, or no error: the wild bootstrap fails",
             unit=unit,
             method=key,
             **common,

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import optimize, stats
 
 from workbench.change._frames import check_level, not_computed, numbers, refuse, row, table
+from workbench.change._means import mean_difference
 from workbench.change.clusters import cluster_rows, fit
 
 __all__ = [
@@ -525,21 +526,16 @@ def attrition(
         )
     ]
     if 2 <= lost.sum() <= len(x) - 2 and np.ptp(x[lost]) + np.ptp(x[~lost]) > 0:
-        test = stats.ttest_ind(x[~lost], x[lost], equal_var=False)
-        ci = test.confidence_interval(level)
+        test = mean_difference(x[lost], x[~lost], level=level)
+        keep = {name: test[name] for name in test if not name.startswith("inner")}
         rows.append(
             row(
                 "stayers_minus_leavers",
-                float(x[~lost].mean() - x[lost].mean()),
                 unit="score",
                 method="change.attrition",
-                ci_low=float(ci.low),
-                ci_high=float(ci.high),
                 level=level,
-                test_statistic=float(test.statistic),
-                df=float(test.df),
-                p_value=float(test.pvalue),
                 n=len(x),
+                **keep,
             )
         )
     if top is not None:

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import optimize, stats
 
 from workbench.change._frames import check_level, not_computed, numbers, refuse, row, table
+from workbench.change._means import mean_difference
 from workbench.change.cross import answers
 from workbench.change.panel import hedges_j
 from workbench.survey import Design
@@ -76,28 +77,17 @@ def two_means(
     n0, n1 = len(x), len(y)
     if min(n0, n1) < 2 or np.ptp(x) + np.ptp(y) == 0:
         return _empty("difference", unit, "change.welch", n0 + n1)
-    test = stats.ttest_ind(y, x, equal_var=False)
-    ci, inner = test.confidence_interval(level), test.confidence_interval(2 * level - 1)
-    value = float(y.mean() - x.mean())
-    se = math.sqrt(x.var(ddof=1) / n0 + y.var(ddof=1) / n1)
-    df = float(test.df)
+    test = mean_difference(x, y, level=level)
+    value, se, df = test["value"], test["std_error"], test["df"]
     common: dict[str, Any] = {"n": n0 + n1, "n_before": n0, "n_after": n1, "level": level}
     rows = [
         row(
             "difference",
-            value,
             unit=unit,
             method="change.welch",
             before=float(x.mean()),
             after=float(y.mean()),
-            std_error=se,
-            ci_low=float(ci.low),
-            ci_high=float(ci.high),
-            inner_low=float(inner.low),
-            inner_high=float(inner.high),
-            test_statistic=float(test.statistic),
-            df=df,
-            p_value=float(test.pvalue),
+            **test,
             **common,
         )
     ]
@@ -117,7 +107,7 @@ def two_means(
             **common,
         )
     )
-    if x.std(ddof=1) > 0:
+    if np.ptp(x) > 0:
         rows.append(
             row(
                 "glass_delta",
@@ -138,8 +128,8 @@ def two_means(
                 method="change.equivalence",
                 p_value=max(above, below),
                 margin=margin,
-                ci_low=float(inner.low),
-                ci_high=float(inner.high),
+                ci_low=test["inner_low"],
+                ci_high=test["inner_high"],
                 df=df,
                 **{**common, "level": 2 * level - 1},
             )

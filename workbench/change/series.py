@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import optimize, stats
 
 from workbench.change._frames import check_level, not_computed, problem, refuse, row, table
+from workbench.change._means import mean_difference
 from workbench.change.rates import _poisson
 from workbench.errors import InputError
 
@@ -317,16 +318,16 @@ def _diagnostics(s: _Series, e: Array, lags: int, common: dict[str, Any]) -> lis
 
 
 def _naive(s: _Series, common: dict[str, Any]) -> dict[str, Any]:
-    test = stats.ttest_ind(s.y[s.post == 1], s.y[s.post == 0], equal_var=False)
+    early, late = s.y[s.post == 0], s.y[s.post == 1]
+    test = mean_difference(early, late, level=common["level"])
+    more: dict[str, Any] = {k: v for k, v in test.items() if not k.startswith(("inner", "value"))}
     return row(
         "naive_difference",
-        float(s.y[s.post == 1].mean() - s.y[s.post == 0].mean()),
+        test["value"],
         method="change.welch",
-        before=float(s.y[s.post == 0].mean()),
-        after=float(s.y[s.post == 1].mean()),
-        test_statistic=float(test.statistic),
-        df=float(test.df),
-        p_value=float(test.pvalue),
+        before=float(early.mean()),
+        after=float(late.mean()),
+        **more,
         **common,
     )
 

@@ -27,6 +27,22 @@ _CLAIMS: tuple[tuple[int, str, str], ...] = (
         r"\b(?:differ\w*|rose|fell|improved?|better|worse|higher|lower|significant\w*)\b",
     ),
 )
+# below E3 a comparison with others, or a series, is described without the claim to have adjusted
+_OTHER: dict[tuple[str, str], tuple[str, str]] = {
+    ("changes", "E0"): (
+        "资料报告对照社区为 {before}，干预社区为 {after}",
+        "{before} in comparison and {after} in treated communities were reported",
+    ),
+    ("changes", "E1"): (
+        "对照社区为 {before}，干预社区为 {after}，{change}",
+        "comparison communities {before}, treated communities {after}, {change}",
+    ),
+    ("series", "E0"): (
+        "只报告了序列，不能据此作出说法",
+        "a series was reported; it carries no claim",
+    ),
+    ("series", "E1"): ("按分段模型估计，{change}", "by a segmented model, {change}"),
+}
 _OVERLAP = re.compile(
     r"区间(?:相互)?重叠|intervals? overlaps?|overlapping (?:confidence )?interval"
 )
@@ -75,6 +91,7 @@ def sentence(
     level_unit: str,
     lang: str,
     level: float = 0.95,
+    about: str = "levels",
 ) -> str:
     """Write the sentence that the grade allows, with interval and verdict.
 
@@ -92,6 +109,9 @@ def sentence(
         ``zh`` or ``en``.
     level
         Confidence level of ``ci``.
+    about
+        What ``before`` and ``after`` are: ``levels``, ``changes`` of comparison and treated
+        communities, or a ``series`` (they are then not printed).
 
     Returns
     -------
@@ -105,9 +125,14 @@ def sentence(
     else:
         change = f"相差 {size}" if zh else f"a difference of {size}"
     pattern = graded.wording_zh if zh else graded.wording_en
+    if about != "levels" and graded.says in ("E0", "E1", "E2"):
+        rung = "E0" if graded.says == "E0" else "E1"
+        pattern = _OTHER[about, rung][0 if zh else 1]
+    if about == "changes":
+        level_unit = unit
     text = pattern.format(
-        before=figure(before, level_unit, lang),
-        after=figure(after, level_unit, lang),
+        before=figure(before, level_unit, lang, change=about == "changes"),
+        after=figure(after, level_unit, lang, change=about == "changes"),
         change=change,
         size=size,
     )
