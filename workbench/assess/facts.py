@@ -279,11 +279,15 @@ def limits(c: Community) -> pd.DataFrame:
         )
     for _, zh, en in c.excluded.values():
         said.append((f"因检查未通过而不计算：{zh}", f"Not computed because a check failed: {en}"))
+    for one in c.protocol.parameters.values():
+        if one.value is None:
+            zh = f"规则{one.rule}未适用：{one.name.zh}没有给定"
+            said.append((zh, f"Rule {one.rule} is not applied: {one.name.en} was not given"))
     scope = set(c.settings["scope"])
-    for name, one in c.protocol.resolutions.items():
-        if not one.indicators or scope & set(one.indicators):
-            zh = f"来源文件{name}：{one.found.zh}；处理：{one.resolution.zh}"
-            en = f"Source, {name}: {one.found.en}; resolved: {one.resolution.en}"
+    for name, known in c.protocol.resolutions.items():
+        if not known.indicators or scope & set(known.indicators):
+            zh = f"来源文件{name}：{known.found.zh}；处理：{known.resolution.zh}"
+            en = f"Source, {name}: {known.found.en}; resolved: {known.resolution.en}"
             said.append((zh, en))
     unique = dict.fromkeys(said)
     rows = [_text(f"limit.{i}", f"限制{i}", f"Limit {i}", told) for i, told in enumerate(unique, 1)]

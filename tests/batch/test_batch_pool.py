@@ -1,0 +1,58 @@
+"""Each task alone with its failure."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+from workbench.batch.pool import Failure, Task, run_tasks
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+def raise_it(x: Any) -> None:
+    raise ValueError(f"no {x}")
+
+
+def vanish(x: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def exit_at_once(x: Any) -> None:
+    os._exit(3)
+
+
+def sleep_long(x: Any) -> None:
+    time.sleep(60)
+
+
+def test_every_task_gives_its_result_and_a_dead_worker_fails_its_task_only() -> None:
+    tasks = [Task(f"t{i}", double, i) for i in range(6)]
+    tasks[2:2] = [
+        Task("raises", raise_it, 1),
+        Task("dies", vanish, 1),
+        Task("ends", exit_at_once, 1),
+    ]
+    done = {task.name: answer for task, answer in run_tasks(tasks, jobs=2, seconds=60)}
+    assert [done[f"t{i}"] for i in range(6)] == [0, 2, 4, 6, 8, 10]
+    assert done["raises"] == Failure("raised", "ValueError: no 1", retryable=False)
+    assert done["dies"].code == "killed"
+    assert done["ends"].code == "killed"
+    assert done["dies"].retryable
+
+
+def test_a_task_over_its_time_is_ended_and_the_next_one_runs() -> None:
+    started = time.monotonic()
+    tasks = [Task("slow", sleep_long, 1), Task("next", double, 4)]
+    done = {task.name: answer for task, answer in run_tasks(tasks, jobs=1, seconds=3)}
+    assert done["slow"].code == "time-out"
+    assert done["next"] == 8
+    assert time.monotonic() - started < 40
+
+
+def test_no_tasks_start_no_worker() -> None:
+    assert list(run_tasks([], jobs=2, seconds=1)) == []
