@@ -64,6 +64,7 @@ class Ledger:
         self._key = key
         self._known = 0
         self._issued: dict[tuple[Any, ...], int] = {}
+        self._numbers: set[int] = set()
         self._superseded: set[int] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -176,7 +177,8 @@ class Ledger:
             for number in range(self._known, size):
                 self._learn(number, json.loads(self._line(number)))
             self._known = size
-        issued, superseded = dict(self._issued), set(self._superseded)
+        fresh: dict[tuple[Any, ...], int] = {}
+        gone: set[int] = set()
         for at, entry in enumerate(entries):
             kind = entry.get("type")
             if kind not in ENTRY_TYPES:
@@ -189,28 +191,29 @@ class Ledger:
                 )
             if kind in _ISSUES:
                 unit = _unit(entry)
-                if None in unit or unit in issued:
+                if None in unit or unit in self._issued or unit in fresh:
                     raise _refused(
                         "ledger.twice",
                         "该项目、单位、版次已登记或不完整",
                         "this study, community and edition is entered already, or incomplete",
                         found="/".join(map(str, unit)),
                     )
-                issued[unit] = size + at
+                fresh[unit] = size + at
             if kind in ("amendment", "withdrawal"):
                 earlier = entry.get("supersedes")
-                if earlier not in issued.values() or earlier in superseded or earlier == size + at:
+                if earlier not in self._numbers or earlier in self._superseded | gone:
                     raise _refused(
                         "ledger.supersedes",
                         "被取代的登记不存在或已被取代",
                         "what it supersedes is no issue, or is superseded already",
                         found=str(earlier),
                     )
-                superseded.add(int(str(earlier)))
+                gone.add(int(str(earlier)))
 
     def _learn(self, number: int, entry: Mapping[str, Any]) -> None:
         if entry.get("type") in _ISSUES:
             self._issued[_unit(entry)] = number
+            self._numbers.add(number)
         if entry.get("type") in ("amendment", "withdrawal"):
             self._superseded.add(int(str(entry["supersedes"])))
 
@@ -235,8 +238,7 @@ class Ledger:
         os.truncate(self.folder / "offsets.bin", 8 * head.size)
         os.truncate(self.folder / "hashes.bin", 32 * merkle.stored_count(head.size))
         if head.size:
-            if not history.exists() or not history.read_bytes().endswith(b"\n"):
-                self._mend_history(history)
+            self._mend_history(history)
             if _last_size(history) != head.size:
                 self._keep_head(self.checkpoint())
         return head.size
@@ -256,8 +258,13 @@ class Ledger:
 
     def _mend_history(self, history: Path) -> None:
         """End the history at its last whole line."""
-        data = history.read_bytes() if history.exists() else b""
-        write_atomic(history, data[: data.rfind(b"\n") + 1])
+        history.touch()
+        size = history.stat().st_size
+        with history.open("rb+") as stream:
+            stream.seek(max(0, size - 1))
+            if size and stream.read() != b"\n":
+                stream.seek(0)
+                stream.truncate(stream.read().rfind(b"\n") + 1)
 
     def _write(self, size: int, lines: Sequence[bytes]) -> None:
         offset = self._offset(size)
@@ -273,12 +280,10 @@ class Ledger:
             offset += len(line)
             offsets.append(struct.pack("<Q", offset))
             hashes += merkle.new_hashes(size + at, merkle.leaf_hash(line[:-1]), read)
-        for name, data in (
-            ("entries.jsonl", b"".join(lines)),
-            ("offsets.bin", b"".join(offsets)),
-            ("hashes.bin", b"".join(hashes)),
-        ):
-            _append(self.folder / name, data)
+        _append(self.folder / "entries.jsonl", b"".join(lines))
+        for name, data in (("offsets.bin", offsets), ("hashes.bin", hashes)):
+            with (self.folder / name).open("ab") as stream:  # made anew when they are lost
+                stream.write(b"".join(data))
 
     def _rebuild(self, size: int) -> None:
         """Make offsets and hashes anew from the first ``size`` entries."""
