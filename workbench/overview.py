@@ -183,16 +183,12 @@ def ranks(b: Batch) -> pd.DataFrame:
 
 
 def rank_rows(b: Batch) -> pd.DataFrame:
-    """Give scores with intervals for the chart of all units."""
-    scored = b.pick("score.total")
-    scored = scored[scored["value"].notna()]
-    told = scored[["value", "ci_low", "ci_high"]].copy()
-    told["label_zh"] = scored["name"]
-    told["label_en"] = scored["name_en"].fillna(scored["name"])
-    told["n"] = len(scored)
-    order = told["value"].sort_values(ascending=False, kind="stable").index
-    told["rank"] = told["value"].rank(ascending=False, method="min")
-    return told.loc[order].reset_index(drop=True)
+    """Give ranks with their intervals for the chart of all units, best first."""
+    told = _ranked(b)
+    if told.empty:
+        return told
+    told = told.assign(label_zh=told["name"], label_en=told["name_en"].fillna(told["name"]))
+    return told.sort_values("rank", kind="stable").reset_index(drop=True)
 
 
 def adjusted(b: Batch) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ class PrivateKernelManager(AsyncKernelManager):
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
         kw["env"] = kernel_environment(self._private)
         kw |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        if os.environ.get("WORKBENCH_FORKSERVER") and self.provisioner is None:
+            from workbench.batch.provisioner import ForkProvisioner
+
+            self.provisioner = ForkProvisioner(
+                kernel_id=self.kernel_id or str(uuid.uuid4()),
+                kernel_spec=self.kernel_spec,
+                parent=self,
+            )
         command, launch = await super()._async_pre_start_kernel(**kw)
         return command, launch
 
