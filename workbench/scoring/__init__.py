@@ -1,5 +1,14 @@
 """Scores, targets, agreement, ranks and warnings: data frames in, tidy frames out."""
 
+from workbench.scoring.aggregation import (
+    aggregate,
+    aggregate_tree,
+    apply_caps,
+    cronbach_alpha,
+    effective_weights,
+    rank_shift,
+    strengths,
+)
 from workbench.scoring.alerts import warning_log, warnings
 from workbench.scoring.assessors import agreement, pair_differences, severity
 from workbench.scoring.coefficients import (
@@ -12,45 +21,147 @@ from workbench.scoring.coefficients import (
     krippendorff_alpha,
     percent_agreement,
 )
+from workbench.scoring.decision import (
+    fuzzy_evaluation,
+    grey_relation,
+    importance_performance,
+    rank_sum_ratio,
+    topsis,
+)
+from workbench.scoring.funnel import funnel_proportions, funnel_ratios
 from workbench.scoring.gates import eligibility, pass_rate
-from workbench.scoring.ranking import rank_of, ranks, simulated_ranks
+from workbench.scoring.inequality import inequality, kind_gap, supply_demand
+from workbench.scoring.money import (
+    annual_need,
+    budget_shares,
+    participation_award,
+    subsidy,
+    welfare_subsidy,
+)
+from workbench.scoring.monitor import change_points, control_chart, noise_sd, robust_z
+from workbench.scoring.ranking import best_set, marginal_rank_sets, rank_of, ranks, simulated_ranks
+from workbench.scoring.records import digit_preference, first_digits, recount, surge, text_overlap
+from workbench.scoring.scales import (
+    denominate,
+    impute_group_mean,
+    log_shifted,
+    moments,
+    normalise,
+    treat_outliers,
+)
 from workbench.scoring.schemes import Part, Scheme, equal_scheme, scheme
 from workbench.scoring.scores import composite
+from workbench.scoring.sensitivity import (
+    ScoringChoices,
+    choice_sensitivity,
+    choice_uncertainty,
+    sobol_indices,
+)
 from workbench.scoring.sheets import TEAM, deductions, inspection, merge_sheets, sheet_status
+from workbench.scoring.shrinkage import between_variance, pairs_apart, shrink
 from workbench.scoring.standing import traffic_light
 from workbench.scoring.targets import attainment, decide, three_outcomes
+from workbench.scoring.variance import crossed_effects, d_study, g_study, many_facet_rasch
+from workbench.scoring.weights import (
+    ahp,
+    ahp_group,
+    budget_allocation,
+    critic_weights,
+    entropy_weights,
+    pca_weights,
+    shares_of,
+    variation_weights,
+)
 
 __all__ = [
     "TEAM",
     "Part",
     "Scheme",
+    "ScoringChoices",
+    "aggregate",
+    "aggregate_tree",
     "agreement",
+    "ahp",
+    "ahp_group",
+    "annual_need",
+    "apply_caps",
     "attainment",
+    "best_set",
+    "between_variance",
     "bland_altman",
+    "budget_allocation",
+    "budget_shares",
     "chance_corrected",
+    "change_points",
+    "choice_sensitivity",
+    "choice_uncertainty",
     "cohen_kappa",
     "composite",
+    "control_chart",
+    "critic_weights",
+    "cronbach_alpha",
+    "crossed_effects",
+    "d_study",
     "decide",
     "deductions",
+    "denominate",
+    "digit_preference",
+    "effective_weights",
     "eligibility",
+    "entropy_weights",
     "equal_scheme",
+    "first_digits",
     "fleiss_kappa",
+    "funnel_proportions",
+    "funnel_ratios",
+    "fuzzy_evaluation",
+    "g_study",
+    "grey_relation",
     "icc",
+    "importance_performance",
+    "impute_group_mean",
+    "inequality",
     "inspection",
     "kendall_w",
+    "kind_gap",
     "krippendorff_alpha",
+    "log_shifted",
+    "many_facet_rasch",
+    "marginal_rank_sets",
     "merge_sheets",
+    "moments",
+    "noise_sd",
+    "normalise",
     "pair_differences",
+    "pairs_apart",
+    "participation_award",
     "pass_rate",
+    "pca_weights",
     "percent_agreement",
     "rank_of",
+    "rank_shift",
+    "rank_sum_ratio",
     "ranks",
+    "recount",
+    "robust_z",
     "scheme",
     "severity",
+    "shares_of",
     "sheet_status",
+    "shrink",
     "simulated_ranks",
+    "sobol_indices",
+    "strengths",
+    "subsidy",
+    "supply_demand",
+    "surge",
+    "text_overlap",
     "three_outcomes",
+    "topsis",
     "traffic_light",
+    "treat_outliers",
+    "variation_weights",
     "warning_log",
     "warnings",
+    "welfare_subsidy",
 ]

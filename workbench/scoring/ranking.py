@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from workbench.scoring._frames import Bools, Floats, check_level, need, numbers, one_of, refuse
-from workbench.scoring._ranksets import simultaneous_critical
+from workbench.scoring._ranksets import marginal_sets, simultaneous_critical, surely_above
 
-__all__ = ["Ties", "rank_of", "ranks", "simulated_ranks"]
+__all__ = ["Ties", "best_set", "marginal_rank_sets", "rank_of", "ranks", "simulated_ranks"]
 
 Ties = Literal["min", "max", "average", "dense"]
 
@@ -230,6 +231,111 @@ def simulated_ranks(
         {"rank_low": low, "rank_high": high, "rank_mean": mean, "rank_median": mid,
          "p_first": first, "p_top": best}, dtype=float
     )  # fmt: skip
+
+
+def marginal_rank_sets(
+    scores: pd.DataFrame,
+    *,
+    rng: np.random.Generator,
+    units: Sequence[object] | None = None,
+    unit: str = "community",
+    score: str = "value",
+    std_error: str = "std_error",
+    level: float = 0.95,
+    draws: int = 4000,
+) -> pd.DataFrame:
+    """Give the set of ranks of one unit at a time: narrower, and right for that unit alone.
+
+    Parameters
+    ----------
+    scores, rng, unit, score, std_error, level, draws
+        As for :func:`ranks`; no value may be missing.
+    units : sequence, optional
+        Units to look at; all if not given (slow for thousands).
+
+    Returns
+    -------
+    DataFrame
+        ``unit``, ``rank``, ``set_low``, ``set_high``, ``n``.
+
+    Notes
+    -----
+    For the question of one community about its own place. Whoever picks the best-looking of many
+    needs the simultaneous sets of :func:`ranks`.
+
+    References
+    ----------
+    Mogstad, Romano, Shaikh & Wilhelm (2024), Rev. Econ. Stud. 91, 476-518, §3.1.
+    """
+    x, se = _whole(scores, unit, score, std_error, level)
+    wanted = list(scores[unit]) if units is None else list(units)
+    place = {u: i for i, u in enumerate(scores[unit])}
+    absent = [str(u) for u in wanted if u not in place]
+    if absent:
+        raise refuse("unit", f"没有单元 {', '.join(absent)}", f"no unit {', '.join(absent)}")
+    index = np.array([place[u] for u in wanted], dtype=np.int64)
+    above, below = marginal_sets(x, se, index, rng, level, draws)
+    return pd.DataFrame(
+        {unit: wanted, "rank": rank_of(x)[index], "set_low": above + 1,
+         "set_high": len(x) - below, "n": len(x), "level": level}
+    ).assign(method="scoring.marginal_rank_sets")  # fmt: skip
+
+
+def best_set(
+    scores: pd.DataFrame,
+    *,
+    rng: np.random.Generator,
+    count: int,
+    worst: bool = False,
+    unit: str = "community",
+    score: str = "value",
+    std_error: str = "std_error",
+    level: float = 0.95,
+    draws: int = 4000,
+) -> pd.DataFrame:
+    """Say which units may belong to the ``count`` best (or worst), together right at ``level``.
+
+    Parameters
+    ----------
+    scores, rng, unit, score, std_error, level, draws
+        As for :func:`ranks`; no value may be missing; up to some thousand units.
+    count : int
+        How many are looked for, such as the quota of an award.
+    worst : bool
+        Look at the other end.
+
+    Returns
+    -------
+    DataFrame
+        ``unit``, ``rank``, ``value`` (least rank from that end that cannot be excluded),
+        ``verdict`` (met: may belong; not_met: surely not), ``n``.
+
+    References
+    ----------
+    Mogstad, Romano, Shaikh & Wilhelm (2024), Rev. Econ. Stud. 91, 476-518, §3.4.
+    """
+    x, se = _whole(scores, unit, score, std_error, level)
+    if not 1 <= count <= len(x):
+        raise refuse("count", "count 应在 1 与单元数之间", "count must lie in 1 … units")
+    above = surely_above(-x if worst else x, se, rng, level, draws)
+    return pd.DataFrame(
+        {unit: scores[unit].to_numpy(), "rank": rank_of(x), "value": above + 1.0,
+         "verdict": np.where(above < count, "met", "not_met"), "n": len(x), "level": level}
+    ).assign(method="scoring.best_set")  # fmt: skip
+
+
+def _whole(
+    scores: pd.DataFrame, unit: str, score: str, std_error: str, level: float
+) -> tuple[Floats, Floats]:
+    """Scores and errors where none may be missing."""
+    check_level(level)
+    need(scores, (unit, score, std_error), of="scores")
+    x, se = numbers(scores, score), numbers(scores, std_error)
+    if np.isnan(x).any() or np.isnan(se).any() or (se < 0).any():
+        raise refuse("gaps", "得分与标准误不能缺失或为负", "scores and errors must be complete")
+    if bool(scores[unit].duplicated().any()):
+        raise refuse("duplicate-row", "同一单元出现多次", "a unit occurs more than once")
+    return x, se
 
 
 def _tiers(x: Floats, se: Floats, c: float, order: np.ndarray) -> Floats:
