@@ -128,21 +128,21 @@ def _parents(protocol: Protocol, slug: str, indicator: Indicator, file: str) -> 
             column=at,
         )
         return
-    seen = {slug}
+    circle = [slug]
     above: str | None = indicator.parent
-    while above is not None and above in protocol.indicators:
-        if above in seen:
-            yield _fault(
-                file,
-                at,
-                f"上级指标成环：{slug} → {indicator.parent}",
-                f"the parents run in a circle: {slug} → {indicator.parent}",
-                "删去其中一个 parent",
-                "remove one parent",
-            )
-            return
-        seen.add(above)
+    while above is not None and above in protocol.indicators and above not in circle:
+        circle.append(above)
         above = protocol.indicators[above].parent
+    if above == slug and slug == min(circle):
+        round_trip = " → ".join([*circle, slug])
+        yield _fault(
+            file,
+            at,
+            f"上级指标成环：{round_trip}",
+            f"the parents run in a circle: {round_trip}",
+            "删去其中一个 parent",
+            "remove one parent",
+        )
 
 
 def _targets(protocol: Protocol, slug: str, indicator: Indicator, file: str) -> Iterator[Problem]:

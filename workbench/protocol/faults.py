@@ -169,7 +169,15 @@ def problems_of(
     under
         Path of the model inside the file.
     """
-    return [_problem_of(detail, model, file, code, under) for detail in error.errors()]
+    details = error.errors()
+    places = [tuple(detail["loc"]) for detail in details]
+    # a list whose only entry is refused is not too short as well
+    return [
+        _problem_of(detail, model, file, code, under)
+        for detail, place in zip(details, places, strict=True)
+        if detail["type"] != "too_short"
+        or not any(len(p) > len(place) and p[: len(place)] == place for p in places)
+    ]
 
 
 def _problem_of(

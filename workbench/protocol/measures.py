@@ -21,7 +21,7 @@ from workbench.protocol._entries import (
     Survey,
 )
 from workbench.protocol._entry_checks import OPEN_WORDS, incomplete, items, source_of, unit
-from workbench.protocol.faults import problems_of, unknown_problem
+from workbench.protocol.faults import nearest, problems_of, unknown_problem
 from workbench.protocol.model import Protocol
 from workbench.protocol.units import UNITS, hours_per
 from workbench.yamlfile import read_yaml
@@ -359,6 +359,7 @@ def _model_of(
 ) -> tuple[type[Entry] | None, list[Problem]]:
     channel = entry.get("channel")
     if channel is None:
+        near = nearest("channel", map(str, entry))
         return None, [
             Problem(
                 code="measures.missing",
@@ -367,8 +368,10 @@ def _model_of(
                 zh="缺少“channel”",
                 en='"channel" is missing',
                 expected=" | ".join(CHANNELS),
-                remedy_zh="写明计分的证据渠道",
-                remedy_en="name the channel of evidence that is scored",
+                remedy_zh=f"“{near}”是否指 channel？" if near else "写明计分的证据渠道",
+                remedy_en=f'did you write "{near}" for channel?'
+                if near
+                else "name the channel of evidence that is scored",
             )
         ]
     if channel not in CHANNELS:
