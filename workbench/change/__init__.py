@@ -2,6 +2,40 @@
 
 from __future__ import annotations
 
+from workbench.change._checks import CHECKS
+from workbench.change.checks import checks
+from workbench.change.checks_claim import (
+    check_conflicting_text,
+    check_dispersion,
+    check_impossible,
+    check_many_tests,
+    check_open_cases,
+    check_overlap_rule,
+    check_percent_or_points,
+    check_sparse,
+    check_target,
+    check_unchanged,
+)
+from workbench.change.checks_design import (
+    check_attrition,
+    check_autocorrelation,
+    check_baseline,
+    check_ceiling,
+    check_clusters,
+    check_composition,
+    check_date,
+    check_denominator,
+    check_directions,
+    check_few,
+    check_instrument,
+    check_pairs,
+    check_pre_trends,
+    check_regression_to_mean,
+    check_response,
+    check_season,
+    check_staggered,
+    check_trend,
+)
 from workbench.change.clusters import cluster_rows, fit, intraclass, wild_bootstrap, wild_interval
 from workbench.change.compare import compare
 from workbench.change.cross import wave_change
@@ -67,6 +101,7 @@ from workbench.change.verdict import VERDICTS, Verdict, judge
 from workbench.change.wording import overclaims, sentence
 
 __all__ = [
+    "CHECKS",
     "GRADES",
     "VERDICTS",
     "DesignFacts",
@@ -79,6 +114,35 @@ __all__ = [
     "boschloo",
     "break_search",
     "callaway_santanna",
+    "check_attrition",
+    "check_autocorrelation",
+    "check_baseline",
+    "check_ceiling",
+    "check_clusters",
+    "check_composition",
+    "check_conflicting_text",
+    "check_date",
+    "check_denominator",
+    "check_directions",
+    "check_dispersion",
+    "check_few",
+    "check_impossible",
+    "check_instrument",
+    "check_many_tests",
+    "check_open_cases",
+    "check_overlap_rule",
+    "check_pairs",
+    "check_percent_or_points",
+    "check_pre_trends",
+    "check_regression_to_mean",
+    "check_response",
+    "check_season",
+    "check_sparse",
+    "check_staggered",
+    "check_target",
+    "check_trend",
+    "check_unchanged",
+    "checks",
     "claim_unit",
     "cluster_rows",
     "community_changes",

@@ -11,7 +11,18 @@ import pandas as pd
 
 from workbench.errors import InputError, Problem
 
-__all__ = ["COLUMNS", "check_level", "not_computed", "numbers", "problem", "refuse", "row", "table"]
+__all__ = [
+    "COLUMNS",
+    "check_level",
+    "figures",
+    "not_computed",
+    "numbers",
+    "problem",
+    "record",
+    "refuse",
+    "row",
+    "table",
+]
 
 # the order of DESIGN §4, with what a comparison adds in its place
 COLUMNS: tuple[str, ...] = (
@@ -150,3 +161,18 @@ def numbers(values: Any, name: str, *, least: float | None = None) -> np.ndarray
 
 def _flat(values: Any) -> Sequence[Any]:
     return [values] if np.isscalar(values) or values is None else list(values)
+
+
+def figures(
+    frame: pd.DataFrame, column: str = "value", *, by: str = "statistic"
+) -> dict[str, float]:
+    """Give one column of a tidy frame as plain numbers by statistic; the last of a name counts."""
+    return {
+        str(name): float(value)
+        for name, value in zip(frame[by], frame[column].astype(float), strict=True)
+    }
+
+
+def record(frame: pd.DataFrame, at: int = 0) -> dict[str, Any]:
+    """Give one row of a frame as a plain mapping."""
+    return {str(name): value for name, value in frame.iloc[at].to_dict().items()}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from workbench.change._frames import not_computed, refuse, row, table
+from workbench.change._frames import not_computed, record, refuse, row, table
 from workbench.change._means import mean_difference
 from workbench.change.cross import answers
 from workbench.change.did import did
@@ -157,7 +157,7 @@ def rates(
         given = (first[item], second[item])
         sizes = {"exposure_before": first[exposure], "exposure_after": second[exposure]}
         made = rate_ratio(*given, level=level, **sizes)
-        best = _record(made[made["preferred"]])
+        best = record(made[made["preferred"]])
         inner = rate_ratio(*given, level=2 * level - 1, **sizes)
         inner = inner[inner["method"] == best["method"]]
         best.update(
@@ -171,10 +171,6 @@ def rates(
         del best["preferred"]
         rows.append(best)
     return table(rows)
-
-
-def _record(frame: pd.DataFrame) -> dict[str, Any]:
-    return {str(name): value for name, value in frame.iloc[0].to_dict().items()}
 
 
 def times(
@@ -213,8 +209,8 @@ def times(
         "within": within,
         "unit": unit,
     }
-    one = _record(survival_change(data, level=level, **settings))
-    inner = _record(survival_change(data, level=2 * level - 1, **settings))
+    one = record(survival_change(data, level=level, **settings))
+    inner = record(survival_change(data, level=2 * level - 1, **settings))
     one.update(
         item=f"closed_within_{within:g}_{unit}",
         adjustment="raw",
@@ -262,7 +258,7 @@ def paired(
         x = answers(wide[f"{item}_0"], of, wanted)
         y = answers(wide[f"{item}_1"], of, wanted)
         made = paired_means(x, y, level=level) if of == "mean" else paired_shares(x, y, level=level)
-        one = _record(made)
+        one = record(made)
         one.update(item=item, adjustment="raw", statistic=of, attrition=lost)
         one.pop("preferred", None)
         asked = ~np.isnan(x)
@@ -306,7 +302,7 @@ def controlled(
             unit="score" if of == "mean" else "pp",
             rng=rng,
         )
-        one = _record(made[made["preferred"]])
+        one = record(made[made["preferred"]])
         few = min(one["treated"], one["comparison"]) < 4 or one["treated"] + one["comparison"] < 11
         if few and one["status"] == "ok":
             drawn = made[made["method"] == "change.did.randomisation"]
@@ -348,7 +344,7 @@ def staggered(
             first_treated=first_treated,
             level=level,
         )
-        one = _record(made[made["statistic"] == "simple"])
+        one = record(made[made["statistic"] == "simple"])
         z = float(stats.norm.ppf(level))
         half = z * one.get("std_error", math.nan)
         one.update(item=item, adjustment="raw")
@@ -385,11 +381,11 @@ def series(
             made = segmented(data, value=item, level=level, **settings)
             chosen = made[made["preferred"]]
             end = chosen[chosen["statistic"] == "effect"]
-            one = _record(end if len(end) else chosen)
+            one = record(end if len(end) else chosen)
         else:
             made = segmented_counts(data, count=item, exposure=exposure, level=level, **settings)
             chosen = made[made["preferred"]] if "preferred" in made else made
-            one = _record(chosen)
+            one = record(chosen)
             if one["status"] == "ok":
                 ends = ("value", "ci_low", "ci_high", "inner_low", "inner_high")
                 one.update({name: math.exp(one[name]) for name in ends}, unit="ratio")
@@ -423,7 +419,7 @@ def aggregates(data: pd.DataFrame, level: float) -> tuple[pd.DataFrame, dict[str
             for name in ("n_before", "n_after")
         }
         made = published(float(one["before"]), float(one["after"]), level=level, **sizes)
-        best = _record(made[made["statistic"] == "difference"])
+        best = record(made[made["statistic"] == "difference"])
         best.update(item=str(one["item"]), adjustment="raw", statistic="difference")
         best.pop("preferred", None)
         if best["status"] == "ok":
@@ -435,7 +431,7 @@ def aggregates(data: pd.DataFrame, level: float) -> tuple[pd.DataFrame, dict[str
             best.update(inner_low=inner[0], inner_high=inner[1])
         else:
             # two figures without n: they are reported, no interval can be given
-            points = _record(made[made["statistic"] == "points"])
+            points = record(made[made["statistic"] == "points"])
             keep = {"value": points["value"], "status": "ok", "item": best["item"]}
             best.update(keep, before=points["before"], after=points["after"])
         rows.append(best)

@@ -1,0 +1,230 @@
+"""All 28 checks on a comparison: each gives a finding, also the one that cannot be made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from workbench.change import checks_claim as claim
+from workbench.change import checks_design as design
+from workbench.change._checks import CHECKS, check
+from workbench.change._frames import record
+from workbench.change.grade import DesignFacts
+
+__all__ = ["checks"]
+
+
+def checks(
+    made: pd.DataFrame,
+    data: pd.DataFrame | None = None,
+    *,
+    by: str = "wave",
+    baseline: Any = None,
+    current: Any = None,
+    facts: DesignFacts | Mapping[str, Any] | None = None,
+    variables: Sequence[str] = (),
+    weights: str | None = None,
+    psu: str | None = None,
+    community: str | None = None,
+    person: str | None = None,
+    highest: float = 5,
+    earlier: Mapping[str, Sequence[float]] | None = None,
+    months: tuple[Sequence[int], Sequence[int]] | None = None,
+    instruments: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
+    denominators: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
+    selection: Mapping[str, Any] | None = None,
+    others: Sequence[pd.DataFrame] = (),
+) -> pd.DataFrame:
+    """Run the 28 checks on a comparison and give one finding or more for each.
+
+    Parameters
+    ----------
+    made
+        Frame of :func:`~workbench.change.compare`.
+    data
+        Rows of respondents behind it; ``None``: checks that need them cannot be made.
+    by, baseline, current, weights, psu, community, person
+        Columns and waves as for :func:`~workbench.change.compare`.
+    facts
+        Design facts: response rates, attrition, communities per arm, date fixed beforehand.
+    variables
+        Columns of composition.
+    highest
+        Top category of the scale.
+    earlier
+        Values of waves before the baseline, by item.
+    months
+        Calendar months of the two waves.
+    instruments, denominators
+        What defines measurement and denominator in each wave.
+    selection
+        Keywords of :func:`~workbench.change.check_regression_to_mean` but ``observed``.
+    others
+        Frames of single checks that need a series, a panel or durations (7-9, 11, 12, 19-24);
+        they replace "not applicable".
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``check`` 1-28, ``label_zh/en``, ``item``, ``verdict`` (passed, failed, cannot_tell,
+        not_applicable), ``severity``, ``reach``, ``reason_zh/en``, ``method``
+        ``change.check.NN``; every number occurs.
+    """
+    told = DesignFacts.of(facts)
+    found: list[pd.DataFrame] = list(others)
+    raw = made[made["adjustment"] == "raw"] if "adjustment" in made else made
+    for at in range(len(raw)):
+        one = record(raw, at)
+        item = str(one["item"])
+        parts = _item_checks(one, item, data, by, baseline, current, told, highest)
+        if selection is not None:
+            parts.append(
+                design.check_regression_to_mean(observed=abs(float(one["value"])), **selection)
+            )
+        if earlier is not None and item in earlier:
+            parts.append(design.check_baseline(float(one["before"]), earlier[item]))
+        if data is not None and item in data.columns:
+            parts += _data_checks(
+                item, data, by, baseline, current, weights, psu, community, one["method"]
+            )
+        found += [part.assign(item=item) for part in parts]
+    found.append(claim.check_many_tests(raw))
+    if months is not None:
+        found.append(design.check_season(*months))
+    if instruments is not None:
+        found.append(design.check_instrument(*instruments))
+    if denominators is not None:
+        found.append(design.check_denominator(*denominators))
+    if data is not None and variables:
+        found.append(
+            design.check_composition(
+                data,
+                by=by,
+                baseline=baseline,
+                current=current,
+                variables=variables,
+                weights=weights,
+            )
+        )
+    if data is not None and person is not None:
+        names = [data.loc[data[by] == wave, person] for wave in (baseline, current)]
+        paired = bool(raw["method"].isin(["change.paired_t", "change.difference.tango"]).any())
+        found.append(design.check_pairs(*names, paired=paired))
+    if told.kind == "panel" or told.attrition is not None:
+        found.append(design.check_attrition(told.attrition, boundary=told.attrition_boundary))
+    if told.treated is not None and told.comparison is not None:
+        found.append(design.check_few(told.treated, told.comparison))
+    return _complete(found, told)
+
+
+def _item_checks(
+    one: dict[str, Any],
+    item: str,
+    data: pd.DataFrame | None,
+    by: str,
+    baseline: Any,
+    current: Any,
+    told: DesignFacts,
+    highest: float,
+) -> list[pd.DataFrame]:
+    text = f"{one.get('wording_zh', '')} {one.get('wording_en', '')}"
+    parts = [
+        claim.check_overlap_rule(text, str(one.get("wording_en", ""))),
+        claim.check_unchanged(text, str(one["verdict"])),
+        claim.check_conflicting_text([text]),
+    ]
+    if one.get("unit") == "pp" and one["status"] == "ok":
+        shares = (float(one["before"]), float(one["after"]))
+        if all(0 <= s <= 1 for s in shares):
+            parts.append(design.check_response(*shares, told.response_before, told.response_after))
+    counts = _counts(one)
+    if counts:
+        parts.append(claim.check_sparse(*counts))
+    if data is not None and item in data.columns and baseline is not None:
+        answers = data.loc[data[by] == baseline, item]
+        if pd.api.types.is_numeric_dtype(answers):
+            parts.append(design.check_ceiling(answers, highest=highest))
+    return parts
+
+
+def _counts(one: dict[str, Any]) -> list[float]:
+    if one.get("unit") != "pp" or one["status"] != "ok":
+        return []
+    out: list[float] = []
+    for share, n in (("before", "n_before"), ("after", "n_after")):
+        p, size = float(one.get(share, float("nan"))), float(one.get(n, float("nan")))
+        if p != p or size != size or not 0 <= p <= 1:
+            return []
+        out += [round(p * size), round((1 - p) * size)]
+    return out
+
+
+def _data_checks(
+    item: str,
+    data: pd.DataFrame,
+    by: str,
+    baseline: Any,
+    current: Any,
+    weights: str | None,
+    psu: str | None,
+    community: str | None,
+    method: str,
+) -> list[pd.DataFrame]:
+    parts: list[pd.DataFrame] = []
+    if not pd.api.types.is_numeric_dtype(data[item]):
+        return parts
+    if weights is not None or psu is not None:
+        now = data[data[by] == current]
+        used = method in (
+            "change.difference.design",
+            "change.difference.newcombe_effective",
+            "change.did.community_t",
+        )
+        parts.append(
+            design.check_clusters(
+                now[item],
+                cluster=None if psu is None else now[psu],
+                weights=None if weights is None else now[weights],
+                used=used,
+            )
+        )
+    if community is not None:
+        parts.append(
+            design.check_directions(
+                data, item=item, by=by, baseline=baseline, current=current, community=community
+            )
+        )
+    return parts
+
+
+# which facts would be needed where a check was not made
+_NEEDS: dict[int, tuple[str, str]] = {
+    1: ("是否因基期低而选、以往信度未给出", "how the unit was chosen was not stated"),
+    2: ("更早各期未给出", "earlier waves were not given"),
+    3: ("构成变量未给出", "variables of composition were not given"),
+    5: ("应答率未给出", "response rates were not given"),
+    6: ("各期月份未给出", "the months of the waves were not given"),
+    13: ("分母未说明", "denominators were not stated"),
+    14: ("群组与权重未给出", "clusters and weights were not given"),
+    15: ("没有可识别的人", "people are not identified"),
+    25: ("测量工具未说明", "the instruments were not stated"),
+    26: ("没有社区列", "there is no column of communities"),
+    27: ("没有逐人回答", "answers of persons were not given"),
+}
+
+
+def _complete(found: list[pd.DataFrame], told: DesignFacts) -> pd.DataFrame:
+    have = {int(number) for part in found for number in part["check"]}
+    for number in sorted(set(CHECKS) - have):
+        if number in _NEEDS:
+            found.append(check(number, "cannot_tell", *_NEEDS[number]))
+        else:
+            found.append(
+                check(number, "not_applicable", "此设计不涉及", "does not arise in this design")
+            )
+    out = pd.concat(found, ignore_index=True)
+    for name in ("item", "flags"):
+        out[name] = out[name].fillna("") if name in out else ""
+    return out.sort_values(["check", "item"], kind="stable", ignore_index=True)
