@@ -226,7 +226,9 @@ def test_an_institutions_log_takes_nothing_of_demonstration_keys(
     assert Ledger(tmp_path / "demo", key).append([report()], demonstration=True) == [0]
 
 
-@pytest.mark.parametrize("name", ["entries.jsonl", "offsets.bin", "hashes.bin"])
+@pytest.mark.parametrize(
+    "name", ["entries.jsonl", "offsets.bin", "hashes.bin", "checkpoints.jsonl"]
+)
 def test_what_a_crash_left_beyond_the_head_is_cut_off(ledger: Ledger, name: str) -> None:
     ledger.append([report("A"), report("B")], demonstration=False)
     with (ledger.folder / name).open("ab") as stream:

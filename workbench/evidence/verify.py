@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import InputError, Problem
 from workbench.evidence import bag as bags
 from workbench.evidence.answer import Item, Report
+from workbench.evidence.attest import check_attest, load_logs
 from workbench.evidence.files import ASIDE, is_plain_file, read_json, sha256_file
 from workbench.evidence.keys import ROLES, load_roots
+from workbench.evidence.note import VerifierKey
 from workbench.evidence.result import Result, Verdict, result
 from workbench.evidence.signature import SignatureStatus
 from workbench.evidence.verify_pdf import check_report, verify_report
@@ -31,6 +33,15 @@ __all__ = ["verify"]
 _BAGGED = {"draft", "returned", "signing", "signed"}
 
 
+@dataclass(frozen=True)
+class _Trust:
+    """What is believed, and the time of judging."""
+
+    roots: list[Certificate]
+    logs: list[VerifierKey]
+    now: datetime
+
+
 def verify(path: Path, *, trust: Path | None, home: Path, now: datetime) -> Report:
     """Verify a PDF report, a bag, or a batch folder.
 
@@ -39,7 +50,8 @@ def verify(path: Path, *, trust: Path | None, home: Path, now: datetime) -> Repo
     path : Path
         ``report.zh.pdf``, ``DIR/communities/<community>`` or ``DIR``. It may come from a stranger.
     trust : Path or None
-        Root certificates (PEM file or folder) to believe instead of ``home/trust/*.pem``.
+        Root certificates (PEM file, or folder with ``*.pem`` and ``*.vkey`` of logs) to believe
+        instead of those in ``home/trust``.
     home : Path
         ``WORKBENCH_HOME``.
     now : datetime
@@ -55,14 +67,14 @@ def verify(path: Path, *, trust: Path | None, home: Path, now: datetime) -> Repo
     InputError
         ``verify.path`` when there is nothing to verify; ``trust.unreadable``.
     """
-    roots = load_roots(home, trust)
+    trusted = _Trust(load_roots(home, trust), load_logs(home, trust), now)
     if path.is_file():
-        item = verify_report(path, roots, now)
+        item = verify_report(path, trusted.roots, now)
         return Report(path=path.name, items=(item,))
     if (path / "bagit.txt").is_file():
-        return Report(path=path.name, items=(_bag(path, ".", roots, now, study=None),))
+        return Report(path=path.name, items=(_bag(path, ".", trusted, study=None),))
     if (path / "communities.jsonl").is_file() or (path / "communities").is_dir():
-        return Report(path=path.name, items=tuple(_batch(path, roots, now)))
+        return Report(path=path.name, items=tuple(_batch(path, trusted)))
     raise InputError(
         Problem(
             code="verify.path",
@@ -78,9 +90,7 @@ def verify(path: Path, *, trust: Path | None, home: Path, now: datetime) -> Repo
 # --- a bag ---------------------------------------------------------------------------------------
 
 
-def _bag(
-    bag: Path, shown: str, roots: list[Certificate], now: datetime, *, study: str | None
-) -> Item:
+def _bag(bag: Path, shown: str, trusted: _Trust, *, study: str | None) -> Item:
     """Verify a bag of one unit and edition; ``study`` is its batch's, None outside a batch."""
     results = bags.check_bag(bag)
     community, edition, identity = _identity(bag, batch=study)
@@ -90,7 +100,9 @@ def _bag(
     statuses: dict[str, tuple[SignatureStatus, ...]] = {}
     for pdf in sorted(data.glob("report.*.pdf")) if data.is_dir() else []:
         name = f"data/{pdf.name}"
-        found, statuses[name], attached = check_report(pdf, name, roots, now, in_bag=True)
+        found, statuses[name], attached = check_report(
+            pdf, name, trusted.roots, trusted.now, in_bag=True
+        )
         results += found
         if attached is None or listing is None or attached == listing:
             continue
@@ -107,6 +119,10 @@ def _bag(
         changed = bags.check_evidence(data, attached, source_zh=source[0], source_en=source[1])
         results += [found for found in changed if found.verdict is Verdict.CHANGED]
     results += _languages(statuses)
+    # what was changed is named already; statement and entry would only repeat it
+    if all(found.verdict is not Verdict.CHANGED for found in results):
+        signers = {status.sha256 for found in statuses.values() for status in found}
+        results += check_attest(bag, trusted.logs, signers)
     return Item(
         path=shown,
         kind="bag",
@@ -231,7 +247,7 @@ def _identity(bag: Path, *, batch: str | None) -> tuple[str, int | None, list[Re
 # --- a batch -------------------------------------------------------------------------------------
 
 
-def _batch(out: Path, roots: list[Certificate], now: datetime) -> Iterator[Item]:
+def _batch(out: Path, trusted: _Trust) -> Iterator[Item]:
     """Verify the list of units, then every bag."""
     units, results = _units(out)
     study, more = _summary(out, units)
@@ -310,13 +326,13 @@ def _batch(out: Path, roots: list[Certificate], now: datetime) -> Iterator[Item]
     for name in sorted(bags_found):
         if (folder / name).is_symlink() or not (folder / name).is_dir():
             continue
-        item = _bag(folder / name, f"communities/{name}", roots, now, study=study)
+        item = _bag(folder / name, f"communities/{name}", trusted, study=study)
         if name in units:
             more = _recorded(folder / name, units[name], item)
             item = replace(item, results=item.results + tuple(more))
         yield item
     if (out / "overview").is_dir():
-        yield _overview(out / "overview", roots, now)
+        yield _overview(out / "overview", trusted)
 
 
 def _units(out: Path) -> tuple[dict[str, dict[str, Any]], list[Result]]:
@@ -417,13 +433,13 @@ def _recorded(bag: Path, row: Mapping[str, Any], item: Item) -> list[Result]:
     return results
 
 
-def _overview(bag: Path, roots: list[Certificate], now: datetime) -> Item:
+def _overview(bag: Path, trusted: _Trust) -> Item:
     """Verify the overview: a bag that is signed only when the batch is closed."""
     results = bags.check_bag(bag)
     statuses: dict[str, tuple[SignatureStatus, ...]] = {}
     for pdf in sorted((bag / "data").glob("report.*.pdf")):
         name = f"data/{pdf.name}"
-        found, statuses[name], _ = check_report(pdf, name, roots, now, in_bag=True)
+        found, statuses[name], _ = check_report(pdf, name, trusted.roots, trusted.now, in_bag=True)
         results += [one for one in found if one.code != "signature.count"]
     if not any(statuses.values()):
         results.append(

@@ -1,0 +1,221 @@
+"""The ``attest/`` of a bag: statement, certificates, ledger entry and its proof."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from workbench.errors import InputError, Problem
+from workbench.evidence.bag import EVIDENCE_LIST, bag_info
+from workbench.evidence.files import canonical_json, is_plain_file, sha256_file, write_atomic
+from workbench.evidence.keys import SigningKey
+from workbench.evidence.ledger import Ledger, check_proof
+from workbench.evidence.note import VerifierKey
+from workbench.evidence.result import Result, Verdict, result
+from workbench.evidence.statement import check_statement, payload_digest, sign_statement
+
+__all__ = ["check_attest", "enter", "load_logs", "report_entry", "write_attest"]
+
+STATEMENT = "evaluation.intoto.json"
+
+
+def write_attest(bag: Path, statement: bytes, keys: Mapping[str, SigningKey]) -> None:
+    """Write the signed statement and the certificates of a bag's signers into ``attest/``.
+
+    The tag manifest has to be written anew afterwards (:func:`workbench.evidence.bag.write_bag`).
+
+    Parameters
+    ----------
+    bag : Path
+        The bag, in the folder aside.
+    statement : bytes
+        From :func:`workbench.evidence.statement.make_statement`.
+    keys : mapping of str to SigningKey
+        Role → key; every one signs.
+    """
+    certs = bag / "attest" / "certs"
+    certs.mkdir(parents=True, exist_ok=True)
+    write_atomic(bag / "attest" / STATEMENT, sign_statement(statement, list(keys.values())))
+    for role, key in keys.items():
+        pem = [
+            certificate.public_bytes(serialization.Encoding.PEM)
+            for certificate in (key.certificate, *key.chain)
+        ]
+        write_atomic(certs / f"{role}.pem", b"".join(pem))
+
+
+def report_entry(bag: Path, *, study: str, community: str, edition: int) -> dict[str, Any]:
+    """Return the ledger's entry for a signed bag with its statement in ``attest/``."""
+    data = bag / "data"
+    reports = {p.name.split(".")[1]: sha256_file(p) for p in sorted(data.glob("report.*.pdf"))}
+    return {
+        "type": "report",
+        "study": study,
+        "community": community,
+        "edition": edition,
+        "evidence_sha256": sha256_file(data / EVIDENCE_LIST),
+        "statement_sha256": payload_digest((bag / "attest" / STATEMENT).read_bytes()),
+        "pdf_sha256": reports,
+    }
+
+
+def enter(
+    ledger: Ledger, bags: Sequence[tuple[Path, Mapping[str, Any]]], *, demonstration: bool
+) -> list[int]:
+    """Enter signed bags into the ledger in one step and put entry and proof into each ``attest/``.
+
+    Returns
+    -------
+    list of int
+        Numbers of the entries.
+    """
+    numbers = ledger.append([entry for _, entry in bags], demonstration=demonstration)
+    for number, (bag, _) in zip(numbers, bags, strict=True):
+        write_atomic(bag / "attest" / "entry.json", ledger.entry(number))
+        write_atomic(bag / "attest" / "entry.tlog-proof", ledger.proof(number).encode())
+    return numbers
+
+
+def load_logs(home: Path, trust: Path | None = None) -> list[VerifierKey]:
+    """Return the log keys that are believed: ``*.vkey`` beside the root certificates.
+
+    Parameters
+    ----------
+    home : Path
+        ``WORKBENCH_HOME``, whose ``trust/*.vkey`` are believed when ``trust`` is not given.
+    trust : Path, optional
+        A folder; then only its keys are believed (a single file holds certificates and no log).
+
+    Raises
+    ------
+    InputError
+        ``trust.log`` when one cannot be read.
+    """
+    folder = home / "trust" if trust is None else trust
+    found = []
+    for path in sorted(folder.glob("*.vkey")) if folder.is_dir() else []:
+        try:
+            found.append(VerifierKey.parse(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise InputError(
+                Problem(
+                    code="trust.log",
+                    zh="账本公钥无法读取",
+                    en="a log's key cannot be read",
+                    file=path.name,
+                    found=str(error),
+                    remedy_zh="取得完好的 .vkey 文件",
+                    remedy_en="get an undamaged .vkey file",
+                )
+            ) from error
+    return found
+
+
+def check_attest(bag: Path, logs: Sequence[VerifierKey], signers: Iterable[str]) -> list[Result]:
+    """Check ``attest/`` where there is one: statement, entry, proof.
+
+    Parameters
+    ----------
+    bag : Path
+        The bag; it may come from a stranger.
+    logs : sequence of VerifierKey
+        Logs that are believed.
+    signers : iterable of str
+        SHA-256 of the certificates that signed the reports.
+
+    Returns
+    -------
+    list of Result
+        Empty for a bag without ``attest/``, as it is until the last signature.
+    """
+    folder = bag / "attest"
+    results: list[Result] = []
+    if _there(folder / STATEMENT):
+        certificates = [
+            c for path in sorted((folder / "certs").glob("*.pem")) for c in _certs(path)
+        ]
+        envelope = (folder / STATEMENT).read_bytes()
+        results += check_statement(bag, envelope, certificates, signers)
+    if _there(folder / "entry.json"):
+        results += _check_entry(bag, logs)
+    return results
+
+
+def _check_entry(bag: Path, logs: Sequence[VerifierKey]) -> list[Result]:
+    where = "attest/entry.json"
+    leaf = (bag / where).read_bytes()
+    try:
+        entry = json.loads(leaf)
+        study, community, edition = bag_info(bag)["External-Identifier"].rsplit("/", 2)
+        wanted = report_entry(bag, study=study, community=community, edition=int(edition))
+        wanted["type"] = "amendment" if entry["type"] == "amendment" else "report"
+        fits = canonical_json({**entry, **wanted}) == canonical_json(entry)
+    except (ValueError, LookupError, TypeError, OSError, RecursionError):
+        fits = False
+    if not fits:
+        return [
+            result(
+                "ledger.entry",
+                Verdict.CHANGED,
+                where,
+                "账本登记与证据包不符",
+                "the ledger's entry is not about this bag",
+            )
+        ]
+    try:
+        proof = (bag / "attest" / "entry.tlog-proof").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        proof = ""
+    origin = proof.partition("\n\n")[2].partition("\n")[0]
+    known = [log for log in logs if log.name == origin]
+    if not known:
+        return [
+            result(
+                "ledger.unknown",
+                Verdict.CANNOT_TELL,
+                "attest/entry.tlog-proof",
+                f"未知的账本：{origin or '-'}",
+                f"unknown log: {origin or '-'}",
+                "请从独立渠道取得账本公钥（.vkey），放入 trust",
+                "get the log's key (.vkey) from an independent source and put it into trust",
+            )
+        ]
+    for log in known:
+        try:
+            number, head = check_proof(leaf, proof, log)
+        except ValueError:
+            continue
+        return [
+            result(
+                "ledger.entered",
+                Verdict.VALID,
+                where,
+                f"已登记于账本 {log.name}（第 {number} 条，共 {head.size} 条）",
+                f"entered in {log.name} as number {number} of {head.size}",
+            )
+        ]
+    return [
+        result(
+            "ledger.proof",
+            Verdict.CHANGED,
+            "attest/entry.tlog-proof",
+            "证明不成立：该登记不在签署的账本头之内",
+            "the proof does not hold: the entry is not in the log under a signed head",
+        )
+    ]
+
+
+def _there(path: Path) -> bool:
+    return path.is_file() and is_plain_file(path)
+
+
+def _certs(path: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes()) if _there(path) else []
+    except ValueError:
+        return []
