@@ -255,6 +255,15 @@ FAULTS = [
         "commissioner",
     ),
     (
+        "micro_adjustment_lifts_the_feature_share",
+        "indicators: {gba_integration: {max_points: 29}, no_clutter: {max_points: 71}}\n"
+        "micro_adjustment: {minutes: m.pdf, decided: 2026-03-01, relative: {gba_integration: 0.3}}\n",
+        "protocol.feature-share",
+        "micro_adjustment.relative",
+        "34.7%",
+        "by less",
+    ),
+    (
         "micro_adjustment_without_minutes",
         "micro_adjustment: {decided: 2026-03-01, relative: {no_clutter: 0.1}}\n",
         "protocol.missing",
@@ -363,13 +372,14 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
 indicators:
   waste_sorting_accuracy: {unit: percentt, dimension: enviroment}
   no_clutter: {parent: nothing_like_it}
+  no_cluter: {max_points: 3}
 default_scheme: C
 """,
         encoding="utf-8",
     )
     with pytest.raises(InputError) as caught:
         load("civilised", path)
-    assert len(caught.value.problems) == 4
+    assert len(caught.value.problems) == 5
 
 
 def test_an_unknown_programme_names_the_nearest() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workbench.errors import InputError
-from workbench.protocol import LEVELS, PROGRAMMES, UNITS, Protocol, blanks, load
+from workbench.protocol import LEVELS, PROGRAMMES, UNITS, Protocol, blanks, differences, load
 
 
 @pytest.fixture(scope="module")
@@ -370,6 +370,26 @@ indicators:
     others = set(national.indicators) - {"waste_sorting_accuracy"}
     assert all(local.indicators[s] == national.indicators[s] for s in others)
     assert Protocol.from_json(local.to_json()) == local
+    assert local.changes == (
+        "indicators.barrier_free_ramps",
+        "indicators.waste_sorting_accuracy",
+        "parameters.award_rule",
+        "parameters.weakest_n",
+        "version",
+    )
+    rows = differences(national, local)
+    assert {(r["section"], r["entry"], r["key"]) for r in rows} == {
+        ("indicators", "barrier_free_ramps", "*"),
+        ("indicators", "waste_sorting_accuracy", "max_points"),
+        ("indicators", "waste_sorting_accuracy", "points_origin"),
+        ("indicators", "waste_sorting_accuracy", "targets"),
+        ("parameters", "award_rule", "origin"),
+        ("parameters", "award_rule", "value"),
+        ("parameters", "weakest_n", "origin"),
+        ("parameters", "weakest_n", "value"),
+        ("version", "", ""),
+    }
+    assert differences(national, national) == []
 
 
 def test_a_micro_adjustment_keeps_the_sum_and_shows_both(tmp_path: Path) -> None:

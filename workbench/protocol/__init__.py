@@ -11,6 +11,7 @@ from workbench.protocol.measures import Measure, Measures
 from workbench.protocol.model import LEVELS, Indicator, Protocol, Scheme, Target
 from workbench.protocol.template import template
 from workbench.protocol.units import UNITS
+from workbench.protocol.versions import differences
 
 __all__ = [
     "LEVELS",
@@ -23,6 +24,7 @@ __all__ = [
     "Scheme",
     "Target",
     "blanks",
+    "differences",
     "load",
     "template",
 ]

@@ -436,3 +436,30 @@ def _micro(protocol: Protocol, file: str) -> Iterator[Problem]:
                 "make it smaller; a larger change is for the commissioner to decide",
                 code="micro",
             )
+    yield from _micro_share(protocol, micro.relative, file)
+
+
+def _micro_share(protocol: Protocol, relative: dict[str, float], file: str) -> Iterator[Problem]:
+    """Hold the limit of R-04 after the micro-adjustment too."""
+    if "max_feature_share" not in protocol.parameters:
+        return
+    limit = protocol.parameters["max_feature_share"].value
+    after = {
+        slug: indicator.max_points * (1 + relative.get(slug, 0.0))
+        for slug, indicator in protocol.indicators.items()
+        if indicator.max_points is not None
+    }
+    if not after or not isinstance(limit, int | float):
+        return
+    share = sum(p for s, p in after.items() if protocol.indicators[s].kind == "feature")
+    share /= sum(after.values())
+    if share > limit + _TOLERANCE:
+        yield _fault(
+            file,
+            "micro_adjustment.relative",
+            f"微调后特色指标占 {share:.1%}，超过上限 {limit:.0%}（R-04）",
+            f"after the micro-adjustment local features hold {share:.1%}, above {limit:.0%} (R-04)",
+            "缩小特色指标的上调幅度",
+            "raise the local-feature indicators by less",
+            code="feature-share",
+        )

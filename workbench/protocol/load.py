@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,10 +73,7 @@ def load(
         Every fault at once, each with key, reason, nearest known word and remedy.
     """
     path = _path_of(programme)
-    data = _mapping(read_yaml(path), path.name)
-    if path.parent == _FOLDER:
-        _add_common(data, _mapping(read_yaml(_FOLDER / "common.yaml"), "common.yaml"))
-    protocol = validated(data, file=path.name)
+    data, protocol = _bundled(path.stem) if path.parent == _FOLDER else _read(path)
     if overlay is None and not parameters:
         return protocol
     file = path.name
@@ -86,9 +84,26 @@ def load(
         problems += _lay_over(merged, _mapping(read_yaml(overlay), file), protocol, file)
     for name, value in (parameters or {}).items():
         problems += _set_parameter(merged, name, value, protocol, "study.yaml")
+    merged["changes"] = sorted({*merged.get("changes", ()), *_changes(overlay, parameters)})
+    try:
+        changed = validated(merged, file=file)
+    except InputError as error:
+        problems += error.problems
     if problems:
         raise InputError(*problems)
-    return validated(merged, file=file)
+    return changed
+
+
+def _changes(overlay: Path | None, parameters: Mapping[str, object] | None) -> list[str]:
+    """Name what an overlay and the study's parameters touch, for the report."""
+    touched = [f"parameters.{name}" for name in parameters or {}]
+    if overlay is not None:
+        for section, entries in _mapping(read_yaml(overlay), overlay.name).items():
+            if section in _BY_ID and isinstance(entries, dict):
+                touched += [f"{section}.{name}" for name in entries]
+            elif section not in ("programme", "format"):
+                touched.append(str(section))
+    return touched
 
 
 def validated(data: object, *, file: str) -> Protocol:
@@ -157,6 +172,20 @@ def blanks(
             )
         )
     return problems
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Protocol]:
+    """Return the plain data of a programme and the protocol made of them."""
+    data = _mapping(read_yaml(path), path.name)
+    if path.parent == _FOLDER:
+        _add_common(data, _mapping(read_yaml(_FOLDER / "common.yaml"), "common.yaml"))
+    return data, validated(data, file=path.name)
+
+
+@functools.cache
+def _bundled(name: str) -> tuple[dict[str, Any], Protocol]:
+    """Return a bundled programme, read once; its files do not change while the process lives."""
+    return _read(_FOLDER / f"{name}.yaml")
 
 
 def _path_of(programme: str | Path) -> Path:

@@ -92,6 +92,8 @@ class Protocol(Part):
     priority_classes: dict[Slug, PriorityClass] = Field(default_factory=dict)
     points_total: Number | None = Field(default=None, gt=0)
     micro_adjustment: MicroAdjustment | None = None
+    changes: tuple[str, ...] = ()
+    """What a study's protocol.yaml and parameters touched, as paths (section.id)."""
 
     def to_json(self) -> str:
         """Return the protocol as JSON text: keys sorted, no empty entry, one trailing newline."""
