@@ -15,11 +15,12 @@ __all__ = [
     "check",
     "cut",
     "new_study",
+    "read_study",
     "write_tables",
 ]
 
 if TYPE_CHECKING:
-    from workbench.intake.building import build
+    from workbench.intake.building import build, read_study
     from workbench.intake.checking import check
     from workbench.intake.folder import new_study
     from workbench.intake.frames import Tables
@@ -33,6 +34,7 @@ _HOME = {
     "check": "checking",
     "cut": "slices",
     "new_study": "folder",
+    "read_study": "building",
     "write_tables": "store",
 }
 

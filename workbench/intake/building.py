@@ -23,7 +23,7 @@ from workbench.study import nearest_remedy
 if TYPE_CHECKING:
     from workbench.study import Join, Source, Study
 
-__all__ = ["build", "collect"]
+__all__ = ["build", "collect", "read_study"]
 
 _DTYPES = {"int": "Int64", "float": "float64", "bool": "boolean"}
 
@@ -51,6 +51,26 @@ def build(study: Study) -> Tables:
     if errors:
         raise InputError(*problems)
     return tables
+
+
+def read_study(path: Path) -> tuple[Study, Tables]:
+    """Load a study folder and read its data; problems of settings and data come in one list.
+
+    Raises
+    ------
+    InputError
+        With every problem of every file; nothing is written.
+    """
+    from workbench.study import Study
+
+    study, problems = Study.draft(path)
+    if study is None:
+        raise InputError(*problems)
+    tables, found = collect(study)
+    problems += found
+    if any(problem.severity == "error" for problem in problems):
+        raise InputError(*problems)
+    return study, tables
 
 
 def collect(study: Study) -> tuple[Tables, list[Problem]]:
@@ -94,8 +114,11 @@ class _Intake:
         self._unused_titles()
         for name, frame in frames.items():
             frames[name] = _ordered(frame, TABLES[name], self.study)
-        if self.read == set(sources) & set(TABLES):
-            rules.check_all(self.study, frames, self.units, self.log, self.problems)
+        whole = {name: frame for name, frame in frames.items() if name in self.read}
+        everything = self.read == set(sources) & set(TABLES)
+        rules.check_all(
+            self.study, whole, self.units, self.log, self.problems, everything=everything
+        )
         if "responses" in frames:
             frames["responses"] = add_flags(frames["responses"], self.study)
         files = sorted(self.files.values(), key=lambda file: (not file.outside, file.name))

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import InputError, Problem
-from workbench.intake.frames import Entry, FileUsed
+from workbench.errors import Problem
+from workbench.intake.frames import Entry, FileUsed, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,11 +162,15 @@ def check(path: Path) -> CheckReport:
     from workbench.intake.building import collect
     from workbench.study import Study
 
-    try:
-        study = Study.load(path)
-    except InputError as error:
-        return CheckReport(path.resolve().name, error.problems, {})
-    tables, problems = collect(study)
+    study, problems = Study.draft(path)
+    if study is None:
+        return CheckReport(path.resolve().name, tuple(problems), {})
+    tables, found = collect(study)
+    problems += found
+    if study.measures is None or study.protocol is None:
+        return CheckReport(
+            study.id, tuple(problems), _rows(tables), log=tables.log, files=tables.files
+        )
     feeds = _feeds(study, tables.frames)
     for feed in feeds:
         if feed.rows == 0 and not feed.check:
@@ -187,13 +191,17 @@ def check(path: Path) -> CheckReport:
             )
     return CheckReport(
         study=study.id,
-        problems=(*study.notes, *problems),
-        rows={name: len(frame) for name, frame in tables.frames.items()},
+        problems=tuple(problems),
+        rows=_rows(tables),
         indicators=tuple(feeds),
         idle=tuple(_idle(study, tables.frames)),
         log=tables.log,
         files=tables.files,
     )
+
+
+def _rows(tables: Tables) -> dict[str, int]:
+    return {name: len(frame) for name, frame in tables.frames.items()}
 
 
 def _count(frame: pd.DataFrame, hit: pd.Series) -> tuple[int, int]:

@@ -165,7 +165,6 @@ class _Converter:
                 f"below {column.low:g}",
                 expected=f"≥ {column.low:g}",
             )
-            numbers = numbers.drop(low)
         if column.above is not None:
             low = numbers.index[numbers <= column.above]
             weight = column.name.endswith("weight")
@@ -177,7 +176,6 @@ class _Converter:
                 "a weight must exceed zero" if weight else f"must exceed {column.above:g}",
                 expected=f"> {column.above:g}",
             )
-            numbers = numbers.drop(low)
         numbers = numbers.reindex(cells.index)
         return numbers.astype("Int64") if dtype == "Int64" else numbers
 
@@ -278,7 +276,7 @@ class _Converter:
                 if column in self.frame:
                     cells = self.frame[column]
                     given = cells.dropna().map(_code)
-                    reasons = given.map(item.missing)
+                    reasons = given.map(item.missing).astype("str")
                     reason = reason.fillna(reasons.reindex(cells.index))
                     out[column] = self.booleans(column, cells.drop(reasons.dropna().index)).reindex(
                         cells.index

@@ -47,6 +47,7 @@ class Corrector:
         """Corrected rows as they came, canonical, by table and source."""
         self._refused: dict[int, tuple[str, str, str, str, str, str]] = {}
         self._count: dict[str, int] = {}
+        self._read: set[str] = set()
 
     def rows(self, table: Table, number: int, source: Source) -> set[int]:
         """Rows of a source that a correction touched."""
@@ -56,6 +57,7 @@ class Corrector:
         """Give the raw frame with the corrections of its file."""
         if not isinstance(how, Join):
             self._count[table.name] = self._count.get(table.name, 0) + 1
+        self._read.add(how.file)
         mine = [line for line in self.lines if line.file == how.file]
         if not mine:
             return raw
@@ -153,8 +155,8 @@ class Corrector:
         """Enter a problem for every correction that fell nowhere; give those that fell."""
         done = {one.line.row for one in self.applied}
         for line in self.lines:
-            if line.row in done:
-                continue
+            if line.row in done or line.file not in self._read:
+                continue  # a file that is not there has been told already
             column, zh, en, remedy_zh, remedy_en, found = self._refused.get(
                 line.row,
                 (

@@ -119,9 +119,7 @@ def _frame(
 
     top = how.header - 1
     header = rows[top] if top < len(rows) else []
-    while header and not header[-1].strip():
-        header = header[:-1]
-    if not header or len(header) > _MAX_COLUMNS:
+    if not any(map(str.strip, header)) or len(header) > _MAX_COLUMNS:
         raise InputError(
             _problem(
                 "file.header",
@@ -170,11 +168,9 @@ def _frame(
             for title, cells in zip(titles, columns, strict=True)
         }
     )
-    blank = [
-        title
-        for title in titles
-        if title.startswith("#") and (frame[title].str.strip() != "").any()
-    ]
+    untitled = [title for title in titles if title.startswith("#")]
+    blank = [title for title in untitled if (frame[title].str.strip() != "").any()]
+    frame = frame.drop(columns=[title for title in untitled if title not in blank])
     if blank:
         problems.append(
             _problem(

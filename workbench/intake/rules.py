@@ -24,7 +24,13 @@ _FORMULA = re.compile(
 
 
 def check_all(
-    study: Study, frames: dict[str, pd.DataFrame], units: Units, log: Log, problems: Problems
+    study: Study,
+    frames: dict[str, pd.DataFrame],
+    units: Units,
+    log: Log,
+    problems: Problems,
+    *,
+    everything: bool,
 ) -> None:
     """Enter every breach of a rule.
 
@@ -33,11 +39,13 @@ def check_all(
     study
         Settings, codebook and decisions.
     frames
-        All canonical tables of the study, typed, with ``_file`` and ``_row``.
+        Canonical tables of which every file was read, typed, with ``_file`` and ``_row``.
     units
         The tree of units.
     log, problems
         Receive what is counted and what is wrong.
+    everything
+        Whether these are all tables of the study; if not, nothing is said about what is absent.
     """
     for name, frame in frames.items():
         if len(frame):
@@ -45,7 +53,7 @@ def check_all(
             _waves(name, frame, study, problems)
             _texts(name, frame, study, log, problems)
     if "communities" in frames:
-        _units(study, frames, problems)
+        _units(study, frames, problems, everything=everything)
     if "inspections" in frames:
         _inspections(study, frames, problems)
     if "measurements" in frames:
@@ -55,7 +63,7 @@ def check_all(
     if "issues" in frames:
         _issues(frames["issues"], problems)
     _judged(study, units, problems)
-    rules_survey.check(study, frames, units, log, problems)
+    rules_survey.check(study, frames, units, problems)
 
 
 def _duplicates(name: str, frame: pd.DataFrame, problems: Problems) -> None:
@@ -141,7 +149,9 @@ def _texts(name: str, frame: pd.DataFrame, study: Study, log: Log, problems: Pro
         )
 
 
-def _units(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+def _units(
+    study: Study, frames: dict[str, pd.DataFrame], problems: Problems, *, everything: bool
+) -> None:
     """See that units get a report, and that there is something about each."""
     communities = frames["communities"]
     level = study.settings.unit
@@ -158,6 +168,8 @@ def _units(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) ->
             expected=level,
             found=" | ".join(sorted(set(communities["level"].dropna()))),
         )
+        return
+    if not everything:
         return
     named: set[str] = set()
     for name, frame in frames.items():

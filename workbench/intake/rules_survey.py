@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from workbench.intake.frames import FILE, ROW, Log, Problems
+from workbench.intake.frames import FILE, ROW, Problems
 from workbench.intake.units import Units
 from workbench.study import nearest_remedy
 
@@ -21,9 +21,7 @@ _TOLERANCE = 0.01
 """Relative difference up to which two totals of one population count as equal."""
 
 
-def check(
-    study: Study, frames: dict[str, pd.DataFrame], units: Units, log: Log, problems: Problems
-) -> None:
+def check(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems: Problems) -> None:
     """Enter every breach of a rule about the survey; see ``rules.check_all``."""
     responses = frames.get("responses")
     if responses is not None:
@@ -329,6 +327,8 @@ def _rake(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems:
     if not weighting.rake:
         return
     margins = frames.get("margins")
+    if margins is None and "margins" in study.settings.sources:
+        return  # told already: it cannot be read
     if margins is None:
         problems.add(
             "margins.none",

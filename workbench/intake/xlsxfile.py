@@ -213,7 +213,8 @@ def records(data: bytes, sheet: str | None, *, file: str) -> tuple[list[list[str
         other = opened(False)[chosen.title]
         for n, row in enumerate(_rows(other, file=file)):
             for k, text in enumerate(row):
-                if text.startswith("=") and n < len(rows):
+                if text.startswith("="):
+                    rows += [[] for _ in range(n + 1 - len(rows))]
                     stored = rows[n][k] if k < len(rows[n]) else ""
                     if stored == text:
                         continue  # a text that only looks like a formula

@@ -73,16 +73,32 @@ class Study:
 
     @classmethod
     def load(cls, path: Path) -> Study:
-        """Read the study folder ``path`` (or its study.yaml) and check all of it.
+        """Read the study folder ``path`` (or its study.yaml) and check all of its settings.
 
         Raises
         ------
         InputError
             With every problem of every settings file, in the order of the files.
         """
+        study, problems = cls.draft(path)
+        if study is None or any(problem.severity == "error" for problem in problems):
+            raise InputError(*problems)
+        return study
+
+    @classmethod
+    def draft(cls, path: Path) -> tuple[Study | None, list[Problem]]:
+        """Read a study folder as far as it can be read, to tell what else is wrong with it.
+
+        Returns
+        -------
+        tuple
+            The study, without what is wrong in it (``protocol`` and ``measures`` may be missing;
+            nothing may be computed from it), or ``None`` when study.yaml cannot be used at all;
+            and every problem found.
+        """
         folder, problems = _folder(path)
         if problems:
-            raise InputError(*problems)
+            return None, problems
         settings, problems = _settings(folder)
         codebook, found = _codebook(folder)
         problems += found
@@ -95,22 +111,21 @@ class Study:
         if programme is not None:
             protocol, measures, found = _measured(folder, programme, scope, parameters, codebook)
             problems += found
-        if settings is not None:
-            problems += _paths(folder, settings)
-            problems += _corrected_files(settings, corrections)
-        refused = any(problem.severity == "error" for problem in problems)
-        if refused or settings is None or protocol is None or measures is None:
-            raise InputError(*problems)
-        return cls(
-            folder,
-            settings,
-            codebook,
-            tuple(corrections),
-            tuple(judgements),
-            protocol,
-            measures,
-            tuple(problems),
+        if settings is None:
+            return None, problems
+        problems += _paths(folder, settings)
+        problems += _corrected_files(settings, corrections)
+        study = cls(
+            folder=folder,
+            settings=settings,
+            codebook=codebook,
+            corrections=tuple(corrections),
+            judgements=tuple(judgements),
+            protocol=protocol,  # type: ignore[arg-type]  # a draft may lack it
+            measures=measures,  # type: ignore[arg-type]  # a draft may lack it
+            notes=tuple(problem for problem in problems if problem.severity != "error"),
         )
+        return study, problems
 
     @property
     def id(self) -> str:
@@ -222,7 +237,25 @@ def _settings(folder: Path) -> tuple[Settings | None, list[Problem]]:
     try:
         return Settings.model_validate(raw), []
     except ValidationError as error:
-        return None, explain(error, Settings, "study.yaml")
+        problems = explain(error, Settings, "study.yaml")
+        unknown = [f["loc"] for f in error.errors() if f["type"] == "extra_forbidden"]
+        for loc in unknown:
+            _forget(raw, loc)
+    try:  # without the unknown keys the data may still be read, for their problems
+        return Settings.model_validate(raw), problems
+    except ValidationError:
+        return None, problems
+
+
+def _forget(raw: Any, loc: tuple[int | str, ...]) -> None:
+    """Remove the key at ``loc``; steps that name no key of the file are passed over."""
+    here = raw
+    for step in loc[:-1]:
+        inside = isinstance(here, list) and isinstance(step, int) and step < len(here)
+        if inside or (isinstance(here, dict) and step in here):
+            here = here[step]
+    if isinstance(here, dict):
+        here.pop(loc[-1], None)
 
 
 def _codebook(folder: Path) -> tuple[dict[str, Item], list[Problem]]:

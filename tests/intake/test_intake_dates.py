@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+
+from workbench.intake.dates import parse_dates, parse_times
+
+SHANGHAI, NEW_YORK = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")
+
+
+def one(text, declared=None, zone=SHANGHAI):
+    return parse_times(pd.Series([text], dtype="str"), declared, zone)
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "expected"),
+    [
+        ("2026-09-03 12:00:01", None, "2026-09-03T12:00:01+08:00"),
+        ("2026/9/3 9:05", None, "2026-09-03T09:05:00+08:00"),
+        ("2026-09-03T12:00:00Z", None, "2026-09-03T20:00:00+08:00"),
+        ("2026-09-03T12:00:00+02:00", None, "2026-09-03T18:00:00+08:00"),
+        ("2026年9月3日 12时30分", None, "2026-09-03T12:30:00+08:00"),
+        ("2026年9月3日", None, "2026-09-03T00:00:00+08:00"),
+        ("２０２６－０９－０３", None, "2026-09-03T00:00:00+08:00"),
+        ("20260903", None, "2026-09-03T00:00:00+08:00"),
+        ("03/09/2026 08:00", "dmy", "2026-09-03T08:00:00+08:00"),
+        ("09/03/2026 08:00", "mdy", "2026-09-03T08:00:00+08:00"),
+        ("09/03/2026 08:00:00 PM", "%m/%d/%Y %I:%M:%S %p", "2026-09-03T20:00:00+08:00"),
+    ],
+)
+def test_times_as_people_write_them(text, declared, expected):
+    assert one(text, declared).values.tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("03/09/2026", "unclear"),
+        ("31/12/2026", "unclear"),
+        ("46268", "serial"),
+        ("46268.5", "serial"),
+        ("2026-13-01", "wrong"),
+        ("2026-02-30", "wrong"),
+        ("soon", "wrong"),
+        ("0001-01-01", "wrong"),
+    ],
+)
+def test_what_is_not_sure_is_never_guessed(text, kind):
+    parsed = one(text)
+    assert list(getattr(parsed, kind)) == [0]
+    assert parsed.values.isna().all()
+
+
+def test_the_hour_that_clocks_repeat_is_counted():
+    parsed = one("2015-11-01 01:30", zone=NEW_YORK)
+    assert (parsed.values[0], parsed.repeated) == ("2015-11-01T01:30:00-04:00", 1)
+
+
+def test_the_hour_that_clocks_skip_is_counted():
+    parsed = one("2015-03-08 02:30", zone=NEW_YORK)
+    assert (parsed.values[0], parsed.skipped) == ("2015-03-08T03:00:00-04:00", 1)
+
+
+def test_dates_drop_the_time_of_day_and_keep_missing():
+    cells = pd.Series(["2026-09-03 23:59", None], dtype="str")
+    parsed = parse_dates(cells, None)
+    assert parsed.values[0] == "2026-09-03"
+    assert parsed.values.isna().tolist() == [False, True]
+
+
+def test_an_empty_column_stays_empty():
+    cells = pd.Series([None, None], dtype="str")
+    assert parse_times(cells, None, SHANGHAI).values.isna().all()
+    assert parse_dates(cells, "%d/%m/%Y").values.isna().all()
