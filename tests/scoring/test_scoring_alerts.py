@@ -154,6 +154,20 @@ def test_conflict_answered_within_24_hours():
     assert (row["n"], row["period"]) == (1, "2026-03-02T08:00")
 
 
+def test_times_with_and_without_an_offset_meet_in_the_zone_of_the_evaluation():
+    rule = {"id": "W-08", "kind": "overdue", "indicator": "order"}
+    orders = pd.DataFrame({
+        "indicator": "order", "value": 1, "period": ["2026-03-01", "2026-03-02"],
+        "due": ["2026-03-05T12:00", "2026-03-05T12:00+08:00"],
+        "done": ["2026-03-05T04:01Z", "2026-03-05T11:59"],
+    })  # fmt: skip
+    zone = dt.timezone(dt.timedelta(hours=8))
+    row = single(orders, rule, as_of=dt.datetime(2026, 3, 10, tzinfo=zone))
+    assert (row["n"], row["period"]) == (1, "2026-03-01")
+    with pytest.raises(InputError):
+        scoring.warnings(orders, [rule], as_of=dt.datetime(2026, 3, 10))
+
+
 def test_participation_falling_two_waves_in_a_row():
     rule = {"id": "W-11", "kind": "falls", "indicator": "sorting", "run": 2, "cadence": "sequence"}
     row = single(monthly(68, 50, 32), rule)

@@ -29,8 +29,8 @@ from workbench.scoring.decision import (
     topsis,
 )
 from workbench.scoring.funnel import funnel_proportions, funnel_ratios
+from workbench.scoring.gaps import inequality, kind_gap, supply_demand
 from workbench.scoring.gates import eligibility, pass_rate
-from workbench.scoring.inequality import inequality, kind_gap, supply_demand
 from workbench.scoring.money import (
     annual_need,
     budget_shares,
@@ -49,7 +49,7 @@ from workbench.scoring.scales import (
     normalise,
     treat_outliers,
 )
-from workbench.scoring.schemes import Part, Scheme, equal_scheme, scheme
+from workbench.scoring.schemes import Part, Scheme, appraisal_scheme, equal_scheme, scheme
 from workbench.scoring.scores import composite
 from workbench.scoring.sensitivity import (
     ScoringChoices,
@@ -59,8 +59,9 @@ from workbench.scoring.sensitivity import (
 )
 from workbench.scoring.sheets import TEAM, deductions, inspection, merge_sheets, sheet_status
 from workbench.scoring.shrinkage import between_variance, pairs_apart, shrink
-from workbench.scoring.standing import traffic_light
+from workbench.scoring.standing import award_history, traffic_light
 from workbench.scoring.targets import attainment, decide, three_outcomes
+from workbench.scoring.training import calibration, drift, local_bonus
 from workbench.scoring.variance import crossed_effects, d_study, g_study, many_facet_rasch
 from workbench.scoring.weights import (
     ahp,
@@ -85,12 +86,15 @@ __all__ = [
     "ahp_group",
     "annual_need",
     "apply_caps",
+    "appraisal_scheme",
     "attainment",
+    "award_history",
     "best_set",
     "between_variance",
     "bland_altman",
     "budget_allocation",
     "budget_shares",
+    "calibration",
     "chance_corrected",
     "change_points",
     "choice_sensitivity",
@@ -106,6 +110,7 @@ __all__ = [
     "deductions",
     "denominate",
     "digit_preference",
+    "drift",
     "effective_weights",
     "eligibility",
     "entropy_weights",
@@ -125,6 +130,7 @@ __all__ = [
     "kendall_w",
     "kind_gap",
     "krippendorff_alpha",
+    "local_bonus",
     "log_shifted",
     "many_facet_rasch",
     "marginal_rank_sets",

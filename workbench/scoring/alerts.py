@@ -276,7 +276,9 @@ def _events(rule: dict[str, Any], own: pd.DataFrame, as_of: dt.datetime | None) 
         due = _times(own, "due", as_of)
         if rule.get("limit_hours") is not None:
             due = due.fillna(start + pd.Timedelta(hours=float(rule["limit_hours"])))
-        done = _times(own, "done", as_of).fillna(pd.Timestamp(as_of))
+        now = pd.Timestamp(as_of)
+        now = now if as_of.tzinfo is None else now.tz_convert("UTC")
+        done = _times(own, "done", as_of).fillna(now)
         late = (done > due).to_numpy()
         condition = np.where(due.isna().to_numpy(), np.nan, late.astype(float))
     outcome = np.select([condition == 1, condition == 0], ["warning", "ok"], "missing")
@@ -289,12 +291,19 @@ def _events(rule: dict[str, Any], own: pd.DataFrame, as_of: dt.datetime | None) 
 
 
 def _times(own: pd.DataFrame, column: str, as_of: dt.datetime) -> pd.Series:
-    if column not in own.columns:
-        return pd.Series(pd.NaT, index=own.index)
-    times = pd.to_datetime(own[column], errors="coerce", format="ISO8601", utc=False)
-    if as_of.tzinfo is not None and getattr(times.dt, "tz", None) is None:
-        times = times.dt.tz_localize(as_of.tzinfo)
-    return times
+    """Read times of a column; those without an offset are in the zone of ``as_of``."""
+    out = []
+    for text in words(own, column):
+        stamp = pd.to_datetime(text, errors="coerce", format="ISO8601") if text else pd.NaT
+        if not pd.isna(stamp) and as_of.tzinfo is not None:
+            stamp = stamp.tz_localize(as_of.tzinfo) if stamp.tzinfo is None else stamp
+            stamp = stamp.tz_convert("UTC")
+        elif not pd.isna(stamp) and stamp.tzinfo is not None:
+            raise refuse("zone", "时间带时区而评估时间不带", "times have a zone, as_of has none",
+                         column=column)  # fmt: skip
+        out.append(stamp)
+    zone = "UTC" if as_of.tzinfo is not None else None
+    return pd.Series(pd.DatetimeIndex(out, tz=zone), index=own.index)
 
 
 def warnings(

@@ -11,7 +11,7 @@ import pandas as pd
 from workbench.errors import InputError, Problem
 from workbench.scoring._frames import need, refuse, words
 
-__all__ = ["Part", "Scheme", "equal_scheme", "scheme"]
+__all__ = ["Part", "Scheme", "appraisal_scheme", "equal_scheme", "scheme"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,3 +176,41 @@ def equal_scheme(
     parts = tuple(Part(slug=n, zh=n, en=n, weight=1 / len(names), members=(n,)) for n in names if n)
     return Scheme(slug=f"equal_{by}", parts=parts, by=by, origin="assumption",
                   formula=f"mean over {len(names)}", citation="R-01")  # fmt: skip
+
+
+def appraisal_scheme(split: tuple[float, float, float], *, resident_block: float = 0.60) -> Scheme:
+    """Weigh the appraisal of a subdistrict: residents' block and administrative tasks.
+
+    Parameters
+    ----------
+    split : (float, float, float)
+        How satisfaction, problem resolution and social participation share the residents' block;
+        scaled to sum 1. The source does not give it, so it has no default.
+    resident_block : float
+        Weight of the block, 0–1; the rest are administrative tasks.
+
+    Returns
+    -------
+    Scheme
+        Parts over the dimensions ``satisfaction``, ``resolution``, ``participation``,
+        ``administrative``.
+
+    References
+    ----------
+    Rule R-11, doc 001 §5.1: 60 % together; 40 % remain (implied).
+    """
+    total = sum(split)
+    if len(split) != 3 or min(split) < 0 or not total > 0 or not 0 <= resident_block <= 1:
+        raise InputError(wrong_scheme("appraisal", "分配有误", "a wrong split", split))
+    names = (("satisfaction", "居民满意度", "resident satisfaction"),
+             ("resolution", "问题解决率", "problem resolution"),
+             ("participation", "社会参与度", "social participation"))  # fmt: skip
+    parts = [
+        Part(slug=slug, zh=zh, en=en, weight=resident_block * share / total, members=(slug,))
+        for (slug, zh, en), share in zip(names, split, strict=True)
+    ]
+    rest = Part(slug="administrative", zh="行政任务", en="administrative tasks",
+                weight=1 - resident_block, members=("administrative",))  # fmt: skip
+    return Scheme(slug="appraisal", parts=(*parts, rest), by="dimension", origin="commissioned",
+                  formula=f"{resident_block:.2f}·residents + {1 - resident_block:.2f}·tasks",
+                  citation="doc 001 §5.1")  # fmt: skip

@@ -55,7 +55,8 @@ def sheet_status(
     for key, group in rows.groupby(keys, sort=True, dropna=False):
         names = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
         own = group[group["role"].isin(list(team)) & group["_there"]]
-        cells = own[["item", *place]].fillna("").apply(tuple, axis=1)
+        parts = [words(own, c) for c in ("item", *place)]
+        cells = pd.Series(list(zip(*parts, strict=True)), index=own.index, dtype=object)
         expected = set(cells) if items is None else {(i,) for i in items}
         for role in team:
             mine = cells[own["role"] == role]

@@ -1,4 +1,4 @@
-"""Where an awarded unit stands: green, yellow or red, with the history behind it."""
+"""Where a unit stands: the colour of an awarded one, and its way from application to title."""
 
 from __future__ import annotations
 
@@ -7,9 +7,39 @@ from typing import Any
 
 import pandas as pd
 
+from workbench.errors import InputError, Problem
 from workbench.scoring._frames import need, refuse, words
 
-__all__ = ["traffic_light"]
+__all__ = ["TRANSITIONS", "award_history", "traffic_light"]
+
+TRANSITIONS: dict[tuple[str, str], str] = {
+    ("", "applied"): "applied",
+    ("applied", "review_passed"): "admitted",
+    ("applied", "review_failed"): "rejected",
+    ("admitted", "assessed"): "assessed",
+    ("assessed", "notice"): "notice",
+    ("notice", "objection_upheld"): "assessed",
+    ("notice", "not_named"): "rejected",
+    ("notice", "named"): "named",
+    ("named", "recheck_passed"): "named",
+    ("named", "review_passed"): "named",
+    ("named", "recheck_failed"): "yellow_card",
+    ("named", "fact"): "revocation",
+    ("yellow_card", "rectified"): "named",
+    ("yellow_card", "not_rectified"): "revocation",
+    ("yellow_card", "fact"): "revocation",
+    ("revocation", "title_kept"): "named",
+    ("revocation", "revoked"): "revoked",
+    ("rejected", "applied"): "applied",
+    ("revoked", "applied"): "applied",
+}
+"""From a state, by an event, to the next (R-47 to R-50); what is not listed cannot happen."""
+
+_STATE_ZH = {
+    "applied": "已申报", "admitted": "初审通过", "rejected": "未通过", "assessed": "已测评",
+    "notice": "公示中", "named": "已命名", "yellow_card": "黄牌警告", "revocation": "撤销程序中",
+    "revoked": "已取消称号",
+}  # fmt: skip
 
 
 def traffic_light(
@@ -114,3 +144,113 @@ def _colours(
 def _later(day: dt.date, months: int) -> dt.date:
     moved = pd.Timestamp(day) + pd.DateOffset(months=months)
     return dt.date(moved.year, moved.month, moved.day)
+
+
+def award_history(
+    events: pd.DataFrame,
+    *,
+    as_of: dt.date,
+    rectify_months: int = 3,
+    recheck_months: int = 12,
+    review_years: int = 3,
+) -> pd.DataFrame:
+    """Replay what happened to each unit from application to title, warning and revocation.
+
+    Parameters
+    ----------
+    events : DataFrame
+        ``community``, ``date`` (ISO), ``event`` (see :data:`TRANSITIONS`); later ones do not count.
+    as_of : date
+        The day for which the state and the dates due are given.
+    rectify_months, recheck_months, review_years : int
+        Time to rectify after a yellow card, between re-inspections, between reviews.
+
+    Returns
+    -------
+    DataFrame
+        One row per event: ``community``, ``date``, ``event``, ``state``, ``state_zh``, ``due``
+        (date of the next step, if there is one), ``due_what`` (rectification, recheck, review),
+        ``overdue``, ``ineligible_until`` (R-22: end of the next year after a failed
+        rectification), ``current`` (last row of a unit), ``method``.
+
+    Raises
+    ------
+    InputError
+        An event that cannot follow, an unknown one, a missing date; all are listed.
+
+    Notes
+    -----
+    Nothing is revoked by the clock: a rectification overdue is shown as such, and a person enters
+    ``not_rectified`` and ``revoked``.
+
+    References
+    ----------
+    Rules R-22, R-47, R-48, R-49, R-50; doc 002 §1.5, §3.4, §5.4, §6.4.
+    """
+    need(events, ("community", "date", "event"), of="events")
+    stamps = pd.to_datetime(events["date"], errors="coerce", format="ISO8601")
+    if bool(stamps.isna().any()):
+        raise refuse("date", "事件日期缺失或有误", "an event has no proper date")
+    columns = {c: words(events, c) for c in ("community", "event")}
+    frame = pd.DataFrame({**columns, "date": stamps.dt.date, "row": range(1, len(events) + 1)})
+    frame = frame[frame["date"] <= as_of].sort_values(["community", "date", "row"])
+    records: list[dict[str, Any]] = []
+    problems: list[Problem] = []
+    for community, own in frame.groupby("community", sort=True):
+        state, named, barred = "", None, None
+        for day, event, row in own[["date", "event", "row"]].itertuples(index=False, name=None):
+            following = TRANSITIONS.get((state, event))
+            early = event == "applied" and barred is not None and day <= barred
+            if following is None or early:
+                allowed = ", ".join(e for s, e in TRANSITIONS if s == state)
+                problems.append(_impossible(str(community), state, event, int(row), allowed))
+                continue
+            if event == "named":
+                named = day
+            if event == "not_rectified":
+                barred = dt.date(day.year + 1, 12, 31)
+            state = following
+            due, what = _due(state, day, named, rectify_months, recheck_months, review_years)
+            records.append(
+                {"community": community, "date": day.isoformat(), "event": event, "state": state,
+                 "state_zh": _STATE_ZH[state], "due": "" if due is None else due.isoformat(),
+                 "due_what": what, "overdue": due is not None and due < as_of,
+                 "ineligible_until": "" if barred is None else barred.isoformat()}
+            )  # fmt: skip
+    if problems:
+        raise InputError(*problems)
+    shown = ["community", "date", "event", "state", "state_zh", "due", "due_what", "overdue",
+             "ineligible_until"]  # fmt: skip
+    out = pd.DataFrame(records, columns=shown)
+    out["current"] = ~out["community"].duplicated(keep="last")
+    out["overdue"] = out["overdue"].astype(bool) & out["current"]
+    return out.assign(method="scoring.award_history")
+
+
+def _impossible(community: str, state: str, event: str, row: int, allowed: str) -> Problem:
+    known = _STATE_ZH.get(state, "未申报")
+    return Problem(
+        code="scoring.award-event",
+        zh=f"处于“{known}”时不可能发生事件 {event}",
+        en=f"{event} cannot follow the state {state or 'none'}",
+        row=row,
+        community=community,
+        column="event",
+        expected=allowed,
+        found=event,
+    )
+
+
+def _due(
+    state: str, day: dt.date, named: dt.date | None, rectify: int, recheck: int, review: int
+) -> tuple[dt.date | None, str]:
+    if state == "yellow_card":
+        return _later(day, rectify), "rectification"
+    if state != "named" or named is None:
+        return None, ""
+    inspection = _later(day, recheck)
+    years = review
+    while _later(named, 12 * years) <= day:
+        years += review
+    whole = _later(named, 12 * years)
+    return (whole, "review") if whole <= inspection else (inspection, "recheck")
