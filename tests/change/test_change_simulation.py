@@ -1,0 +1,237 @@
+"""Size and coverage by simulation: how often a nominal 95 % interval misses the truth.
+
+``python tests/change/test_change_simulation.py [draws]`` prints the table of
+docs/methods/change.md.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench import change
+from workbench.survey import Design
+
+Rng = np.random.Generator
+# one draw: per method whether the interval missed the truth (or the test rejected a true null)
+Draw = dict[str, bool]
+
+
+def missed(one: Any, truth: float) -> bool:
+    return not one["ci_low"] <= truth <= one["ci_high"]
+
+
+def under_design(rng: Rng, buildings: int) -> Iterator[Draw]:
+    """Two waves of 10 people in each building, effects by building and by building and wave."""
+    b = np.tile(np.repeat(np.arange(buildings), 10), 2)
+    wave = np.repeat([1, 2], 10 * buildings)
+    age = np.array(["young", "old"])
+    while True:
+        lift = rng.normal(0, 0.35, buildings)[b]
+        moved = rng.normal(0, 0.2, (2, buildings))[wave - 1, b]
+        old = (rng.random(len(b)) < 0.5).astype(int)
+        y = 0.25 + lift + moved + 0.4 * (wave == 2) + 0.6 * old + rng.normal(0, 1, len(b)) > 0.5
+        frame = pd.DataFrame({"wave": wave, "b": b, "q": y.astype(int), "age": age[old]})
+        made = change.wave_change(
+            Design(frame, psu="b"), ["q"], by="wave", baseline=1, current=2, of="share",
+            standardise=["age"],
+        ).set_index("adjustment")  # fmt: skip
+        # probit with total sd: shares of the two age groups averaged
+        sd = math.sqrt(1 + 0.35**2 + 0.2**2)
+        truth = np.mean([_phi((0.15 + a) / sd) - _phi((-0.25 + a) / sd) for a in (0, 0.6)])
+        two = change.two_shares(y[wave == 1].sum(), (wave == 1).sum(), y[wave == 2].sum(),
+                                (wave == 2).sum())  # fmt: skip
+        yield {
+            f"design, {buildings} buildings": missed(made.loc["raw"], truth),
+            f"standardised, {buildings} buildings": missed(made.loc["standardised"], truth),
+            f"(ignoring buildings, {buildings})": missed(two.iloc[0], truth),
+        }
+
+
+def _phi(x: float) -> float:
+    return 0.5 * (1 + math.erf(x / math.sqrt(2)))
+
+
+def plain_shares(rng: Rng) -> Iterator[Draw]:
+    while True:
+        x0, x1 = rng.binomial(40, 0.85), rng.binomial(40, 0.95)
+        rows = change.two_shares(x0, 40, x1, 40, exact=False).set_index("method")
+        yield {
+            "Newcombe, 40 + 40 at 85 and 95 %": missed(rows.loc["change.difference.newcombe"], 0.1),
+            "(Wald, the same)": not rows.loc["change.difference.wald", "ci_low"]
+            <= 0.1
+            <= rows.loc["change.difference.wald", "ci_high"],
+        }
+
+
+def pairs(rng: Rng) -> Iterator[Draw]:
+    while True:
+        base = rng.normal(0, 1, 60)
+        x, y = (base + rng.normal(0, 0.7, (2, 60)) + np.array([[0.0], [0.4]])) > 0
+        truth = _phi(0.4 / math.sqrt(1.49)) - 0.5
+        made = change.paired_shares(x.astype(int), y.astype(int)).iloc[0]
+        yield {"Tango, 60 pairs": made["status"] == "ok" and missed(made, truth)}
+
+
+def rates(rng: Rng) -> Iterator[Draw]:
+    while True:
+        x0, x1 = rng.poisson(15), rng.poisson(9)
+        if x0 == 0 or x1 == 0:
+            continue
+        made = change.rate_ratio(x0, x1, exposure_before=1, exposure_after=1).set_index("method")
+        spread = rng.gamma(4, 1 / 4, (2, 12))
+        several = change.rate_ratio(
+            rng.poisson(15 * spread[0]), rng.poisson(9 * spread[1]),
+            exposure_before=np.ones(12), exposure_after=np.ones(12),
+        ).set_index("method")  # fmt: skip
+        yield {
+            "exact rate ratio, about 15 and 9": missed(made.loc["change.rate_ratio.exact"], 0.6),
+            "mid-p rate ratio, the same": missed(made.loc["change.rate_ratio.midp"], 0.6),
+            "quasi-Poisson, 12 + 12 overdispersed": missed(
+                several.loc["change.rate_ratio.quasi"], 0.6
+            ),
+            "(Poisson, the same)": missed(several.loc["change.rate_ratio.poisson"], 0.6),
+        }
+
+
+def open_cases(rng: Rng) -> Iterator[Draw]:
+    while True:
+        t, cut = rng.exponential(5, 60), rng.uniform(1, 15, 60)
+        frame = pd.DataFrame({"d": np.minimum(t, cut), "c": t <= cut})
+        made = change.kaplan_meier(frame, duration="d", closed="c").set_index("statistic")
+        truth = 1 - math.exp(-3 / 5)
+        naive = made.loc["closed_only_share_within", "value"]
+        n = int(frame["c"].sum())
+        ends = change.share(round(naive * n), n).iloc[0]
+        median = made.loc["median"]
+        yield {
+            "Kaplan-Meier share in 3 days, 60 cases": missed(made.loc["share_within"], truth),
+            "Kaplan-Meier median, 60 cases": median["status"] == "ok"
+            and bool(median["ci_low"] > 5 * math.log(2) or median["ci_high"] < 5 * math.log(2)),
+            "(closed cases only)": missed(ends, truth),
+        }
+
+
+def arms(rng: Rng, treated: int, comparison: int) -> Iterator[Draw]:
+    n = treated + comparison
+    c = np.repeat(np.arange(n), 20)
+    post = np.tile(np.repeat([0, 1], 10), n)
+    on = (c < treated).astype(int)
+    frame = pd.DataFrame({"c": c, "on": on, "post": post})
+    label = f"{treated} + {comparison} communities"
+    while True:
+        y = rng.normal(0, 3, n)[c] + rng.normal(0, 2, (n, 2))[c, post] + rng.normal(0, 8, len(c))
+        made = change.did(
+            frame.assign(y=y), outcome="y", community="c", treated="on", post="post"
+        ).set_index("method")
+        yield {
+            f"DiD, community t, {label}": missed(made.loc["change.did.community_t"], 0),
+            f"DiD, CR2, {label}": missed(made.loc["change.did.cr2"], 0),
+            f"DiD, randomisation p, {label}": made.loc["change.did.randomisation", "p_value"]
+            <= 0.05,
+            f"DiD, wild bootstrap p, {label}": made.loc["change.did.wild", "p_value"] <= 0.05,
+            f"(DiD ignoring communities, {label})": missed(made.loc["change.did.iid"], 0),
+        }
+
+
+def series(rng: Rng, n: int) -> Iterator[Draw]:
+    t = np.arange(n)
+    while True:
+        e = np.zeros(n)
+        for i in range(1, n):
+            e[i] = 0.4 * e[i - 1] + rng.normal()
+        y = 10 + 0.05 * t + np.cos(2 * np.pi * t / 12) + 1.0 * (t >= n // 2) + e
+        frame = pd.DataFrame({"t": t, "y": y})
+        made = change.segmented(frame, value="y", time="t", start=n // 2)
+        level = made[made["statistic"] == "level"].set_index("method")
+        yield {
+            f"series, REML AR(1), {n} points": missed(level.loc["change.its.gls_reml"], 1.0),
+            f"(series, OLS, {n} points)": missed(level.loc["change.its.ols"], 1.0),
+            f"(series, Newey-West, {n} points)": missed(level.loc["change.its.newey_west"], 1.0),
+        }
+
+
+def staggered(rng: Rng) -> Iterator[Draw]:
+    unit, t = np.repeat(np.arange(15), 8), np.tile(np.arange(1, 9), 15)
+    g = np.array([0] * 7 + [4] * 4 + [6] * 4)[unit]
+    lift = np.where((g > 0) & (t >= g), 2.0 + 1.0 * (t - g), 0.0)
+    truth = float(lift[(g > 0) & (t >= g)].mean())
+    while True:
+        y = rng.normal(0, 4, 15)[unit] + 0.5 * t + lift + rng.normal(0, 1, len(t))
+        frame = pd.DataFrame({"u": unit, "t": t, "g": g, "y": y})
+        names = {"outcome": "y", "unit": "u", "time": "t", "first_treated": "g"}
+        made = change.callaway_santanna(frame, **names)
+        two = change.two_way_effects(frame, **names)
+        yield {
+            "Callaway-Sant'Anna simple, 7 + 4 + 4 units": missed(
+                made[made["statistic"] == "simple"].iloc[0], truth
+            ),
+            "(two-way effects, the same)": missed(two.iloc[0], truth),
+        }
+
+
+SCENES: dict[str, Callable[[Rng], Iterator[Draw]]] = {
+    "design8": lambda rng: under_design(rng, 8),
+    "design20": lambda rng: under_design(rng, 20),
+    "shares": plain_shares,
+    "pairs": pairs,
+    "rates": rates,
+    "durations": open_cases,
+    "did": lambda rng: arms(rng, 4, 6),
+    "did_small": lambda rng: arms(rng, 3, 3),
+    "series24": lambda rng: series(rng, 24),
+    "series48": lambda rng: series(rng, 48),
+    "staggered": staggered,
+}
+
+
+def rate_of_misses(scene: str, draws: int, seed: int = 20261122) -> pd.Series:
+    made = list(islice(SCENES[scene](np.random.default_rng([seed, len(scene)])), draws))
+    return pd.DataFrame(made).mean()
+
+
+# the small ring: would a method be badly wrong, sixty draws show it
+@pytest.mark.parametrize(
+    ("scene", "most"),
+    [("design8", 0.15), ("shares", 0.15), ("pairs", 0.15), ("did", 0.17), ("durations", 0.15)],
+)
+def test_the_methods_of_the_notebooks_do_not_miss_far_too_often(scene: str, most: float) -> None:
+    found = rate_of_misses(scene, 60)
+    ours = found[~found.index.str.startswith("(")]
+    assert (ours <= most).all(), ours
+
+
+# what is known to miss more than it says is named in docs/methods/change.md
+LIBERAL = {
+    "series, REML AR(1), 24 points": 0.13,
+    "Callaway-Sant'Anna simple, 7 + 4 + 4 units": 0.20,
+}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("scene", sorted(SCENES))
+def test_misses_are_near_five_percent(scene: str) -> None:
+    found = rate_of_misses(scene, 2000)
+    for method, value in found.items():
+        if not str(method).startswith("("):
+            assert value <= LIBERAL.get(str(method), 0.075), (method, value)
+
+
+def main() -> None:
+    draws = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
+    print(f"| method | misses of a nominal 5 %, {draws} draws |")
+    print("| --- | --- |")
+    for scene in SCENES:
+        for method, value in rate_of_misses(scene, draws).items():
+            print(f"| {method} | {100 * value:.1f} % |")
+
+
+if __name__ == "__main__":
+    main()
