@@ -314,6 +314,22 @@ BAD = [
         "measurement",
     ),
     (
+        "activity_participation_rate",
+        "{channel: survey, items: [p1], statistic: share, where: {p1: 3}}",
+        "protocol.unknown-answer",
+        "where.p1",
+        "3",
+        "known: 1, 2",
+    ),
+    (
+        "waste_sorting_accuracy",
+        "{channel: record, measurement: w, statistic: last, check: {inspection: [w01]}}",
+        "measures.needs",
+        "check",
+        "counts as a disagreement",
+        "tolerance_pp",
+    ),
+    (
         "waste_sorting_accuracy",
         "{channel: record, measurement: w, statistic: last, check: {tolerance_pp: 5}}",
         "measures.check",

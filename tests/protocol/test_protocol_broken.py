@@ -205,6 +205,14 @@ FAULTS = [
         "known",
     ),
     (
+        "scheme_that_is_none",
+        "parameters: {scheme: C}\n",
+        "protocol.unknown-scheme",
+        "parameters.scheme",
+        "C",
+        "known: A, B",
+    ),
+    (
         "unknown_parameter",
         "parameters: {award_rules: quota}\n",
         "protocol.unknown-parameter",

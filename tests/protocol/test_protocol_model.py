@@ -258,6 +258,36 @@ def test_gates_of_the_selection(civilised: Protocol) -> None:
     assert all(gate["applied"] for gate in both.gates())
 
 
+def test_a_parameter_reaches_the_places_that_take_its_value() -> None:
+    given = {"gate_fee": 60, "gate_accident_years": 5, "mystery_share": 0.3}
+    protocol = load("civilised", parameters=given)
+    gates = {gate["indicator"]: gate for gate in protocol.gates()}
+    assert gates["property_fee_collection_rate"]["value"] == 60
+    assert gates["major_safety_accident"]["window_months"] == 60
+    assert protocol.scheme("B").shares() == pytest.approx({"T": 0.49, "M": 0.21, "S": 0.30})
+    assert load("civilised").scheme("B").shares()["M"] == 0.14
+    floors = load("participation", parameters={"process_scale": [240, 50, 0]})
+    rows = floors.targets(
+        ["demand_response_hours", "feedback_completeness", "project_disclosure_rate"]
+    )
+    assert [row["floor"] for row in rows] == [240, 50, 0]
+    with pytest.raises(InputError, match="list of 3 figures"):
+        load("participation", parameters={"process_scale": [240, 50]})
+
+
+def test_printed_gates_and_their_parameters_agree(civilised: Protocol) -> None:
+    for name, parameter in civilised.parameters.items():
+        for place in parameter.sets:
+            if place.indicator is None or parameter.value is None:
+                continue
+            gates = [
+                target
+                for target in civilised.indicators[place.indicator].targets
+                if target.role == place.role
+            ]
+            assert [getattr(g, place.key) for g in gates] == [parameter.value * place.times], name
+
+
 def test_points_are_equal_over_dimensions_and_within_unless_given(civilised: Protocol) -> None:
     slugs = ["waste_sorting_accuracy", "no_clutter", "mediation_success_rate"]
     rows = {row["indicator"]: row for row in civilised.points(slugs)}

@@ -8,6 +8,7 @@ from typing import Any
 from workbench.errors import Problem
 from workbench.protocol._entries import (
     Entry,
+    Fact,
     Inspection,
     Measurement,
     Requests,
@@ -125,6 +126,23 @@ def incomplete(slug: str, entry: Entry, blank: list[str], file: str) -> list[Pro
             idle("within", "statistic: share_within", "statistic: share_within")
             idle("within_hours", "statistic: share_within", "statistic: share_within")
     check = entry.check
+    if (
+        check is not None
+        and not isinstance(entry, Fact)
+        and check.tolerance_pp is None
+        and check.tolerance is None
+    ):
+        problems.append(
+            Problem(
+                code="measures.needs",
+                file=file,
+                column=f"{slug}.check",
+                zh="check 须写明多大差异算不一致（没有默认值）",
+                en="check needs the difference that counts as a disagreement (no default)",
+                remedy_zh="写 tolerance_pp（百分点）或 tolerance（指标单位）",
+                remedy_en="write tolerance_pp (percentage points) or tolerance (indicator's unit)",
+            )
+        )
     if check is not None and not (check.inspection or check.survey or check.record):
         problems.append(
             Problem(
@@ -178,9 +196,31 @@ def items(slug: str, entry: Entry, codebook: Mapping[str, Any] | None, file: str
                     **place,
                 )
             )
+        elif isinstance(entry, Survey) and key == "where":
+            problems += _answers(slug, code, item, (entry.where or {})[code], file)
         elif isinstance(entry, Survey) and key == "items":
             problems += _definition(slug, code, item, entry.statistic, file)
     return problems
+
+
+def _answers(slug: str, code: str, item: Any, wanted: object, file: str) -> list[Problem]:
+    """Say which answers a condition names that the item does not have."""
+    known = [str(value) for value in _of(item, "values") or {}]
+    if not known:
+        return []
+    return [
+        unknown_problem(
+            "answer",
+            str(word),
+            known,
+            f"答案（{code}）",
+            f"answer to {code}",
+            file=file,
+            column=f"{slug}.where.{code}",
+        )
+        for word in (wanted if isinstance(wanted, list) else [wanted])
+        if str(word) not in known
+    ]
 
 
 def _definition(slug: str, code: str, item: Any, statistic: str, file: str) -> list[Problem]:

@@ -259,6 +259,17 @@ def _schemes(protocol: Protocol, file: str) -> Iterator[Problem]:
             file=file,
             column="default_scheme",
         )
+    chosen = protocol.parameters.get("scheme")
+    if chosen is not None and protocol.schemes and chosen.value not in protocol.schemes:
+        yield unknown_problem(
+            "scheme",
+            str(chosen.value),
+            protocol.schemes,
+            "方案",
+            "scheme",
+            file=file,
+            column="parameters.scheme",
+        )
     for name, scheme in protocol.schemes.items():
         yield from _scheme(name, scheme, file)
 

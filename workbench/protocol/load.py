@@ -84,6 +84,7 @@ def load(
         problems += _lay_over(merged, _mapping(read_yaml(overlay), file), protocol, file)
     for name, value in (parameters or {}).items():
         problems += _set_parameter(merged, name, value, protocol, "study.yaml")
+    problems += _settle(merged, file)
     merged["changes"] = sorted({*merged.get("changes", ()), *_changes(overlay, parameters)})
     try:
         changed = validated(merged, file=file)
@@ -92,6 +93,48 @@ def load(
     if problems:
         raise InputError(*problems)
     return changed
+
+
+def _settle(data: dict[str, Any], file: str) -> list[Problem]:
+    """Write the parameters that a study gave to the places that take their value, in place."""
+    problems: list[Problem] = []
+    for name, parameter in data["parameters"].items() if "parameters" in data else ():
+        if not isinstance(parameter, dict) or parameter.get("origin") != "study":
+            continue
+        for place in parameter.get("sets", ()):
+            value = parameter.get("value")
+            item = place.get("item")
+            if item is not None:
+                if not isinstance(value, list) or len(value) != len(parameter["sets"]):
+                    problems.append(_list_problem(name, len(parameter["sets"]), value, file))
+                    break
+                value = value[item]
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue  # the parameter's own check tells what is wrong with it
+            if "scheme" in place:
+                channels = data["schemes"][place["scheme"]]["channels"]
+                channels[place["channel"]]["share"] = value
+                channels[place["rest"]]["share"] = round(1 - value, 12)
+                continue
+            key = place.get("key", "value")
+            settled = value * place.get("times", 1)
+            for target in data["indicators"][place["indicator"]].get("targets", ()):
+                if target.get("role", "target") == place.get("role", "gate"):
+                    target[key] = int(settled) if key == "window_months" else settled
+    return problems
+
+
+def _list_problem(name: str, length: int, value: object, file: str) -> Problem:
+    return Problem(
+        code="protocol.value",
+        file=file,
+        column=f"parameters.{name}.value",
+        zh=f"应为 {length} 个数的列表",
+        en=f"must be a list of {length} figures",
+        found=str(value),
+        remedy_zh="按参数名称所列的顺序写出各数",
+        remedy_en="write the figures in the order the parameter's name lists",
+    )
 
 
 def _changes(overlay: Path | None, parameters: Mapping[str, object] | None) -> list[str]:

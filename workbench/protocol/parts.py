@@ -342,12 +342,31 @@ class Scheme(Part):
         return fits[0] if fits else None
 
 
+class Place(Part):
+    """A place of the protocol that a parameter's value is written to.
+
+    Either ``key`` of an indicator's targets of a ``role`` (times ``times``; the entry ``item`` of a
+    list), or the share of a ``channel`` of a scheme, the channel ``rest`` of its group taking what
+    is left.
+    """
+
+    indicator: Slug | None = None
+    role: Literal["target", "gate", "alert"] = "gate"
+    key: Literal["value", "floor", "window_months"] = "value"
+    times: Number = 1
+    item: int | None = Field(default=None, ge=0)
+    scheme: str | None = None
+    channel: str | None = None
+    rest: str | None = None
+
+
 class Parameter(Part):
     """Something a rule needs: stated by the source, recommended, or left open by it.
 
     An open parameter has no value until the study supplies one; it is never guessed. ``needed_by``
     are indicators or rules; ``blocks`` says whether a study without it is refused (``study``) or
-    the rule is not applied and the report says so (``rule``).
+    the rule is not applied and the report says so (``rule``). ``sets`` are the places that take the
+    value when a study gives one.
     """
 
     name: Name
@@ -358,6 +377,7 @@ class Parameter(Part):
     origin: Literal["source", "recommended", "open", "study"] = "open"
     needed_by: tuple[str, ...] = ()
     blocks: Literal["study", "rule"] = "rule"
+    sets: tuple[Place, ...] = ()
     source: Citation
 
     @model_validator(mode="after")
