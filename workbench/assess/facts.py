@@ -251,6 +251,7 @@ def outside(c: Community) -> pd.DataFrame:
 def limits(c: Community) -> pd.DataFrame:
     """Say what the report cannot carry: what is missing, assumed, or resolved in the source."""
     said: list[tuple[str, str]] = []
+    source: list[tuple[str, str]] = []
     absent = [n for n in ("responses", "inspections", "measurements", "requests") if not c.has(n)]
     if absent:
         zh = "、".join(_TABLES[n][0] for n in absent)
@@ -286,9 +287,12 @@ def limits(c: Community) -> pd.DataFrame:
     scope = set(c.settings["scope"])
     for name, known in c.protocol.resolutions.items():
         if not known.indicators or scope & set(known.indicators):
-            zh = f"来源文件{name}：{known.found.zh}；处理：{known.resolution.zh}"
-            en = f"Source, {name}: {known.found.en}; resolved: {known.resolution.en}"
-            said.append((zh, en))
+            zh = f"{name} {known.found.zh}，处理：{known.resolution.zh}"
+            en = f"{name} {known.found.en}, resolved: {known.resolution.en}"
+            source.append((zh, en))
+    if source:
+        zh, en = "；".join(one[0] for one in source), "; ".join(one[1] for one in source)
+        said.append((f"来源文件自相矛盾或缺漏之处及其处理：{zh}", f"Faults of the source: {en}"))
     unique = dict.fromkeys(said)
     rows = [_text(f"limit.{i}", f"限制{i}", f"Limit {i}", told) for i, told in enumerate(unique, 1)]
     return pd.DataFrame(rows)

@@ -200,7 +200,6 @@ def _composition(c: Community, sample: Sample) -> list[dict[str, Any]]:
         name, category = told["item"], told["category"]
         label = f"{c.text(name, 'zh')}：{c.answer(name, category, 'zh')}"
         english = f"{c.text(name, 'en')}: {c.answer(name, category, 'en')}"
-        far = abs(told["difference_unweighted"]) >= 0.1
         rows.append(
             _row(
                 f"response.composition.{name}.{category}",
@@ -212,7 +211,6 @@ def _composition(c: Community, sample: Sample) -> list[dict[str, Any]]:
                 target=told["population"],
                 unit="share",
                 n=told["n"],
-                flags="differs" if far else None,
                 method="survey.composition",
                 status=told["status"],
             )
@@ -340,13 +338,15 @@ def satisfaction(c: Community, sample: Sample) -> pd.DataFrame:
     )
     means = survey.mean(sample.raked, items, by="wave", scale=_scale(c, items), level=c.level)
     out = _estimates(c, pd.concat([shares, means], ignore_index=True))
-    out = _suppress(c, out)
+    out = out.sort_values("wave", key=lambda w: w.ne(c.wave), kind="stable")
+    out = _suppress(c, out.reset_index(drop=True))
     return pd.concat([out, _opt_in(c, items)], ignore_index=True)
 
 
 def _suppress(c: Community, frame: pd.DataFrame, cells: str | None = None) -> pd.DataFrame:
     keys = ["item", "statistic", "wave"] + (["variable"] if "variable" in frame else [])
-    return survey.disclosure(frame, minimum=c.min_cell, cells=cells, keys=keys)
+    out = survey.disclosure(frame, minimum=c.min_cell, cells=cells, keys=keys)
+    return out.assign(level=c.level)
 
 
 def _opt_in(c: Community, items: list[str]) -> pd.DataFrame:
@@ -383,8 +383,11 @@ def _opt_in(c: Community, items: list[str]) -> pd.DataFrame:
 
 
 def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
-    """Estimate the share satisfied by demographic group; small cells are withheld."""
-    items = _items(c, sample)
+    """Estimate the share satisfied by demographic group, for the items that feed an indicator.
+
+    Cells under the minimum are withheld, and those from which they could be worked out.
+    """
+    items = _bound(c, _items(c, sample))
     if not items:
         return pd.DataFrame()
     assert sample.raked is not None
@@ -445,13 +448,43 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
         adjusted = change.compare(
             sample.raked, family, facts=facts | {"composition_adjusted": weighted}, **common
         )
-        raw = change.compare(plain, family, facts=facts | {"composition_adjusted": False}, **common)
-        contrast = ("（未加权，仅供对照）", " (unweighted, for contrast)")
         parts.append(_compared(c, adjusted, "", "", ""))
-        parts.append(_compared(c, raw, ".unweighted", *contrast))
-    out = pd.concat(parts, ignore_index=True)
-    last = out["finding"].str.endswith(".unweighted")
-    return pd.concat([out[~last], out[last]], ignore_index=True)
+    raw = change.compare(
+        plain, _bound(c, items), facts=facts | {"composition_adjusted": False}, **common
+    )
+    contrast = ("（未加权，仅供对照）", " (unweighted, for contrast)")
+    parts.append(_compared(c, raw, ".unweighted", *contrast))
+    return _grounds(pd.concat(parts, ignore_index=True))
+
+
+def _grounds(out: pd.DataFrame) -> pd.DataFrame:
+    """Say the grounds of the evidence grade once where they are the same for several claims."""
+    rows = []
+    for i, (zh, mine) in enumerate(out.groupby("reason_zh", sort=False), 1):
+        one = mine.iloc[0]
+        grade = one["evidence_grade"]
+        rows.append(
+            _row(
+                f"change.grounds.{i}",
+                "text",
+                f"证据等级{grade}的依据（{len(mine)}项比较）",
+                f"Grounds of evidence grade {grade} ({len(mine)} comparisons)",
+                display_zh=zh,
+                display_en=one["reason_en"],
+                section="change",
+                evidence_grade=grade,
+                method="change.grade",
+            )
+        )
+    ok = out["status"].eq("ok")
+    out.loc[ok, ["reason_zh", "reason_en"]] = None
+    return pd.concat([out, pd.DataFrame(rows)], ignore_index=True)
+
+
+def _bound(c: Community, items: list[str]) -> list[str]:
+    """Keep the items that a measure binds to an indicator; all of them where none is bound."""
+    bound = {i for m in c.measures.values() if m["channel"] == "survey" for i in m["items"]}
+    return [item for item in items if item in bound] or items
 
 
 def _families(c: Community, items: list[str]) -> list[list[str]]:
@@ -460,8 +493,8 @@ def _families(c: Community, items: list[str]) -> list[list[str]]:
     The verdicts of the others are corrected for their number; the main question, being one and
     named beforehand, is not.
     """
-    bound = next((m["items"] for m in c.measures.values() if m["channel"] == "survey"), [])
-    main = [item for item in items if item in bound]
+    first = next((m["items"] for m in c.measures.values() if m["channel"] == "survey"), [])
+    main = [item for item in items if item in first]
     return [family for family in (main, [i for i in items if i not in main]) if family]
 
 
