@@ -3,6 +3,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from workbench.intake import write_tables
+
 CORRECTIONS = "file,key,column,old,new,reason,author,date,approved_by,evidence\n"
 
 
@@ -306,3 +308,34 @@ def test_all_problems_come_at_once(folder):
     codes = folder.codes()
     assert {"community.unknown", "cell.date-order"} <= set(codes)
     assert "measures.yaml" in [problem.file for problem in folder.problems()]
+
+
+def test_a_baseline_may_come_from_an_earlier_batch(folder, tmp_path):
+    whole = folder.build()
+    write_tables(whole, tmp_path / "earlier" / "private" / "tables")
+    text = (folder.path / "data/responses.csv").read_text(encoding="utf-8")
+    kept = [line for line in text.splitlines() if ",w1," not in line]
+    folder.write("data/responses.csv", "\n".join(kept) + "\n")
+    assert folder.codes() == ["wave.no-responses"]
+    folder.edit(
+        "study.yaml", "{id: w1, role: baseline}", "{id: w1, role: baseline, batch: ../earlier}"
+    )
+    tables = folder.build()
+    pd.testing.assert_frame_equal(
+        tables.frames["responses"].drop(columns="_row"),
+        whole.frames["responses"].drop(columns="_row"),
+    )
+    assert len(tables.frames["requests"]) == 2
+    assert {entry.n for entry in tables.log if entry.code == "intake.batch"} == {3}
+    folder.edit("study.yaml", "../earlier", "../nowhere")
+    assert "wave.batch" in folder.codes()
+
+
+def test_answers_to_no_item_are_refused(folder):
+    folder.write("data/responses.csv", "respondent,community,wave\n1,A-1,w1\n2,A-2,w2\n")
+    assert "responses.no-items" in folder.codes()
+
+
+def test_files_that_settings_name_must_be_there(folder):
+    folder.edit("study.yaml", "seed: 7", "seed: 7\nnotebook: mine.ipynb\ncalendar: days.csv")
+    assert folder.codes() == ["study.file", "study.file"]

@@ -200,3 +200,11 @@ def test_unpacking_stops_at_the_limit():
     bomb = gzip.compress(b"\0" * 50_000_000)
     with pytest.raises(InputError):
         encoding.unpack(bomb, file="f")
+
+
+def test_a_file_of_five_gigabytes_is_refused_unread(tmp_path):
+    with (tmp_path / "huge.xlsx").open("wb") as file:
+        file.truncate(5 << 30)  # sparse: takes no space
+    with pytest.raises(InputError) as caught:
+        read_file(tmp_path / "huge.xlsx", Source(file="huge.xlsx"), Log(), [])
+    assert caught.value.problems[0].code == "file.too-large"

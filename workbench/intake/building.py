@@ -12,6 +12,7 @@ from workbench.errors import InputError, Problem
 from workbench.intake import rules
 from workbench.intake.convert import convert, item_columns
 from workbench.intake.corrections import Applied, Corrector
+from workbench.intake.earlier import add_earlier
 from workbench.intake.flags import add_flags
 from workbench.intake.frames import FILE, ROW, FileUsed, Log, Problems, Raw, Tables
 from workbench.intake.mapping import map_source
@@ -112,10 +113,12 @@ class _Intake:
                 frames[name] = self._table(table, sources[name])
         applied = self.corrector.finish(self.problems)
         self._unused_titles()
+        added = add_earlier(self.study, frames, self.units, self.log, self.problems)
+        self.read |= added
         for name, frame in frames.items():
             frames[name] = _ordered(frame, TABLES[name], self.study)
         whole = {name: frame for name, frame in frames.items() if name in self.read}
-        everything = self.read == set(sources) & set(TABLES)
+        everything = self.read >= set(sources) & set(TABLES)
         rules.check_all(
             self.study, whole, self.units, self.log, self.problems, everything=everything
         )

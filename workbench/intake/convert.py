@@ -403,6 +403,16 @@ def convert(
                 code in mapped or any(f"{code}__{option}" in mapped for option in item.values)
             ):
                 out |= worker.item(code, item)
+        if not set(out) - set(table.names()):
+            problems.add(
+                "responses.no-items",
+                "没有一道题的数据",
+                "there are no answers to any item",
+                "在 columns: 中写 题目代码: 列名，题目列在 codebook.yaml",
+                "write code: title under columns: for items of codebook.yaml",
+                file=source.file,
+                column="columns",
+            )
     frame = pd.DataFrame(out, index=mapped.index)
     frame[FILE], frame[ROW] = mapped[FILE], mapped[ROW]
     for column in table.columns:

@@ -103,7 +103,7 @@ def _wave_counts(study: Study, responses: pd.DataFrame, problems: Problems) -> N
     """Waves that should have answers and have none."""
     counts = responses["wave"].value_counts()
     for n, wave in enumerate(study.settings.waves, start=1):
-        expected = wave.fieldwork is not None or (wave.records is None and wave.batch is None)
+        expected = wave.fieldwork is not None or wave.records is None
         if expected and not counts.get(wave.id, 0):
             problems.add(
                 "wave.no-responses",

@@ -114,6 +114,7 @@ class Study:
         if settings is None:
             return None, problems
         problems += _paths(folder, settings)
+        problems += _files(folder, settings)
         problems += _corrected_files(settings, corrections)
         study = cls(
             folder=folder,
@@ -391,6 +392,27 @@ def _paths(folder: Path, settings: Settings) -> list[Problem]:
                     )
                 )
     return problems
+
+
+def _files(folder: Path, settings: Settings) -> list[Problem]:
+    """Files that settings name and that are not there."""
+    wanted = {"notebook": settings.notebook}
+    if settings.calendar not in (None, "cn"):
+        wanted["calendar"] = settings.calendar
+    return [
+        Problem(
+            code="study.file",
+            file="study.yaml",
+            column=key,
+            zh="没有这个文件",
+            en="there is no such file",
+            remedy_zh="改正路径（相对于 study.yaml）",
+            remedy_en="correct the path (relative to study.yaml)",
+            found=name,
+        )
+        for key, name in wanted.items()
+        if name is not None and not (folder / name).is_file()
+    ]
 
 
 def _corrected_files(settings: Settings, corrections: list[Correction]) -> list[Problem]:
