@@ -145,6 +145,7 @@ def test_a_measure_feeds_one_channel(
             {"phase": "L"},
             ("<=", 0.5, "level", "L", True),
         ),
+        ("rectification", "service_satisfaction", {"phase": "S"}, (">=", 70, "level", "S", True)),
         ("rectification", "service_coverage", {"phase": "L"}, (">=", 95, "level", "L", True)),
         ("participation", "participation_rate", {"month": 6}, (">=", 60, "level", None, False)),
         ("participation", "participation_rate", {"month": 18}, (">=", 50, "level", None, True)),

@@ -239,6 +239,7 @@ class Indicator(Part):
     """One indicator of a programme."""
 
     name: Name
+    alias_zh: tuple[str, ...] = ()
     table: str
     kind: Kind
     dimension: Slug | None = None
