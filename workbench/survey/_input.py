@@ -108,28 +108,20 @@ def labels(values: pd.Series[Any]) -> pd.Series[Any]:
 
     ``1``, ``1.0`` and ``"1"`` are the same category, so that margins read from a file match data.
     """
-    missing = values.isna().to_numpy(dtype=bool)
     if isinstance(values.dtype, pd.CategoricalDtype):
-        text = _texts(pd.Series(values.cat.categories))
-        coded = text.to_numpy(dtype=object)[values.cat.codes.to_numpy()]
+        codes = values.cat.codes.to_numpy()
+        levels = values.cat.categories.tolist()
     else:
-        codes, levels = pd.factorize(values)
-        text = _texts(pd.Series(levels))
-        if not len(text):
-            text = pd.Series([""], dtype=object)
-        coded = text.to_numpy(dtype=object)[codes]
-    out = pd.Series(coded, index=values.index, dtype=object)
-    out[missing] = None
-    return out
+        found, index = pd.factorize(values)
+        codes, levels = np.asarray(found), index.tolist()
+    text = np.array([*(_text(v) for v in levels), None], dtype=object)
+    return pd.Series(text[codes], index=values.index, dtype=object)
 
 
-def _texts(levels: pd.Series[Any]) -> pd.Series[Any]:
-    def one(value: Any) -> str:
-        if isinstance(value, float | np.floating) and float(value).is_integer():
-            return str(int(value))
-        return str(value).strip()
-
-    return pd.Series([one(v) for v in levels.tolist()], dtype=object)
+def _text(value: Any) -> str:
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value).strip()
 
 
 def crossed(data: pd.DataFrame, variable: str) -> pd.Series[Any]:

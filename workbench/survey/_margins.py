@@ -164,24 +164,34 @@ def _cells(
             )
         )
         table = table[~twice]
-    numbered = group_labels.reset_index(drop=True).copy()
-    numbered["_g"] = np.arange(len(numbered))
-    if own:
-        merged = numbered.merge(table[[*own, "category", "count"]], on=own, how="left")
-        for g in merged.loc[merged["count"].isna(), "_g"]:
-            problems.append(
-                Problem(
-                    code="survey.margin-group",
-                    column=variable,
-                    zh=f"边际表没有 {_where(group_labels, int(g))} 的行",
-                    en=f"the margins have no row for {_where(group_labels, int(g))}",
-                    remedy_zh="补上该组的总体计数",
-                    remedy_en="add the population counts of this group",
-                )
-            )
-        merged = merged.dropna(subset=["count"])
+    groups = len(group_labels)
+    if not own:
+        return pd.DataFrame(
+            {
+                "_g": np.repeat(np.arange(groups), len(table)),
+                "category": np.tile(table["category"].to_numpy(), groups),
+                "count": np.tile(table["count"].to_numpy(), groups),
+            }
+        )
+    place = {tuple(row): g for g, row in enumerate(group_labels[own].itertuples(index=False))}
+    if len(place) < groups:  # margins know only some of the `by` columns
+        numbered = group_labels[own].assign(_g=np.arange(groups))
+        merged = numbered.merge(table[[*own, "category", "count"]], on=own, how="inner")
     else:
-        merged = numbered.merge(table[["category", "count"]], how="cross")
+        g = [place.get(tuple(row), -1) for row in table[own].itertuples(index=False)]
+        merged = table.assign(_g=np.array(g, dtype=np.int64))
+        merged = merged[merged["_g"] >= 0]
+    for absent in sorted(set(range(groups)) - set(merged["_g"])):
+        problems.append(
+            Problem(
+                code="survey.margin-group",
+                column=variable,
+                zh=f"边际表没有 {_where(group_labels, absent)} 的行",
+                en=f"the margins have no row for {_where(group_labels, absent)}",
+                remedy_zh="补上该组的总体计数",
+                remedy_en="add the population counts of this group",
+            )
+        )
     return merged[["_g", "category", "count"]].reset_index(drop=True)
 
 

@@ -217,27 +217,30 @@ def tidy(
         low, high = intervals.share(interval, e.value, se, e.n, share_n, df, level)
     else:
         low, high = intervals.wald(e.value, se, df, level)
-    frame = labels.copy()
-    frame["statistic"] = statistic
-    frame["value"] = e.value
-    frame["unit"] = unit
-    frame["std_error"] = se
-    frame["ci_low"] = low
-    frame["ci_high"] = high
-    frame["level"] = level
-    frame["n"] = e.n.astype(np.int64)
-    frame["numerator"] = e.positive if counted else np.nan
-    frame["denominator"] = e.n if counted else np.nan
-    frame["df"] = df
-    frame["n_effective"] = n_eff
-    frame["deff"] = deff
-    frame["deff_wor"] = wor
-    frame["method"] = method
-    frame["status"] = "ok"
-    frame["flags"] = ""
-    frame["reason_zh"] = ""
-    frame["reason_en"] = ""
-    return explain(design, frame, share=share)
+    k = e.value.size
+    figures: dict[str, Any] = {
+        "statistic": statistic,
+        "value": e.value,
+        "unit": unit,
+        "std_error": se,
+        "ci_low": low,
+        "ci_high": high,
+        "level": level,
+        "n": e.n.astype(np.int64),
+        "numerator": e.positive if counted else np.full(k, np.nan),
+        "denominator": e.n if counted else np.full(k, np.nan),
+        "df": df,
+        "n_effective": n_eff,
+        "deff": deff,
+        "deff_wor": wor,
+        "method": method,
+        "status": "ok",
+        "flags": "",
+        "reason_zh": "",
+        "reason_en": "",
+    }
+    right = pd.DataFrame(figures, index=labels.index)
+    return explain(design, pd.concat([labels, right], axis=1), share=share)
 
 
 def _kish_n(design: Design, e: Estimates) -> Floats:
@@ -258,10 +261,10 @@ def explain(design: Design, frame: pd.DataFrame, *, share: bool) -> pd.DataFrame
     flat = (frame["std_error"] == 0).to_numpy() & ~empty & ~no_df
     if share:
         flat &= ~frame["value"].isin([0.0, 1.0]).to_numpy()
-    error = ["std_error", "ci_low", "ci_high", "deff", "deff_wor"]
-    frame.loc[empty, lost] = np.nan
-    frame.loc[no_df, [*error, "n_effective"]] = np.nan
-    frame.loc[flat, ["ci_low", "ci_high"]] = np.nan
+    error = ["std_error", "ci_low", "ci_high", "deff", "deff_wor", "n_effective"]
+    for mask, names_ in ((empty, lost), (no_df, error), (flat, ["ci_low", "ci_high"])):
+        if mask.any():
+            frame.loc[mask, names_] = np.nan
     marks = [
         (
             empty,

@@ -90,6 +90,7 @@ def fit_glm(
                 column=outcome,
             )
         beta[0] = np.log(mean / (1 - mean)) if family == "binomial" else np.log(max(mean, 1e-8))
+    _independent(x, w, outcome)
     for _ in range(100):
         eta = x @ beta
         if family == "binomial":
@@ -104,30 +105,44 @@ def fit_glm(
         try:
             step = np.linalg.solve(information, x.T @ (w * (y - mu)))
         except np.linalg.LinAlgError as error:
-            raise refuse(
-                "survey.collinear",
-                "自变量共线，或某类别完全决定结果",
-                "the predictors are collinear, or a category decides the outcome",
-                column=outcome,
-                remedy_zh="去掉多余变量或合并类别",
-                remedy_en="drop a variable or merge categories",
-            ) from error
+            raise _separated(outcome) from error
         beta = beta + step
         if np.abs(step).max() <= 1e-13 * (1 + np.abs(beta).max()):
             break
-    if not np.isfinite(beta).all() or (family == "binomial" and np.abs(x @ beta).max() > 500):
-        raise refuse(
-            "survey.separation",
-            "模型不收敛（某类别完全决定结果）",
-            "the model does not converge: a category decides the outcome",
-            column=outcome,
-        )
+    if not np.isfinite(beta).all() or (family == "binomial" and np.abs(x @ beta).max() > 25):
+        raise _separated(outcome)
     eta = x @ beta
     if family == "binomial":
         mu = 1 / (1 + np.exp(-eta))
     else:
         mu = np.exp(eta) if family == "poisson" else eta
     return beta, mu, information
+
+
+def _independent(x: Floats, w: Floats, outcome: str) -> None:
+    """Refuse predictors that are linear combinations of each other."""
+    scaled = x * np.sqrt(w)[:, None]
+    size = np.maximum(np.sqrt((scaled**2).sum(axis=0)), 1e-300)
+    if np.linalg.matrix_rank(scaled / size, tol=1e-9 * np.sqrt(x.shape[0])) < x.shape[1]:
+        raise refuse(
+            "survey.collinear",
+            "自变量共线，或有一个类别没有人",
+            "the predictors are collinear, or a category has nobody",
+            column=outcome,
+            remedy_zh="去掉多余变量或合并类别",
+            remedy_en="drop a variable or merge categories",
+        )
+
+
+def _separated(outcome: str) -> Exception:
+    return refuse(
+        "survey.separation",
+        "模型不收敛：某一类别完全决定结果",
+        "the model does not converge: a category decides the outcome",
+        column=outcome,
+        remedy_zh="合并类别",
+        remedy_en="merge categories",
+    )
 
 
 def glm(

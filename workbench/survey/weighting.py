@@ -348,19 +348,22 @@ def regression_step(
     ``group`` says which columns can be solved together: cross-products between groups are zero.
     """
     cross = (x.T @ x.multiply(before[:, None])).tocsr()
-    blocks, order = [], []
+    full = cross.toarray() if group.size <= 2000 else None
+    rows, columns, values = [], [], []
     for g in np.unique(group):
         at = np.flatnonzero(group == g)
-        block = cross[at][:, at].toarray()
+        block = full[np.ix_(at, at)] if full is not None else cross[at][:, at].toarray()
         scale = np.sqrt(np.maximum(np.diag(block), 1e-300))
-        scaled = np.linalg.pinv(block / np.outer(scale, scale), rcond=1e-11, hermitian=True)
-        blocks.append(scaled / np.outer(scale, scale))
-        order.append(at)
-    back = np.argsort(np.concatenate(order))
-    inverse = sparse.block_diag(blocks, format="csr")[back][:, back]
+        outer = np.outer(scale, scale)
+        inverse = np.linalg.pinv(block / outer, rcond=1e-11, hermitian=True) / outer
+        rows.append(np.repeat(at, at.size))
+        columns.append(np.tile(at, at.size))
+        values.append(inverse.ravel())
+    place = (np.concatenate(rows), np.concatenate(columns))
+    solved = sparse.csr_matrix((np.concatenate(values), place), shape=cross.shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         per_g = np.where(after > 0, before / np.where(after > 0, after, 1.0), 0.0)
-    return Adjustment(x, per_g, after if q is None else q, inverse.tocsr())
+    return Adjustment(x, per_g, after if q is None else q, solved)
 
 
 def _sweep_step(p: Population, x: sparse.csr_matrix, after: Floats) -> Adjustment:
