@@ -96,7 +96,7 @@ def _methods(page: _Page, methods: Mapping[str, Mapping[str, str]]) -> list[Bloc
 
 
 def _inputs(register: Register) -> dict[str, str]:
-    """Name each distinct set of input digests I1, I2, …"""
+    """Name each distinct set of input digests I1, I2, I3."""
     names: dict[str, str] = {}
     for row in register.rows.values():
         told = str(row.get("inputs") or "")

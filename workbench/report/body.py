@@ -91,8 +91,6 @@ class _Page:
         reason = self.quote(key)
         if reason:
             parts.append(reason)
-        if row.get("flags"):
-            parts.append([str(row["flags"]).replace(";", self.words("comma"))])
         return line(parts, self.words("semicolon"))
 
     def interval_head(self, pairs: Iterable[Pair]) -> list[Run]:

@@ -13,6 +13,7 @@ from workbench.report.blocks import Block, plain, to_json
 from workbench.report.body import FIGURES, body_sections
 from workbench.report.front import front_pages
 from workbench.report.register import Finding, Num, Quote, Register, Run
+from workbench.report.typst_pdf import clean
 from workbench.report.words import Words
 
 __all__ = ["assessed", "printed", "withheld"]
@@ -41,7 +42,7 @@ def _frame(
     report_number: str,
     demonstration: bool,
 ) -> dict[str, Any]:
-    """What every page needs; enters code and number into the register as rows of the report."""
+    """Give what every page needs; the code enters the register as a row of the report."""
     register.add(
         {
             "finding": "report.code",
@@ -113,7 +114,7 @@ def _figure_problem(name: str, alt: str, svg: str) -> Problem | None:
         return Problem(
             code="report.figure-name",
             zh=f"图的名称 {name!r} 只能用小写字母、数字、点、横线",
-            en=f"the figure name {name!r} may hold lower-case letters, digits, dots and dashes only",
+            en=f"the figure name {name!r} may hold a–z, digits, dots and dashes only",
         )
     if not alt:
         return Problem(
@@ -302,7 +303,7 @@ def _notice(
 
 
 def printed(document: Mapping[str, Any]) -> list[str]:
-    """List every string that a report prints once, in order; footers apart."""
+    """List every string that a report prints, in order and as printed; footers apart."""
     register = document["register"]
     out = [
         text
@@ -310,4 +311,4 @@ def printed(document: Mapping[str, Any]) -> list[str]:
         for text in plain(document[part], register)
     ]
     out += [document["issued_long"], document["digest"], *document["words"].values()]
-    return out
+    return [clean(text) for text in out]

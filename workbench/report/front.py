@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from workbench.report.blocks import Block, line
@@ -12,7 +13,10 @@ from workbench.report.words import Words
 __all__ = ["front_pages"]
 
 STEPS = 7  # steps of the staircase told one by one
-BRIEF = {"zh": 64, "en": 150}  # characters of a reason on page one; the body has it in full
+# characters told on these pages, of which the body has the full text: reasons and remedies of all
+# steps together, and one remedy or list on page two
+PAGE_ONE = {"zh": 560, "en": 1250}
+PAGE_TWO = {"zh": 110, "en": 260}
 EXAMPLES = 6
 
 
@@ -32,7 +36,8 @@ def front_pages(register: Register, words: Words) -> list[list[Block]]:
 
 
 def _listed(title: str, items: list[list[Run]], *, numbered: bool = False) -> Block:
-    return {"type": "listed", "title": title, "items": items, "numbered": numbered}
+    numbers = [str(i) for i in range(1, len(items) + 1)] if numbered else []
+    return {"type": "listed", "title": title, "items": items, "numbers": numbers}
 
 
 def _hero(register: Register, words: Words) -> Block:
@@ -62,14 +67,12 @@ def _hero(register: Register, words: Words) -> Block:
     }
 
 
-def _short(quote: Quote | None, lang: str) -> tuple[Quote | None, bool]:
-    """Cut a long reason for page one; tell whether it was cut."""
-    if quote is None:
-        return None, False
-    most = BRIEF[quote.lang] if quote.lang in BRIEF else BRIEF[lang]
-    if len(quote.text) <= most:
-        return quote, False
-    return Quote(quote.text[:most].rstrip("，、,;； ") + "……", quote.lang, quote.original), True
+def _short(text: Quote, most: Mapping[str, int]) -> tuple[Quote, bool]:
+    """Cut long words of people for these pages; tell whether they were cut."""
+    limit = most[text.lang] if text.lang in most else most["en"]
+    if len(text.text) <= limit:
+        return text, False
+    return Quote(text.text[:limit].rstrip("，、,;； ") + "……", text.lang, text.original), True
 
 
 def _staircase(register: Register, words: Words) -> list[Block]:
@@ -81,6 +84,7 @@ def _staircase(register: Register, words: Words) -> list[Block]:
     steps: list[dict[str, Any]] = []
     at = most
     told = losses if len(losses) <= STEPS + 1 else losses[:STEPS]
+    each = {lang: most // (2 * max(len(told), 4)) for lang, most in PAGE_ONE.items()}
     for number, key in enumerate(told, 1):
         lost = float(register.rows[key]["points"])
         steps.append(
@@ -90,8 +94,8 @@ def _staircase(register: Register, words: Words) -> list[Block]:
                 "to": at - lost,
                 "points": [Num(key, "points")],
                 "what": [register.label(key)],
-                "why": _why(register, words, key),
-                "todo": _todo(register, words, key),
+                "why": _why(register, words, key, each),
+                "todo": _todo(register, words, key, each),
             }
         )
         at -= lost
@@ -159,16 +163,18 @@ def _plain_step(at: float, lost: float, points: Num, what: list[Run]) -> dict[st
     }
 
 
-def _why(register: Register, words: Words, key: str) -> list[Run]:
-    place = register.words(key, "place")
-    reason, cut = _short(register.words(key, "reason"), words.lang)
+def _why(register: Register, words: Words, key: str, most: Mapping[str, int]) -> list[Run]:
+    place, reason = register.words(key, "place"), register.words(key, "reason")
+    cut = False
+    if reason:
+        reason, cut = _short(reason, most)
     runs = line([part for part in (place, reason) if part], words("colon"))
     if cut:
         runs += [words("open"), words("stairs.full"), words("close")]
     return runs
 
 
-def _todo(register: Register, words: Words, key: str) -> list[list[Run]]:
+def _todo(register: Register, words: Words, key: str, most: Mapping[str, int]) -> list[list[Run]]:
     """Two lines: what to do; who and by when."""
     remedy = register.words(key, "remedy")
     who = register.words(key, "responsible")
@@ -176,7 +182,7 @@ def _todo(register: Register, words: Words, key: str) -> list[list[Run]]:
     end: list[Run] = line(
         [part for part in ([who] if who else [], due) if part], words("verdict.join")
     )
-    what: list[Run] = [remedy] if remedy else []
+    what: list[Run] = [_short(remedy, most)[0]] if remedy else []
     return [part for part in (what, end) if part] or [[words("stairs.open")]]
 
 
@@ -229,7 +235,7 @@ def _best(register: Register, words: Words) -> list[list[Run]]:
     out: list[list[Run]] = []
     for key in by_loss(register)[:3]:
         remedy = register.words(key, "remedy")
-        what: list[Run] = [remedy] if remedy else [register.label(key)]
+        what: list[Run] = [_short(remedy, PAGE_TWO)[0]] if remedy else [register.label(key)]
         inner: list[Run] = words.fill("best.gain", points=Num(key, "points"))
         who = register.words(key, "responsible")
         if who:
@@ -241,7 +247,10 @@ def _best(register: Register, words: Words) -> list[list[Run]]:
 def _unseen(register: Register, words: Words) -> list[list[Run]]:
     out: list[list[Run]] = []
     if register.has("scope.outside"):
-        out.append([words("unseen.scope"), words("colon"), Num("scope.outside")])
+        outside = Num("scope.outside")
+        listed, cut = _short(Quote(register.text(outside), words.lang), PAGE_TWO)
+        told: list[Run] = [words("unseen.scope"), words("colon"), listed if cut else outside]
+        out.append([*told, *([words("unseen.full")] if cut else [])])
     missing = [
         key
         for key, row in register.rows.items()
@@ -251,7 +260,7 @@ def _unseen(register: Register, words: Words) -> list[list[Run]]:
         reason = register.words(key, "reason")
         runs: list[Run] = [words("unseen.not_computed"), words("colon"), register.label(key)]
         if reason:
-            runs += [words("open"), reason, words("close")]
+            runs += [words("open"), _short(reason, PAGE_TWO)[0], words("close")]
         out.append(runs)
     return out or [[words("unseen.none")]]
 

@@ -66,7 +66,17 @@ min-height:6rem}
 .sources span{color:var(--blue)}
 code{font-size:.85em;overflow-wrap:anywhere}
 :target{background:#fff3c4}
-@media (max-width:40rem){.hero{grid-template-columns:1fr}html{font-size:16px}}
+html:lang(en) body{font-family:Georgia,"Times New Roman",serif}
+html:lang(en) :is(header,footer,h1,h2,h3,table,figure,.sans){font-family:Arial,Helvetica,sans-serif}
+@media (min-width:40.01rem){.stairs td:first-child{width:2.6rem}
+.stairs td:nth-child(2){width:9.5rem}.stairs td:nth-child(3){width:4rem}
+.stairs td:nth-child(5){width:15rem}}
+@media (max-width:40rem){.stairs thead{position:absolute;left:-99rem}
+.stairs,.stairs tbody{display:block}
+.stairs tr{display:grid;grid-template-columns:2.2rem 1fr 4rem;border-top:1px solid var(--rule)}
+.stairs tr td{border:0}.stairs td:nth-child(4),.stairs td:nth-child(5){grid-column:2/4}
+.stairs td:nth-child(5):empty{display:none}
+.hero{grid-template-columns:1fr}html{font-size:16px}}
 @media print{html{font-size:10pt}body{max-width:none;padding:0}.wide{overflow:visible}
 h2,h3{break-after:avoid}tr,figure{break-inside:avoid}.page2{break-before:page}}
 """
@@ -217,8 +227,8 @@ class _Writer:
         )
         return (
             f'<h3>{self.runs(b["title"])}</h3><p class="soft sans">{self.runs(b["note"])}</p>'
-            f'<div class="wide"><table><thead><tr>{heads}</tr></thead>'
-            f"<tbody>{''.join(rows)}</tbody></table></div>"
+            f'<table class="stairs"><thead><tr>{heads}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table>"
         )
 
     def _dots(self, b: Mapping[str, Any]) -> str:
@@ -229,12 +239,13 @@ class _Writer:
             for r in b["rows"]
         )
         return (
-            f'<h3>{_esc(b["title"])}</h3><div class="wide"><table><tbody>{rows}</tbody></table></div>'
+            f"<h3>{_esc(b['title'])}</h3>"
+            f'<div class="wide"><table><tbody>{rows}</tbody></table></div>'
             f'<p class="soft sans">{_esc(b["note"])}</p>'
         )
 
     def _listed(self, b: Mapping[str, Any]) -> str:
-        tag = "ol" if b["numbered"] else "ul"
+        tag = "ol" if b["numbers"] else "ul"
         return f"<h3>{_esc(b['title'])}</h3>{self._items(b['items'], tag)}"
 
     def _notice(self, b: Mapping[str, Any]) -> str:
@@ -296,7 +307,8 @@ class _Writer:
         rows = []
         for row, share in zip(b["rows"], b["bars"], strict=True):
             bar = (
-                f'<div class="bar" aria-hidden="true"><i style="width:{100 * share:.1f}%"></i></div>'
+                f'<div class="bar" aria-hidden="true">'
+                f'<i style="width:{100 * share:.1f}%"></i></div>'
                 if share is not None
                 else ""
             )

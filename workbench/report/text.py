@@ -48,7 +48,7 @@ def top_two(register: Register) -> list[str]:
     return [
         key
         for key, row in register.rows.items()
-        if row.get("section") == "satisfaction" and row.get("unit") == "share"
+        if row.get("section") == "satisfaction" and key.endswith(".top2.current")
     ]
 
 
@@ -120,6 +120,8 @@ def changes(register: Register, words: Words) -> list[list[Run]]:
     out: list[list[Run]] = []
     for key, row in register.rows.items():
         if row.get("section") != "change" or row.get("kind") != "comparison":
+            continue
+        if key.endswith(".unweighted"):
             continue
         told = said.get(str(row.get("verdict")))
         if told is None or row.get("status") == "suppressed":

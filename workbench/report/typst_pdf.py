@@ -18,7 +18,7 @@ from workbench.errors import MachineError, NotebookError, Problem
 __all__ = ["Box", "Pdf", "clean", "compile_pdf"]
 
 # pages one and two are set smaller when they would run over to a third
-SCALES = (1.0, 0.93, 0.86, 0.8)
+SCALES = (1.0, 0.9, 0.82, 0.75)
 A4_HEIGHT = 841.8897637795276  # points; ISO 216
 
 

@@ -127,6 +127,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "best.none": ("没有列出整改建议。", "No remedies were listed."),
     "unseen.title": ("这次没有看什么", "What was not looked at"),
     "unseen.scope": ("没有委托", "Not commissioned"),
+    "unseen.full": (
+        "（全文见“局限与未覆盖内容”）",
+        " (in full under “Limits and what was left out”)",
+    ),
     "unseen.not_computed": ("没能计算", "Not computed"),
     "unseen.none": ("委托的内容都看了。", "Everything commissioned was looked at."),
     "object.title": ("不同意怎么办", "If you disagree"),
