@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 from workbench.change._frames import check_level, not_computed, refuse, row, table
 from workbench.change.proportions import newcombe
@@ -139,11 +139,20 @@ def wave_change(
     before = (waves == baseline).to_numpy(dtype=bool, na_value=False) & inside
     after = (waves == current).to_numpy(dtype=bool, na_value=False) & inside
     cells = _cells(data, standardise)
-    rows: list[dict[str, Any]] = []
+    works = []
     for item in items:
         wanted = top[item] if isinstance(top, Mapping) else top
         y = answers(data[item], of, wanted)
-        rows += _item(design, item, y, before, after, cells, of, level)
+        works.append(_work(design.weights, item, y, before, after, cells))
+    errors = _all_errors(design, works, cells)
+    rows: list[dict[str, Any]] = []
+    freedom: dict[bytes, int] = {}
+    for work, se in zip(works, errors, strict=True):
+        used = work.m0 | work.m1
+        df = freedom.setdefault(used.tobytes(), -1)
+        if df < 0:
+            df = freedom[used.tobytes()] = design.subset(used).df
+        rows += _rows(design, work, se, df, cells is not None, of, level)
     return table(rows)
 
 
@@ -193,28 +202,83 @@ def _cells(data: pd.DataFrame, standardise: Sequence[str]) -> Array | None:
     return np.where(keys.notna().all(axis=1).to_numpy(), codes, -1)
 
 
-def _item(
+@dataclass(frozen=True)
+class _Work:
+    """One item: its answers, who answered, and the estimates to be given an error."""
+
+    item: str
+    y: Array
+    m0: Array
+    m1: Array
+    levels: tuple[_Part, ...]  # baseline and current wave
+    changes: dict[str, _Part]  # raw, and when it can be had standardised, composition
+
+    @property
+    def parts(self) -> list[_Part]:
+        """All estimates: the changes, then the levels."""
+        return [*self.changes.values(), *self.levels]
+
+
+def _work(
+    w: Array, item: str, answers_: Array, before: Array, after: Array, cells: Array | None
+) -> _Work:
+    there = ~np.isnan(answers_)
+    m0, m1 = before & there, after & there
+    y = np.where(there, answers_, 0.0)
+    if not m0.any() or not m1.any():
+        return _Work(item, y, m0, m1, (), {})
+    p0, p1 = _mean(w, y, m0), _mean(w, y, m1)
+    changes = {"raw": _Part(p1.value - p0.value, p1.z - p0.z)}
+    if cells is not None:
+        standard = _standardised(w, y, m0 & (cells >= 0), m1 & (cells >= 0), cells)
+        if standard is not None:
+            raw = changes["raw"]
+            changes["standardised"] = standard
+            changes["composition"] = _Part(raw.value - standard.value, raw.z - standard.z)
+    return _Work(item, y, m0, m1, (p0, p1), changes)
+
+
+# cells of a block of linearised values: bounds the memory, not the result
+_BLOCK = 4_000_000
+
+
+def _all_errors(design: Design, works: list[_Work], cells: Array | None) -> list[list[float]]:
+    """Give the standard errors of all estimates of all items, many at a time."""
+    if design.replicates is not None:
+        return [_replicate_errors(design, work, cells) if work.levels else [] for work in works]
+    columns = [part.z for work in works for part in work.parts]
+    step = max(1, _BLOCK // max(1, len(design.data)))
+    found: list[float] = []
+    for at in range(0, len(columns), step):
+        block = design.variances(np.column_stack(columns[at : at + step]))
+        found += [math.sqrt(max(float(v), 0.0)) for v in np.asarray(block).ravel()]
+    out, at = [], 0
+    for work in works:
+        out.append(found[at : at + len(work.parts)])
+        at += len(work.parts)
+    return out
+
+
+def _rows(
     design: Design,
-    item: str,
-    y: Array,
-    before: Array,
-    after: Array,
-    cells: Array | None,
+    work: _Work,
+    se: list[float],
+    df: int,
+    standardise: bool,
     of: str,
     level: float,
 ) -> list[dict[str, Any]]:
-    there = ~np.isnan(y)
-    m0, m1 = before & there, after & there
     unit = "score" if of == "mean" else "pp"
+    m0, m1, w = work.m0, work.m1, design.weights
     common: dict[str, Any] = {
-        "item": item,
+        "item": work.item,
         "level": level,
         "n_before": int(m0.sum()),
         "n_after": int(m1.sum()),
         "n": int(m0.sum() + m1.sum()),
     }
     key = "change.difference.design"
-    if not m0.any() or not m1.any():
+    if not work.levels:
         which = ("基期", "baseline") if not m0.any() else ("本期", "current")
         return [
             not_computed(
@@ -227,31 +291,29 @@ def _item(
                 **common,
             )
         ]
-    w = design.weights
-    y = np.where(there, y, 0.0)
-    p0, p1 = _mean(w, y, m0), _mean(w, y, m1)
-    raw = _Part(p1.value - p0.value, p1.z - p0.z)
-    out = [("raw", p0.value, p1.value, raw)]
-    if cells is not None:
-        standard = _standardised(w, y, m0 & (cells >= 0), m1 & (cells >= 0), cells)
-        if standard is None:
-            common["flags"] = "composition_not_adjusted"
-        else:
-            rest = _Part(raw.value - standard.value, raw.z - standard.z)
-            out.append(("standardised", p0.value, p0.value + standard.value, standard))
-            out.append(("composition", math.nan, math.nan, rest))
-    se = _errors(design, y, [part for *_, part in out] + [p0, p1], m0, m1, cells)
-    df = design.subset(m0 | m1).df
+    low = work.levels[0].value
+    after = {"raw": work.levels[1].value, "composition": math.nan}
+    # linearisation sees no variance in a wave in which all answers are equal
+    blind = [bool(np.ptp(work.y[m]) == 0) for m in (m0, m1)]
+    ends = [0.0 if b else e for b, e in zip(blind, se[-2:], strict=True)]
     rows = []
-    for number, (name, low, high, part) in enumerate(out):
-        made = {"before": low, "after": high, "adjustment": name, "method": key, **common}
-        if name == "raw" and of != "mean" and min(se[-2:]) == 0 < max(se[-2:]):
-            rows.append(_edge(p0.value, p1.value, se[-2], se[-1], w, m0, m1, of, made))
+    for number, (name, part) in enumerate(work.changes.items()):
+        made = {
+            "before": math.nan if name == "composition" else low,
+            "after": after.get(name, low + part.value),
+            "adjustment": name,
+            "method": key,
+            **common,
+        }
+        if name == "raw" and of != "mean" and sum(blind) == 1 and max(ends) > 0:
+            shares, errors = (low, work.levels[1].value), (ends[0], ends[1])
+            rows.append(_edge(shares, errors, w, m0, m1, of, made))
             continue
-        rows.append(_row(design, of, unit, part.value, se[number], df, level, made))
+        error = 0.0 if all(blind) else se[number]
+        rows.append(_row(design, of, unit, part.value, error, df, level, made))
         if name == "raw":
-            rows[-1]["deff"] = _deff(se[number], w, y, m0, m1)
-    if cells is not None and len(out) == 1:
+            rows[-1]["deff"] = _deff(se[number], w, work.y, m0, m1)
+    if standardise and len(work.changes) == 1:
         rows.append(
             not_computed(
                 of,
@@ -293,22 +355,21 @@ def _standardised(w: Array, y: Array, m0: Array, m1: Array, cells: Array) -> _Pa
     return _Part(change, z)
 
 
-def _errors(
-    design: Design, y: Array, parts: list[_Part], m0: Array, m1: Array, cells: Array | None
-) -> list[float]:
-    if design.replicates is None:
-        found = design.variances(np.column_stack([part.z for part in parts]))
-        return [math.sqrt(max(float(v), 0.0)) for v in np.asarray(found).ravel()]
+def _replicate_errors(design: Design, work: _Work, cells: Array | None) -> list[float]:
     reps = design.replicates
+    assert reps is not None
     values = np.array(
-        [_refit(reps.weights[:, r], y, m0, m1, cells) for r in range(reps.weights.shape[1])]
+        [
+            _refit(reps.weights[:, r], work.y, work.m0, work.m1, cells)
+            for r in range(reps.weights.shape[1])
+        ]
     )
-    if len(parts) == 3:
+    if len(work.changes) == 1:
         values = values[:, [0, 3, 4]]
     centre = (
         values.mean(axis=0)
         if reps.centre == "mean"
-        else np.array([part.value for part in parts], dtype=float)
+        else np.array([part.value for part in work.parts], dtype=float)
     )
     spread = reps.scale * (reps.rscales[:, None] * (values - centre) ** 2).sum(axis=0)
     return [math.sqrt(float(v)) for v in spread]
@@ -358,7 +419,7 @@ def _row(
             )
         )
         return not_computed(of, zh, en, unit=unit, method=method, df=df, **made)
-    q, inner = (float(stats.t.ppf(c, df)) for c in (0.5 + level / 2, level))
+    q, inner = (float(special.stdtrit(df, c)) for c in (0.5 + level / 2, level))
     t = value / se
     return row(
         of,
@@ -372,16 +433,14 @@ def _row(
         inner_high=value + inner * se,
         test_statistic=t,
         df=df,
-        p_value=float(2 * stats.t.sf(abs(t), df)),
+        p_value=float(2 * special.stdtr(df, -abs(t))),
         **made,
     )
 
 
 def _edge(
-    p0: float,
-    p1: float,
-    se0: float,
-    se1: float,
+    shares: tuple[float, float],
+    errors: tuple[float, float],
     w: Array,
     m0: Array,
     m1: Array,
@@ -390,6 +449,7 @@ def _edge(
 ) -> dict[str, Any]:
     """Newcombe on effective numbers, where one wave stands at 0 or 1."""
     level = made["level"]
+    (p0, p1), (se0, se1) = shares, errors
     n0 = p0 * (1 - p0) / se0**2 if se0 > 0 else _kish(w[m0])
     n1 = p1 * (1 - p1) / se1**2 if se1 > 0 else _kish(w[m1])
     low, high = newcombe(p0 * n0, n0, p1 * n1, n1, level=level)
