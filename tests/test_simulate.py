@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.errors import InputError
+import workbench
+from workbench import survey
+from workbench.checks import clear, run
+from workbench.errors import InputError, Withheld
+from workbench.intake import build, cut, write_tables
+from workbench.intake.frames import Tables
 from workbench.simulate import SEED, study
 from workbench.simulate.__main__ import main
+from workbench.simulate.fieldwork import sampled_buildings, visit
 from workbench.simulate.world import answers, plan, population, stream, truth
+from workbench.study import Study
 
 DEMO = Path(__file__).resolve().parents[1] / "data" / "demo"
 KINDS = {"old_compound", "commercial", "work_unit"}
@@ -101,15 +109,20 @@ def test_the_bundled_study_is_small_enough_for_the_repository() -> None:
     assert sum(len(content) for content in files(DEMO).values()) < 3_000_000
 
 
-def test_another_seed_gives_another_study_and_more_compounds_leave_the_others_as_they_are(
-    tmp_path: Path, known: dict[str, Any]
-) -> None:
-    twelve = study(tmp_path / "a", seed=SEED + 1, compounds=12, per_wave=60)
-    thirteen = study(tmp_path / "b", seed=SEED + 1, compounds=13, per_wave=60)
-    assert len(thirteen["communities"]) == 13
-    for unit, told in twelve["communities"].items():
-        assert thirteen["communities"][unit] == told
-        assert known["communities"][unit] != told
+def test_more_compounds_leave_the_others_as_they_are() -> None:
+    twelve, many = plan(12, 143), plan(40, 143)
+    assert [unit for unit in many if unit in twelve] == twelve
+    assert len({unit.id for unit in many}) == len({unit.name for unit in many}) == 40
+    assert {unit.kind for unit in many} == KINDS
+
+
+def test_what_is_drawn_depends_on_seed_unit_and_purpose_alone() -> None:
+    unit = plan(12, 60)[0]
+    first = population(unit, stream(SEED, unit.id, "population"))
+    again_ = population(unit, stream(SEED, unit.id, "population"))
+    pd.testing.assert_frame_equal(first, again_)
+    assert not first.equals(population(unit, stream(SEED + 1, unit.id, "population")))
+    assert not first.equals(population(unit, stream(SEED, unit.id, "other")))
 
 
 def test_too_small_a_study_is_refused(tmp_path: Path) -> None:
@@ -256,7 +269,8 @@ def test_corrections_name_what_stands_in_the_files() -> None:
 
 def test_points_lost_have_a_reason() -> None:
     marks = pd.read_csv(DEMO / "data/inspections.csv", dtype=str, keep_default_na=False)
-    corrected = marks.index == 1944
+    lines = pd.read_csv(DEMO / "corrections.csv").query("file == 'data/inspections.csv'")["key"]
+    corrected = marks.index.isin(lines.str.removeprefix("row:").astype(int) - 1)
     lost = (marks["passed"] == "no") | (marks["score"] != marks["max_score"])
     assert (marks.loc[lost & ~corrected, "reason"] != "").all()
     assert set(marks["role"]) == {"expert", "analyst", "resident", "mystery"}
@@ -280,3 +294,93 @@ def test_the_workbook_holds_no_clock_and_no_compression() -> None:
             assert entry.date_time == (1980, 1, 1, 0, 0, 0)
             assert entry.compress_type == zipfile.ZIP_STORED
         assert b"1980-01-01T00:00:00Z" in book.read("docProps/core.xml")
+
+
+@pytest.fixture(scope="module")
+def accepted() -> tuple[Study, Tables]:
+    loaded = Study.load(DEMO)
+    return loaded, build(loaded)
+
+
+def test_intake_reads_the_bundled_study_and_applies_its_corrections(
+    accepted: tuple[Study, Tables],
+) -> None:
+    loaded, tables = accepted
+    assert set(loaded.measures.entries) == set(loaded.settings.scope or [])
+    assert {m.channel for m in loaded.measures.entries.values()} == {
+        "survey",
+        "inspection",
+        "record",
+        "fact",
+    }
+    assert len(tables.corrections) == 3
+    assert {entry.code for entry in tables.log} == {"intake.requests-order"}
+    share = tables.frames["measurements"].eval("numerator / denominator").dropna()
+    assert share.between(0, 1).all()
+
+
+def test_intake_gives_the_answers_of_both_exports_the_same_codes(
+    accepted: tuple[Study, Tables], forms: pd.DataFrame
+) -> None:
+    frame = accepted[1].frames["responses"]
+    read = pd.to_numeric(frame["q1"]).groupby([frame["wave"], frame["community"]])
+    raw = forms["q1"].groupby([forms["wave"], forms["community"]])
+    pd.testing.assert_series_equal(read.mean(), raw.mean(), check_dtype=False, check_names=False)
+    reasons = set(frame["q10__missing"].dropna())
+    assert reasons == {"dont_know", "refused", "skipped", "not_asked"}
+
+
+# great-expectations imports modules that Python deprecates
+@pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
+def test_the_fabricated_compound_is_withheld_and_another_is_not(
+    accepted: tuple[Study, Tables], tmp_path: Path, root: Path
+) -> None:
+    loaded, tables = accepted
+    write_tables(tables, tmp_path / "tables")
+    for unit, withheld in (("JX-07", True), ("JX-01", False)):
+        folder = tmp_path / unit
+        cut(loaded, tmp_path / "tables", unit, folder)
+        shutil.copytree(root / "expectations", folder / "protocol" / "expectations")
+        c = workbench.open(str(folder), unit)
+        found = run(c)
+        if withheld:
+            with pytest.raises(Withheld):
+                clear(c, found)
+        else:
+            assert clear(c, found).has("responses")
+
+
+def estimates(draws: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Weighted share satisfied in many samples of one population, interval ends, truth."""
+    unit = next(u for u in plan(14, 143) if u.case == "none")
+    people = population(unit, stream(seed, unit.id, "population"))
+    given = answers(unit, people, stream(seed, unit.id, "answers"))[0]
+    live = people[people["adults"] > 0]
+    margins = pd.concat(
+        live.groupby(v).size().rename_axis("category").reset_index(name="count").assign(variable=v)
+        for v in ("age_group", "sex", "tenure")
+    ).reset_index(drop=True)
+    made = []
+    for draw in range(draws):
+        buildings = sampled_buildings(people, stream(seed, "buildings", str(draw)))
+        form, _ = visit(unit, "2026h1", people, given, buildings, stream(seed, "sample", str(draw)))
+        form = form[form["base_weight"].notna()].reset_index(drop=True)
+        form["q1"] = form["q1"].where(form["q1"].between(1, 5))
+        design = survey.Design(form, weights="base_weight", strata="stratum", psu="psu")
+        row = survey.top2(survey.rake(design, margins), ["q1"]).iloc[0]
+        made.append((row["value"], row["ci_low"], row["ci_high"]))
+    value, low, high = np.array(made, dtype=float).T
+    return value, low, high, truth(people, given)["q1"]["top2"]
+
+
+def test_weighted_samples_of_the_simulated_world_are_right_on_average() -> None:
+    value, low, high, true = estimates(30, seed=11)
+    assert abs(value.mean() - true) < 3 * value.std(ddof=1) / np.sqrt(value.size)
+    assert np.mean((low <= true) & (true <= high)) >= 0.8
+
+
+@pytest.mark.soak
+def test_intervals_cover_the_simulated_truth_as_often_as_they_say() -> None:
+    value, low, high, true = estimates(400, seed=12)
+    assert abs(value.mean() - true) < 3 * value.std(ddof=1) / np.sqrt(value.size)
+    assert 0.92 <= np.mean((low <= true) & (true <= high)) <= 0.99

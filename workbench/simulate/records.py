@@ -32,7 +32,7 @@ ITEMS = {
     "h01": (True, 2),
     "h02": (True, 1),
     "h03": (True, 2),
-    "w01": (False, 3),
+    "w01": (False, 7),
     "l01": (False, 1),
     "c01": (True, 1),
     "c02": (True, 1),
@@ -43,6 +43,14 @@ _TEAMS = {"T1": ("E1", "A1", "R1"), "T2": ("E2", "A2", "R2"), "T3": ("E3", "A3",
 _ROLES = {"E": "expert", "A": "analyst", "R": "resident", "M": "mystery"}
 _VISIT_DAYS = {"2026h1": datetime(2026, 4, 14), "2026h2": datetime(2026, 10, 14)}
 
+# items in order more or less often than the rest, by case
+_OWN_LEVEL = {
+    ("w01", ""): 0.92,
+    ("w01", "waste_warning"): 0.82,
+    ("w01", "device_disagrees"): 0.5,
+    ("l01", ""): 1.2,
+    ("l01", "misses_target"): -0.2,
+}
 _KIND_LEVEL = {"old_compound": 0.0, "work_unit": 0.02, "commercial": 0.05}
 
 
@@ -65,7 +73,8 @@ def inspections(unit: Compound, number: int, rng: np.random.Generator) -> pd.Dat
     in strictness; the mystery visitor finds somewhat less in order, in one compound much less.
     """
     team = list(_TEAMS.values())[number % 3]
-    good = 0.955 + 0.5 * _KIND_LEVEL[unit.kind]
+    good = 0.93 + 0.5 * _KIND_LEVEL[unit.kind] + float(rng.normal(0.0, 0.025))
+    good -= 0.12 if unit.case == "misses_target" else 0.0
     rows = []
     for wave in WAVES:
         state: dict[tuple[str, str], float] = {}
@@ -85,12 +94,11 @@ def inspections(unit: Compound, number: int, rng: np.random.Generator) -> pd.Dat
                 level += 0.03
             strict = float(rng.normal(0.0, 0.01))
             for (item, place), draw in state.items():
-                passes = draw + float(rng.normal(0.0, 0.02)) < level + strict
+                bar = _OWN_LEVEL.get((item, unit.case), _OWN_LEVEL.get((item, ""), level))
+                passes = draw + float(rng.normal(0.0, 0.02)) < bar + strict
                 points = 10 if passes else 6
                 points += 0 if passes and rng.random() < 0.55 else -int(rng.integers(1, 3))
                 marked, _ = ITEMS[item]
-                if item == "w01" and unit.case == "waste_warning":
-                    passes = passes and draw < 0.8
                 full = points == 10 if marked else passes
                 rows.append(
                     {
@@ -127,6 +135,7 @@ def measurements(
     def note(indicator: str, month: str, *rest: str) -> None:
         rows.append((indicator, month, *rest))
 
+    helpers, users = float(rng.normal(0.06, 0.012)), float(rng.normal(0.15, 0.05))
     due = households * 120  # yuan a month: 1.2 yuan per square metre, 100 square metres
     for step, month in enumerate(MONTHS):
         waste = 0.885 + level / 2 + 0.0014 * step + float(rng.normal(0, 0.006))
@@ -148,8 +157,8 @@ def measurements(
         )
         paid = fee + float(rng.normal(0, 0.015))
         add("property_fee_collection_rate", month, paid, due, "ledger", "物业收费系统")
-        add("volunteer_share", month, 0.06 + 0.001 * step, adults, "system", "志愿者平台")
-        active = 0.18 + 0.012 * step + level
+        add("volunteer_share", month, helpers + 0.001 * step, adults, "system", "志愿者平台")
+        active = users + 0.012 * step + level
         add("smart_platform_active_users", month, active, adults, "system", "智慧社区平台")
     frame = pd.DataFrame(
         rows,
