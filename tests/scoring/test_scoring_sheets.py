@@ -242,3 +242,21 @@ def test_pruned_search_finds_the_same_critical_values_as_all_pairs():
         dense = noise._dense(x, apart, np.random.default_rng(noise.seed))
         pruned = noise._pruned(x, apart, np.random.default_rng(noise.seed))
         np.testing.assert_allclose(dense, pruned)
+
+
+def test_no_score_at_all_is_a_table_of_reasons():
+    frame = pd.DataFrame({"community": list("ab"), "value": np.nan, "std_error": 1.0})
+    out = scoring.ranks(frame, rng=np.random.default_rng(9))
+    assert out["status"].tolist() == ["not_computed"] * 2
+    assert out["rank"].isna().all()
+
+
+def test_thousands_of_well_separated_units_are_ranked_without_all_pairs_in_memory():
+    rng = np.random.default_rng(5)
+    truth = np.linspace(0, 100, 3000)
+    frame = pd.DataFrame({"community": np.arange(3000), "value": truth + rng.normal(0, 0.02, 3000),
+                          "std_error": 0.02})  # fmt: skip
+    out = scoring.ranks(frame, rng=rng, draws=200)
+    true_rank = scoring.rank_of(truth)
+    assert ((out["set_low"] <= true_rank) & (true_rank <= out["set_high"])).all()
+    assert (out["set_high"] - out["set_low"]).max() < 20

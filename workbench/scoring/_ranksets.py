@@ -8,6 +8,10 @@ from workbench.scoring._frames import Bools, Floats, Ints
 
 DENSE = 400
 """Up to so many units all pairs are held in memory; above, the search prunes."""
+FEW_PAIRS = 300_000
+"""Up to so many pairs not yet told apart are gone through one by one."""
+WIDEST = 2048
+"""A pruned search gives up at so many candidates and takes the bound, which is cautious."""
 
 
 def simultaneous_critical(
@@ -115,19 +119,15 @@ class _Noise:
         if n < 2 or not (self.se > 0).any():
             return np.empty(0)
         rng = np.random.default_rng(self.seed)  # the same draws in every step
-        if n <= DENSE:
+        told = 0 if apart is None else apart[1]  # pairs told apart already
+        if n <= DENSE or n * (n - 1) // 2 - told <= FEW_PAIRS:
             return self._dense(x, apart, rng)
         return self._pruned(x, apart, rng)
 
     def _dense(
         self, x: Floats, apart: tuple[float, int] | None, rng: np.random.Generator
     ) -> Floats:
-        i, j = np.triu_indices(len(x), 1)
-        scale = np.hypot(self.se[i], self.se[j])
-        keep = scale > 0
-        if apart is not None:
-            keep &= np.abs(x[i] - x[j]) <= apart[0] * scale
-        i, j, scale = i[keep], j[keep], scale[keep]
+        i, j, scale = self._open_pairs(x, apart)
         if len(i) == 0:
             return np.zeros(self.draws)
         out = np.empty(self.draws)
@@ -136,6 +136,21 @@ class _Noise:
             z = rng.standard_normal((min(block, self.draws - start), len(x))) * self.se
             out[start : start + len(z)] = (np.abs(z[:, i] - z[:, j]) / scale).max(axis=1)
         return out
+
+    def _open_pairs(self, x: Floats, apart: tuple[float, int] | None) -> tuple[Ints, Ints, Floats]:
+        """Pairs not yet told apart, found block by block."""
+        n, found = len(x), []
+        block = max(1, int(4e6 / n))
+        for start in range(0, n, block):
+            rows = np.arange(start, min(start + block, n))
+            scale = np.hypot(self.se[rows, None], self.se[None, :])
+            keep = (scale > 0) & (rows[:, None] < np.arange(n)[None, :])
+            if apart is not None:
+                keep &= np.abs(x[rows, None] - x[None, :]) <= apart[0] * scale
+            i, j = np.nonzero(keep)
+            found.append((rows[i], j, scale[i, j]))
+        i, j, scale = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return i, j, scale
 
     def _pruned(
         self, x: Floats, apart: tuple[float, int] | None, rng: np.random.Generator
@@ -164,7 +179,11 @@ class _Noise:
                 best = float(ratio.max())
                 if size >= len(x):
                     break
-                if best**2 >= z[order[0]] ** 2 + z[order[size]] ** 2:
+                bound = z[order[0]] ** 2 + z[order[size]] ** 2
+                if best**2 >= bound:
+                    break
+                if size >= WIDEST:
+                    best = float(np.sqrt(bound))
                     break
                 size = min(size * 2, len(x))
             out[r] = best

@@ -89,7 +89,7 @@ def ranks(
     Raises
     ------
     InputError
-        Duplicated units, a negative standard error, no unit with a score.
+        Duplicated units, a negative standard error.
 
     Notes
     -----
@@ -122,8 +122,6 @@ def ranks(
         raise refuse("std-error", "标准误为负", "a standard error is negative")
     ranked = ~np.isnan(x)
     known = ranked & ~np.isnan(se)
-    if not ranked.any():
-        raise refuse("empty", "没有可以排名的得分", "there is no score to rank")
     n = int(ranked.sum())
     out = pd.DataFrame(
         {

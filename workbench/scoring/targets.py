@@ -123,7 +123,8 @@ def attainment(
     Returns
     -------
     DataFrame
-        One row per target, then one per value without a target: the columns of ``values`` plus
+        One row per value and target in the order of ``values``, then targets without a value, then
+        values without a target: the columns of ``values`` plus
         ``target…``, ``change`` (for change targets), ``attainment`` (0–1), ``attainment_se``,
         ``attainment_low``, ``attainment_high``, ``verdict`` (met, not_met, cannot_tell),
         ``decision``, ``rule``, ``status``, ``flags``, ``reason_zh``, ``reason_en``, ``method``.
@@ -290,15 +291,16 @@ def _join(values: pd.DataFrame, targets: pd.DataFrame) -> tuple[pd.DataFrame, Bo
     phase = [c for c in ("target_phase",) if c in targets.columns]
     no_duplicates(targets, [*keys, *phase], of="targets")
     both = [c for c in targets.columns if c in values.columns and c not in keys]
-    right = targets.rename(columns={c: f"_{c}" for c in both}).assign(_has_target=True)
-    joined = values.merge(right, on=keys, how="outer", sort=False, indicator="_side")
-    order = {"both": 0, "right_only": 1, "left_only": 2}
-    joined = joined.sort_values("_side", key=lambda s: s.map(order).astype(int), kind="stable")
-    joined = joined.reset_index(drop=True)
+    right = targets.rename(columns={c: f"_{c}" for c in both}).assign(_t=range(len(targets)))
+    left = values.assign(_v=range(len(values)))
+    joined = left.merge(right, on=keys, how="outer", sort=False)
+    # values with a target as they came, then targets without a value, then the rest
+    joined["_last"] = joined["_t"].isna()
+    joined = joined.sort_values(["_last", "_v", "_t"], kind="stable").reset_index(drop=True)
     for c in both:  # what was measured goes before what is printed in the source
         joined[c] = joined[c].where(joined[c].notna(), joined[f"_{c}"])
-    has_target = joined["_side"].isin(["both", "right_only"]).to_numpy(dtype=bool)
-    return joined.drop(columns=["_side", "_has_target", *[f"_{c}" for c in both]]), has_target
+    has_target = joined["_t"].notna().to_numpy(dtype=bool)
+    return joined.drop(columns=["_t", "_v", "_last", *[f"_{c}" for c in both]]), has_target
 
 
 def _read_targets(
