@@ -13,6 +13,9 @@ __all__ = ["Block", "Tone", "line", "plain", "table", "to_json"]
 
 Block = dict[str, Any]
 
+# keys whose strings are no text on the page; «alt» is read by those who do not see the picture
+_UNPRINTED = {"type", "id", "file", "alt", "role", "lang"}
+
 
 @dataclass(frozen=True)
 class Tone:
@@ -140,7 +143,10 @@ def plain(value: Any, register: dict[str, dict[str, str]]) -> list[str]:
         if "t" in value and set(value) <= {"t", "tone"}:
             return [value["t"]]
         return [
-            text for key, item in value.items() if key != "type" for text in plain(item, register)
+            text
+            for key, item in value.items()
+            if key not in _UNPRINTED
+            for text in plain(item, register)
         ]
     if isinstance(value, list):
         return [text for item in value for text in plain(item, register)]

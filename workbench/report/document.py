@@ -80,7 +80,7 @@ def _frame(
         "digest": evidence_digest,
         "words": {
             key: words(key)
-            for key in ("original", "open", "close", "contents", "prevails", "sign.digest",
+            for key in ("original", "open", "close", "prevails", "sign.digest",
                         "sign.attached")
         },
     }  # fmt: skip

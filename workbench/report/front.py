@@ -53,7 +53,6 @@ def _hero(register: Register, words: Words) -> Block:
     facts = [Num(key) for key in ("head.type", "head.parent", "head.period") if register.has(key)]
     return {
         "type": "hero",
-        "kind": words("front.kind"),
         "programme": [Num("head.programme")] if register.has("head.programme") else [],
         "unit": [Num("head.unit")],
         "facts": line(facts, " · "),

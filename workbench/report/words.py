@@ -33,9 +33,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "open": ("（", " ("),
     "close": ("）", ")"),
     "none": ("—", "—"),
-    "contents": ("目录", "Contents"),
     # -- pages one and two
-    "front.kind": ("给居民和居委会的两页说明", "Two pages for residents and their committee"),
     "front.score": ("总分", "Score"),
     "front.of": ("满分{max}分", "of {max} points"),
     "front.range": (
@@ -236,8 +234,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "col.place_reason": ("地点与理由", "Place and reason"),
     "col.remedy": ("整改建议", "Remedy"),
     "col.who_due": ("责任方与期限", "Who, by when"),
-    "col.finding": ("编号", "Finding"),
-    "col.printed": ("印出的内容", "As printed"),
     "col.cell": ("单元格", "Cell"),
     "col.method": ("方法", "Method"),
     "col.inputs": ("输入", "Inputs"),
@@ -284,7 +280,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "Attached to this file: evidence-sha256.txt (list of evidence) and findings.json "
         "(all findings).",
     ),
-    "sign.place": ("签名", "Signature"),
     "sign.unnamed": ("姓名待填", "name to follow"),
     # -- annexes
     "annex": ("附录{letter}", "Annex {letter}"),

@@ -1,0 +1,176 @@
+"""The sentences for residents, and the words in both languages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from workbench.report.blocks import Tone, table
+from workbench.report.front import front_pages
+from workbench.report.register import Num, Quote, Register, tenths, tenths_range
+from workbench.report.text import by_loss, changes, objection, reader_problems, verdict
+from workbench.report.words import WORDS, Words
+
+
+def sentences(value: Any) -> list[list[Any]]:
+    """Every list of runs in the blocks of pages one and two."""
+    runs = (str, Num, Quote, Tone)
+    if isinstance(value, dict):
+        return [s for item in value.values() for s in sentences(item)]
+    if isinstance(value, list) and value and all(isinstance(item, runs) for item in value):
+        return [[item.text if isinstance(item, Tone) else item for item in value]]
+    if isinstance(value, list):
+        return [s for item in value for s in sentences(item)]
+    return [[value]] if isinstance(value, str) else []
+
+
+def said(findings: list[dict[str, Any]], lang: str) -> list[str]:
+    register = Register(findings, lang)
+    return [register.plain(runs) for runs in verdict(register, Words(lang))]
+
+
+def changed(findings: list[dict[str, Any]], ids: str, **new: Any) -> list[dict[str, Any]]:
+    return [{**row, **new} if re.fullmatch(ids, row["finding"]) else row for row in findings]
+
+
+def test_every_word_is_complete_in_both_languages() -> None:
+    for key, (zh, en) in WORDS.items():
+        assert min(len(zh.strip()), len(en.strip())) > 0, key
+        assert sorted(re.findall(r"{(\w+)}", zh)) == sorted(re.findall(r"{(\w+)}", en)), key
+        if key not in ("page.demo", "none", "col.n", "col.sha"):
+            assert not re.search(r"[\u3400-\u9fff]", en), key
+
+
+def test_the_verdict_is_three_sentences(jinxiu: list[dict[str, Any]]) -> None:
+    assert said(jinxiu, "zh") == [
+        "锦绣花园一期得78.4分，满分100分，有参评条件还不能判断。",
+        "对小区总体满意的居民：每10位中大约有7位，按这次样本在6到8位之间。",
+        "失分最多的是“居民满意度”，少了8.5分。",
+    ]
+    assert said(jinxiu, "en") == [
+        "Jinxiu Garden, phase one scores 78.4 points out of 100, "
+        "but one condition for taking part cannot be judged yet.",
+        "Residents satisfied with the compound overall: about 7 in 10 residents; "
+        "with this sample between 6 and 8.",
+        "Most points were lost on “Resident satisfaction”: 8.5.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verdict_", "zh"), [("passed", "参评条件全部符合"), ("failed", "有参评条件不符合")]
+)
+def test_conditions_are_told_in_the_first_sentence(jinxiu: Any, verdict_: str, zh: str) -> None:
+    assert zh in said(changed(jinxiu, r"rule\..*", verdict=verdict_), "zh")[0]
+
+
+def test_a_missing_score_is_told_and_not_invented(jinxiu: Any) -> None:
+    rows = changed(jinxiu, r"score\.total", value=None, display_zh="未计算", status="not_computed")
+    assert said(rows, "zh")[0].startswith("锦绣花园一期这次不出总分")
+
+
+def test_an_incomplete_score_is_called_so(jinxiu: Any) -> None:
+    rows = changed(jinxiu, r"score\.total", flags="incomplete")
+    assert "其中有指标没能计算" in said(rows, "zh")[0]
+
+
+def test_a_suppressed_item_is_passed_over_in_the_verdict(jinxiu: Any) -> None:
+    rows = changed(jinxiu, r"survey\.q1\.top2\.current", status="suppressed")
+    assert said(rows, "zh")[1].startswith("对环境卫生满意的居民")
+
+
+def test_without_deductions_nothing_is_said_to_be_lost(jinxiu: Any) -> None:
+    rows = [row for row in jinxiu if row["section"] != "deductions"]
+    assert said(rows, "zh")[2] == "各项得分见后面的表。"
+    full = changed(rows, r"score\.total", value=100.0)
+    assert said(full, "zh")[2] == "没有失分。"
+
+
+def test_deductions_come_largest_first_and_zero_is_none(jinxiu: Any) -> None:
+    rows = changed(jinxiu, r"deduction\.1", points=0.0)
+    assert by_loss(Register(rows, "zh"))[:2] == ["deduction.2", "deduction.3"]
+
+
+def test_changes_speak_of_residents_and_not_of_percentage_points(jinxiu: Any) -> None:
+    register = Register(jinxiu, "en")
+    told = [register.plain(runs) for runs in changes(register, Words("en"))]
+    assert told[0] == (
+        "Residents satisfied with the compound overall: better, "
+        "about 7 more in every 100 residents."
+    )
+    assert "cannot tell better from worse" in told[3]
+
+
+def test_objection_without_a_named_period_points_to_the_notice(jinxiu: Any) -> None:
+    register = Register([r for r in jinxiu if not r["finding"].startswith("head.obj")], "zh")
+    told = [register.plain(runs) for runs in objection(register, Words("zh"))]
+    assert told[0].endswith("期限写在公示栏。")
+    assert not any("送到" in text for text in told)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_pages_one_and_two_can_be_read_without_statistics(jinxiu: Any, lang: str) -> None:
+    register = Register(
+        [*jinxiu, {"finding": "report.code", "display_zh": "050ba1b7267d", "section": "report"}],
+        lang,
+    )
+    told = sentences(front_pages(register, Words(lang)))
+    assert len(told) > 60
+    assert reader_problems(told, register, lang) == []
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_no_p_interval_or_grade_stands_on_pages_one_and_two(jinxiu: Any, lang: str) -> None:
+    register = Register(
+        [*jinxiu, {"finding": "report.code", "display_zh": "050ba1b7267d", "section": "report"}],
+        lang,
+    )
+    runs = [run for s in sentences(front_pages(register, Words(lang))) for run in s]
+    fields = {run.field for run in runs if isinstance(run, Num)}
+    assert not fields & {"interval", "p_value", "p_adjusted", "level", "ci_low", "ci_high"}
+
+
+def test_the_reader_check_finds_long_sentences_and_jargon(jinxiu: Any) -> None:
+    register = Register(jinxiu, "zh")
+    assert reader_problems([["字" * 41 + "。"]], register, "zh")
+    assert reader_problems([["这个变化很显著。"]], register, "zh")
+    assert reader_problems([["word " * 26]], register, "en")
+    assert reader_problems([["This is significant."]], register, "en")
+    assert reader_problems([[Quote("字" * 90, "zh")]], register, "zh") == []
+
+
+@pytest.mark.parametrize(
+    ("share", "persons"), [(0.0, 0), (0.049, 0), (0.05, 1), (0.65, 7), (0.949, 9), (1.0, 10)]
+)
+def test_shares_become_the_nearest_number_of_persons_in_ten(share: float, persons: int) -> None:
+    assert tenths(share) == persons
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "persons"),
+    [(0.648, 0.762, (6, 8)), (0.6, 0.8, (6, 8)), (-0.02, 0.03, (0, 1)), (0.93, 1.01, (9, 10))],
+)
+def test_persons_in_ten_cover_the_interval(
+    low: float, high: float, persons: tuple[int, int]
+) -> None:
+    assert tenths_range(low, high) == persons
+
+
+def test_a_column_without_content_is_left_out_of_a_table() -> None:
+    made = table([("a", 1, "left"), ("b", 0, "right"), ("c", 0, "left")], [[["x"], [], ["y"]]])
+    assert made["head"] == [["a"], ["c"]]
+    assert made["rows"] == [[["x"], ["y"]]]
+
+
+def test_names_are_not_marked_as_original_but_reasons_are(jinxiu: Any) -> None:
+    register = Register(jinxiu, "en")
+    reason, who = (
+        register.words("deduction.2", "reason"),
+        register.words("deduction.2", "responsible"),
+    )
+    assert reason is not None
+    assert reason.original
+    assert reason.lang == "zh"
+    assert who is not None
+    assert not who.original
