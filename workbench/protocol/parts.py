@@ -127,24 +127,6 @@ class _Figure(Part):
             )
         return self
 
-    def met_by(self, value: float) -> bool | None:
-        """Say whether a value (in the printed unit) satisfies the figure; None if it has none.
-
-        ``=`` is meant exactly; a target's bare figure is compared by its indicator's direction,
-        which `workbench.protocol.targets.official` gives as ``op``.
-        """
-        if self.op == "between":
-            return None if self.low is None or self.high is None else self.low <= value <= self.high
-        if self.value is None or self.op == "~":
-            return None
-        return {
-            ">=": value >= self.value,
-            ">": value > self.value,
-            "<=": value <= self.value,
-            "<": value < self.value,
-            "=": value == self.value,
-        }[self.op]
-
 
 class Baseline(_Figure):
     """A value the source prints as the state before; a reference, never a unit's own base.
@@ -226,13 +208,28 @@ class Target(_Figure):
 
 
 class Weight(Part):
-    """A weight or a number of points that somebody gave an indicator."""
+    """A weight or a number of points that somebody else gave an indicator; printed, never used.
+
+    What a score uses is the indicator's ``max_points``.
+    """
 
     value: Number | None = Field(default=None, ge=0)
     unit: Literal["percent", "points"] = "percent"
     origin: Origin = "source"
     scope: Name | None = None
     source: Citation
+
+    @model_validator(mode="after")
+    def _of_others(self) -> Weight:
+        if self.scope is None:
+            raise fault(
+                "scope",
+                "weights 只列示他处的权重，不参与计分",
+                "weights are those of other places and are never used in a score",
+                "自己的权重写 max_points；他处的权重补上 scope",
+                "write max_points for a weight of one's own; add scope for one of another place",
+            )
+        return self
 
 
 class Indicator(Part):

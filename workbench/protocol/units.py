@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["FAMILY_OF_STATISTIC", "UNITS", "Unit", "hours_per", "is_share"]
+__all__ = ["FAMILY_OF_STATISTIC", "UNITS", "Unit", "hours_per"]
 
 
 class Unit(NamedTuple):
@@ -130,11 +130,6 @@ FAMILY_OF_STATISTIC: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 _HOURS = {"hours": 1.0, "minutes": 1 / 60, "days": 24.0, "months": 24 * 365.25 / 12}
-
-
-def is_share(unit: str) -> bool:
-    """Say whether the unit is a percentage that data tables hold as a share 0-1."""
-    return UNITS[unit].family in {"share", "pp", "change_rel"}
 
 
 def hours_per(unit: str) -> float | None:
