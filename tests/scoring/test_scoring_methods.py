@@ -418,3 +418,15 @@ def test_inputs_are_never_modified():
     scoring.topsis(TABLE)
     scoring.aggregate(frame)
     pd.testing.assert_frame_equal(TABLE, table)
+
+
+def test_empty_tables_give_empty_tables_where_nothing_is_wrong():
+    none = pd.DataFrame({"community": [], "period": [], "value": []})
+    assert scoring.surge(none).empty
+    assert scoring.drift(pd.DataFrame({"assessor": [], "observed_at": [], "value": []})).empty
+    assert scoring.text_overlap(pd.DataFrame({"document": ["a"], "text": ["一二三四"]})).empty
+
+
+def test_perfect_agreement_is_one_with_limits():
+    out = scoring.icc(pd.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}))
+    assert (out[["value", "ci_low", "ci_high"]].to_numpy() == 1).all()

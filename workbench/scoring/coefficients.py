@@ -135,9 +135,9 @@ def _from_f(f: float, k: int) -> float:
 def _icc2_limits(
     rho: float, msr: float, msc: float, mse: float, n: int, k: int, alpha: float
 ) -> tuple[float, float]:
+    if mse == 0:  # no residual: perfect agreement, or a shift that F cannot weigh
+        return (1.0, 1.0) if msc == 0 else (np.nan, np.nan)
     fj = np.float64(msc) / mse
-    if not np.isfinite(fj):
-        return (np.nan, np.nan)
     a = n * (1 + (k - 1) * rho) - k * rho
     v = (k - 1) * (n - 1) * (k * rho * fj + a) ** 2 / ((n - 1) * (k * rho * fj) ** 2 + a**2)
     f_up = special.fdtri(n - 1, v, 1 - alpha / 2)

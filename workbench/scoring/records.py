@@ -161,7 +161,8 @@ def surge(
             p = float(special.bdtrc(now - 1, int(now + before), last / t)) if now > 0 else 1.0
         rows.append({unit: name, "statistic": "rate_ratio", "value": ratio, "p_value": p,
                      "numerator": now, "denominator": before, "n": t})  # fmt: skip
-    out = pd.DataFrame(rows)
+    columns = [unit, "statistic", "value", "p_value", "numerator", "denominator", "n"]
+    out = pd.DataFrame(rows, columns=columns)
     out["p_adjusted"] = _benjamini_hochberg(out["p_value"].to_numpy(dtype=float))
     out["verdict"] = np.select(
         [out["p_adjusted"].isna(), out["p_adjusted"] < 1 - level],

@@ -125,7 +125,9 @@ def drift(
         rows.append({"assessor": name, "statistic": "points_per_day", "value": slope,
                      "std_error": se, "ci_low": slope - half, "ci_high": slope + half,
                      "df": float(n - 2), "p_value": p, "n": n})  # fmt: skip
-    out = pd.DataFrame(rows)
+    columns = ["assessor", "statistic", "value", "std_error", "ci_low", "ci_high", "df", "p_value",
+               "n"]  # fmt: skip
+    out = pd.DataFrame(rows, columns=columns)
     raw = out["p_value"].to_numpy(dtype=float)
     order = np.argsort(np.where(np.isnan(raw), 2.0, raw), kind="stable")
     m = int((~np.isnan(raw)).sum())
