@@ -18,21 +18,23 @@ from workbench.change.checks_claim import (
 )
 from workbench.change.checks_design import (
     check_attrition,
-    check_autocorrelation,
     check_baseline,
     check_ceiling,
     check_clusters,
     check_composition,
-    check_date,
     check_denominator,
     check_directions,
     check_few,
     check_instrument,
     check_pairs,
-    check_pre_trends,
     check_regression_to_mean,
     check_response,
     check_season,
+)
+from workbench.change.checks_series import (
+    check_autocorrelation,
+    check_date,
+    check_pre_trends,
     check_staggered,
     check_trend,
 )
@@ -40,14 +42,7 @@ from workbench.change.clusters import cluster_rows, fit, intraclass, wild_bootst
 from workbench.change.compare import compare
 from workbench.change.cross import wave_change
 from workbench.change.did import community_changes, did, randomisation
-from workbench.change.durations import (
-    cox,
-    durations,
-    kaplan_meier,
-    kaplan_meier_curve,
-    log_rank,
-    survival_change,
-)
+from workbench.change.durations import durations, kaplan_meier, kaplan_meier_curve
 from workbench.change.grade import GRADES, DesignFacts, Grade, grade, grade_table
 from workbench.change.multiple import adjust, false_alarm, multiplicity, multiplicity_summary
 from workbench.change.panel import (
@@ -96,6 +91,7 @@ from workbench.change.staggered import (
     event_study,
     two_way_effects,
 )
+from workbench.change.survival import cox, log_rank, survival_change
 from workbench.change.synthetic import synthetic_control, synthetic_path, synthetic_weights
 from workbench.change.verdict import VERDICTS, Verdict, judge
 from workbench.change.wording import overclaims, sentence

@@ -14,13 +14,14 @@ from workbench.change._frames import not_computed, record, refuse, row, table
 from workbench.change._means import mean_difference
 from workbench.change.cross import answers
 from workbench.change.did import did
-from workbench.change.durations import durations, survival_change
+from workbench.change.durations import durations
 from workbench.change.panel import paired_means, paired_shares
 from workbench.change.proportions import newcombe, two_shares
 from workbench.change.published import published
 from workbench.change.rates import rate_ratio
 from workbench.change.series import segmented, segmented_counts
 from workbench.change.staggered import callaway_santanna
+from workbench.change.survival import survival_change
 from workbench.survey import Design
 
 __all__ = [
