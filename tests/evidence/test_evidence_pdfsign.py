@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pypdf
 import pytest
@@ -14,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from pyhanko.pdf_utils import generic
 
 from workbench.errors import InputError
 from workbench.evidence import keys, pdfsign
@@ -435,7 +437,7 @@ def test_any_single_flipped_byte_is_caught(signed: bytes, roots: list[x509.Certi
     while (at := signed.find(b"/Contents <", at)) >= 0:
         gaps.append((at + 11, signed.index(b">", at)))
         at += 1
-    step = len(signed) // 40
+    step = len(signed) // 16
     for position in range(17, len(signed), step):
         if any(begin <= position < end for begin, end in gaps):
             continue  # padding of a signature value is not signed
@@ -446,6 +448,97 @@ def test_any_single_flipped_byte_is_caught(signed: bytes, roots: list[x509.Certi
         except InputError:
             continue
         assert len(found) < 3 or any(s.verdict is not Verdict.VALID for s in found), position
+
+
+# --- the short way of comparing revisions ----------------------------------------------------------
+
+
+def quick(pdf: bytes) -> bool:
+    reader = pdfsign._reader(pdf)
+    return pdfsign._only_signed_after(reader, pdfsign._embedded(reader)[0].signed_revision)
+
+
+def rewritten(change: Callable[[Any], None]) -> Callable[[bytes], bytes]:
+    """Fill the reviewer's field with a signature without worth, and do something more."""
+
+    def make(pdf: bytes) -> bytes:
+        writer = pdfsign._Writer(io.BytesIO(pdf))
+        field = writer.root["/AcroForm"]["/Fields"][1]
+        value = generic.DictionaryObject({generic.pdf_name("/Type"): generic.pdf_name("/Sig")})
+        field["/V"] = writer.add_object(value)
+        writer.update_container(field)
+        change(writer)
+        out = io.BytesIO()
+        writer.write(out)
+        return out.getvalue()
+
+    return make
+
+
+def _field(writer: Any) -> Any:
+    return writer.root["/AcroForm"]["/Fields"][1]
+
+
+def _nothing(_: Any) -> None:
+    """Only the field and its value are written."""
+
+
+def _appearance(writer: Any) -> None:
+    stream = generic.StreamObject(stream_data=b"1 1 1 rg 0 0 600 800 re f")
+    _field(writer)["/AP"] = generic.DictionaryObject({generic.pdf_name("/N"): stream})
+
+
+def _place(writer: Any) -> None:
+    _field(writer)["/Rect"] = generic.ArrayObject(map(generic.NumberObject, (0, 0, 600, 800)))
+
+
+def _page_taken(writer: Any) -> None:
+    """Let the signature take the number of a page's content."""
+    content = writer.root["/Pages"]["/Kids"][0].raw_get("/Contents").reference
+    field = _field(writer)
+    value = field.raw_get("/V").reference
+    writer.objects[(0, content.idnum)] = writer.objects.pop((0, value.idnum))
+    field["/V"] = generic.IndirectObject(content.idnum, 0, writer)
+
+
+def _third_object(writer: Any) -> None:
+    writer.add_object(generic.DictionaryObject())
+
+
+def _two_fields(writer: Any) -> None:
+    other = writer.root["/AcroForm"]["/Fields"][2]
+    other["/V"] = _field(writer).raw_get("/V")
+    writer.update_container(other)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_genuine_signatures_need_no_long_comparison(pdf: bytes, sign_all: Sign, count: int) -> None:
+    assert quick(sign_all(pdf, count))
+
+
+@pytest.mark.parametrize("change", [_appearance, _place, _page_taken, _third_object, _two_fields])
+def test_the_short_way_lets_nothing_else_pass(
+    pdf: bytes, sign_all: Sign, change: Callable[[Any], None]
+) -> None:
+    one = sign_all(pdf, 1)
+    assert quick(rewritten(_nothing)(one))
+    assert not quick(rewritten(change)(one))
+
+
+def test_the_short_way_sees_another_catalogue(pdf: bytes, sign_all: Sign) -> None:
+    filled = rewritten(_nothing)(sign_all(pdf, 1))
+    head, _, tail = filled.rpartition(b"/Root ")
+    number = tail.split(b" ")[0]
+    catalogue = b"1" + tail[len(number) :]  # the page tree
+    reader = pdfsign._reader(head + b"/Root " + catalogue)
+    assert not pdfsign._fills_a_field(reader, reader.xrefs.total_revisions - 1)
+
+
+@pytest.mark.parametrize("tamper", [annotated, overlaid, reattached])
+def test_the_long_way_is_gone_where_the_short_one_does_not_answer(
+    signed: bytes, tamper: Callable[[bytes], bytes]
+) -> None:
+    assert not quick(tamper(signed))
 
 
 @pytest.mark.system

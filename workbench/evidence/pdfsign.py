@@ -61,6 +61,18 @@ _store: Any = SimpleCertificateStore
 _USAGE = KeyUsageConstraints(
     key_usage={"digital_signature", "non_repudiation"}, match_all_key_usages=False
 )
+# entries of a trailer or cross-reference stream that only tell where things lie in the file
+_TECHNICAL = {
+    "/Prev",
+    "/Size",
+    "/ID",
+    "/Type",
+    "/W",
+    "/Index",
+    "/Length",
+    "/Filter",
+    "/DecodeParms",
+}
 _UNSUITABLE = {"CHAIN_CONSTRAINTS_FAILURE", "SIG_CONSTRAINTS_FAILURE"}
 # pyHanko's notes about untrusted files are answers of ours, not noise on standard error
 for _name in ("pyhanko", "pyhanko_certvalidator"):
@@ -251,7 +263,12 @@ def signatures(
         ``pdf.unreadable``, when no structure can be read at all.
     """
     try:
-        return _statuses(_embedded(_reader(pdf)), list(roots), now=now)
+        reader = _reader(pdf)
+        embedded = _embedded(reader)
+        # pyHanko's comparison reads every object of every revision (5 s for 1 MB): it is asked only
+        # when something else than filled signature fields was added
+        differences = not (embedded and _only_signed_after(reader, embedded[0].signed_revision))
+        return _statuses(embedded, list(roots), now=now, differences=differences)
     except InputError:
         raise
     except Exception as error:  # a crafted file can break a parser anywhere
@@ -592,6 +609,63 @@ def _judge(
         answer = _answer("demonstration" if facts["demonstration"] else "valid")
     shown = stamped.isoformat() if proven and stamped else ""
     return answer | {"covers_whole": whole, "proven_at": shown}
+
+
+def _only_signed_after(reader: Any, revision: int) -> bool:
+    """Whether every later revision does nothing but fill one empty signature field of ours.
+
+    Such a revision writes two objects: the field, equal but for a new ``/V``, and under a number
+    never used before the signature that ``/V`` refers to. Anything else is for the full comparison.
+    """
+    table = reader.xrefs
+    if table.hybrid_xrefs_present:
+        return False
+    for number in range(revision + 1, table.total_revisions):
+        try:
+            if not _fills_a_field(reader, number):
+                return False
+        except Exception:  # a crafted file can break a parser anywhere; the full comparison decides
+            return False
+    return True
+
+
+def _fills_a_field(reader: Any, number: int) -> bool:
+    table = reader.xrefs
+    before, after = (reader.get_historical_resolver(at) for at in (number - 1, number))
+    size = int(before.trailer_view["/Size"])
+    written = table.explicit_refs_in_revision(number)
+    fresh = [ref for ref in written if ref.idnum >= size]
+    fields = [ref for ref in written if ref.idnum < size]
+    if len(fresh) != 1 or len(fields) != 1 or any(ref.generation for ref in written):
+        return False
+    if table.refs_freed_in_revision(number) or int(after.trailer_view["/Size"]) <= fresh[0].idnum:
+        return False
+    if table.get_introducing_revision(fresh[0]) != number:
+        return False
+    if _plain(before.trailer_view, _TECHNICAL) != _plain(after.trailer_view, _TECHNICAL):
+        return False
+    old, new = before.get_object(fields[0]), after.get_object(fields[0])
+    value = new.raw_get("/V")
+    return (
+        isinstance(old, generic.DictionaryObject)
+        and str(_at(old, "/T")) in FIELDS.values()
+        and "/V" not in old
+        and _plain(old, set()) == _plain(new, {"/V"})
+        and isinstance(value, generic.IndirectObject)
+        and value.reference.idnum == fresh[0].idnum
+        and type(after.get_object(fresh[0])) is generic.DictionaryObject
+    )
+
+
+def _plain(found: Any, without: set[str]) -> dict[str, bytes]:
+    """Return the entries of a dictionary as they are written, references unresolved."""
+    entries = {}
+    for key in found:
+        if key not in without:
+            out = BytesIO()
+            found.raw_get(key).write_to_stream(out, None)
+            entries[str(key)] = out.getvalue()
+    return entries
 
 
 def _sound_range(signature: EmbeddedPdfSignature) -> bool:
