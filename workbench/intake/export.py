@@ -6,10 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pandas as pd
+from typing import Any
 
 __all__ = ["csv_bytes", "neutral"]
 
@@ -31,32 +28,23 @@ def neutral(text: str) -> str:
     return "'" + text if text[:1] in ("\t", "\r", "\n") else text
 
 
-def csv_bytes(columns: Iterable[tuple[str, pd.Series]], *, by: Iterable[str] = ()) -> bytes:
+def csv_bytes(columns: Iterable[tuple[str, Iterable[Any]]], *, by: Iterable[str] = ()) -> bytes:
     """Give columns as CSV: UTF-8, LF, missing empty, ``true``/``false``, shortest exact numbers.
 
     Parameters
     ----------
     columns
-        Names and cells, all of one length.
+        Names and cells, all of one length; cells are text, whole numbers, numbers, booleans or
+        missing (``None``, NaN, ``pandas.NA``).
     by
         Columns whose text orders the rows, the whole row deciding between equals; without any the
         order is kept.
     """
-    import pandas as pd
-
     names: list[str] = []
     cells: list[list[str]] = []
-    for name, series in columns:
+    for name, values in columns:
         names.append(name)
-        if pd.api.types.is_bool_dtype(series.dtype):
-            texts = ["" if v is pd.NA else "true" if v else "false" for v in series.tolist()]
-        elif pd.api.types.is_integer_dtype(series.dtype):
-            texts = ["" if v is pd.NA else str(v) for v in series.tolist()]
-        elif pd.api.types.is_float_dtype(series.dtype):
-            texts = ["" if v != v else _number(v) for v in series.tolist()]
-        else:
-            texts = ["" if not isinstance(v, str) else neutral(v) for v in series.tolist()]
-        cells.append(texts)
+        cells.append([_cell(value) for value in values])
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
@@ -67,5 +55,14 @@ def csv_bytes(columns: Iterable[tuple[str, pd.Series]], *, by: Iterable[str] = (
     return out.getvalue().encode()
 
 
-def _number(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+def _cell(value: Any) -> str:
+    """Give one cell as text."""
+    if isinstance(value, str):
+        return neutral(value)
+    if value is None or value != value or not isinstance(value, bool | int | float):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return str(value)

@@ -9,12 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from workbench.errors import InputError, Problem
 from workbench.intake.export import csv_bytes
 from workbench.intake.frames import FILE, ROW
-from workbench.intake.store import PEOPLE, read_meta, read_units
+from workbench.intake.store import PEOPLE, read_columns, read_meta
 from workbench.intake.tables import TABLES, column_of
 
 if TYPE_CHECKING:
@@ -22,13 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["assessed_units", "cut"]
 
+Columns = dict[str, list[Any]]
 _WITHHELD = "(withheld)"
 
 
 def assessed_units(study: Study, tables_dir: Path) -> list[str]:
     """Give the ids of the units that get a report, sorted."""
-    units = read_units(tables_dir, "communities", None)
-    return sorted(units.loc[units["level"] == study.settings.unit, "community"])
+    units = read_columns(tables_dir, "communities", None)
+    pairs = zip(units["community"], units["level"], strict=True)
+    return sorted(unit for unit, level in pairs if level == study.settings.unit)
 
 
 def cut(study: Study, tables_dir: Path, community: str, to: Path, *, edition: int = 1) -> str:
@@ -88,8 +88,8 @@ class _Cut:
         return hmac.new(self.secret, message, hashlib.sha256).digest()
 
     def run(self) -> str:
-        units = read_units(self.folder, "communities", None)
-        if self.unit not in set(units["community"]):
+        units = read_columns(self.folder, "communities", None)
+        if self.unit not in units["community"]:
             raise InputError(
                 Problem(
                     code="community.unknown",
@@ -103,79 +103,63 @@ class _Cut:
         parent = dict(zip(units["community"], units["parent"], strict=True))
         above = _chain(parent, self.unit)
         below = [unit for unit in parent if unit != self.unit and self.unit in _chain(parent, unit)]
-        frames: dict[str, pd.DataFrame] = {}
+        tables: dict[str, Columns] = {}
         for name in (name for name in TABLES if name in self.meta["tables"]):
             table = TABLES[name]
             if name == "communities":
-                wanted = {self.unit, *above, *below}
-                frames[name] = units[units["community"].isin(wanted)]
+                tables[name] = _where(units, "community", {self.unit, *above, *below})
             elif name == "margins":
-                frames[name] = read_units(self.folder, name, [self.unit, *above, "*"])
+                tables[name] = read_columns(self.folder, name, [self.unit, *above, "*"])
             elif table.unit:
-                frames[name] = read_units(
-                    self.folder, name, [self.unit, *(below if table.parts else [])]
-                )
-        self._number(frames)
+                wanted = [self.unit, *(below if table.parts else [])]
+                tables[name] = read_columns(self.folder, name, wanted)
+        self._number(tables)
         if "assessors" in self.meta["tables"]:
-            frames["assessors"] = self._assessors(frames)
-        for name, frame in frames.items():
-            self._table(name, frame)
+            here = {
+                who
+                for name in tables
+                for column in PEOPLE.get(name, ())
+                for who in tables[name][column]
+            }
+            everybody = read_columns(self.folder, "assessors", None)
+            tables["assessors"] = _where(everybody, "assessor", here)
+        for name, columns in tables.items():
+            self._table(name, columns)
         self._corrections()
         self._judgements()
-        self._write("protocol/protocol.json", _text(self.study.protocol.to_json()))
+        self._write("protocol/protocol.json", self.study.protocol_json.encode())
         self._write("inputs/study.json", _json(self._settings()))
         lines = "".join(f"{self.written[path]}  {path}\n" for path in sorted(self.written))
         return hashlib.sha256(lines.encode()).hexdigest()
 
     # numbers for persons and sampling units
 
-    def _number(self, frames: dict[str, pd.DataFrame]) -> None:
+    def _number(self, tables: dict[str, Columns]) -> None:
         """Collect everything to be numbered in the unit and number it in keyed order."""
-        kinds: dict[str, tuple[str, set[tuple[str, ...]]]] = {
-            "respondent": ("P", set()),
-            "case": ("C", set()),
-            "panel_id": ("N", set()),
-            "psu": ("B", set()),
-            "ssu": ("D", set()),
-        }
+        found: dict[str, set[tuple[str, ...]]] = {kind: set() for kind in _LETTER}
         for name in ("responses", "dispositions"):
-            if name not in frames:
-                continue
-            frame = frames[name]
-            for column, keys in _IDENTITY.items():
-                if column in frame:
-                    present = frame[frame[column].notna()]
-                    parts = [present[key].fillna("").astype("str") for key in keys]
-                    kinds[_KIND.get(column, column)][1].update(zip(*parts, strict=True))
-        for kind, (letter, found) in kinds.items():
-            order = sorted(found, key=lambda key: self.keyed(kind, self.unit, *key))
+            columns = tables.get(name, {})
+            for column, key in _IDENTITY.items():
+                if column in columns:
+                    kind = _KIND.get(column, column)
+                    found[kind].update(k for k in _keys(columns, column, key) if k is not None)
+        for kind, letter in _LETTER.items():
+            ranked = [(self.keyed(kind, self.unit, *key), key) for key in found[kind]]
+            order = [key for _, key in sorted(ranked)]
             self.numbers[kind] = {key: f"{letter}{n:05d}" for n, key in enumerate(order, start=1)}
 
-    def _renumber(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
-        new: dict[str, pd.Series] = {}
+    def _renumber(self, name: str, columns: Columns) -> Columns:
+        """Give the columns with numbers for persons and sampling units."""
+        new = dict(columns)
         if name in ("responses", "dispositions"):
-            for column, keys in _IDENTITY.items():
-                if column in frame:
+            for column, key in _IDENTITY.items():
+                if column in columns:
                     numbers = self.numbers[_KIND.get(column, column)]
-                    parts = zip(*(frame[key].fillna("").astype("str") for key in keys), strict=True)
-                    made = [numbers.get(key) for key in parts]
-                    new[column] = pd.Series(made, index=frame.index, dtype="str").where(
-                        frame[column].notna()
-                    )
+                    keys = _keys(columns, column, key)
+                    new[column] = [None if k is None else numbers[k] for k in keys]
         for column in PEOPLE.get(name, ()):
-            if column in frame:
-                new[column] = frame[column].map(self.people).astype("str")
-        return frame.assign(**new)
-
-    def _assessors(self, frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
-        """Those assessors who worked in the unit."""
-        here: set[str] = set()
-        for name, columns in PEOPLE.items():
-            for column in columns:
-                if name in frames:
-                    here |= set(frames[name][column].dropna())
-        everybody = read_units(self.folder, "assessors", None)
-        return everybody[everybody["assessor"].isin(here)]
+            new[column] = [self.people.get(who) for who in columns[column]]
+        return new
 
     # files
 
@@ -185,14 +169,15 @@ class _Cut:
         target.write_bytes(data)
         self.written[path] = hashlib.sha256(data).hexdigest()
 
-    def _table(self, name: str, frame: pd.DataFrame) -> None:
+    def _table(self, name: str, columns: Columns) -> None:
+        """Write one table, sorted by unit and key as they read in the slice."""
         table = TABLES[name]
-        frame = self._renumber(name, frame)
-        columns = [(c, frame[c]) for c in map(str, frame.columns) if self._leaves(name, c)]
-        by = [c for c in dict.fromkeys([table.unit, *table.key]) if any(c == n for n, _ in columns)]
-        data = csv_bytes(columns, by=by)
-        self._write(f"inputs/{name}.csv", data)
-        self.counts[name] = {"rows": len(frame), "sha256": self.written[f"inputs/{name}.csv"]}
+        kept = [(c, v) for c, v in self._renumber(name, columns).items() if self._leaves(name, c)]
+        names = {column for column, _ in kept}
+        by = [column for column in dict.fromkeys([table.unit, *table.key]) if column in names]
+        self._write(f"inputs/{name}.csv", csv_bytes(kept, by=by))
+        rows = len(next(iter(columns.values()), []))
+        self.counts[name] = {"rows": rows, "sha256": self.written[f"inputs/{name}.csv"]}
 
     def _leaves(self, table: str, name: str) -> bool:
         """Whether a column may leave the house."""
@@ -287,8 +272,8 @@ class _Cut:
         self._lines("judgements", columns, rows)
 
     def _lines(self, name: str, columns: list[str], rows: list[dict[str, str]]) -> None:
-        frame = pd.DataFrame(rows, columns=columns, dtype="str")
-        self._write(f"inputs/{name}.csv", csv_bytes((c, frame[c]) for c in columns))
+        cells = ((column, [row[column] for row in rows]) for column in columns)
+        self._write(f"inputs/{name}.csv", csv_bytes(cells))
 
     def _settings(self) -> dict[str, Any]:
         """Give the resolved settings as the kernel reads them."""
@@ -361,6 +346,22 @@ _IDENTITY = {
 """Columns that are renumbered, and what makes one of them the same as another."""
 
 _KIND = {"substitute_for": "case"}
+_LETTER = {"respondent": "P", "case": "C", "panel_id": "N", "psu": "B", "ssu": "D"}
+
+
+def _keys(columns: Columns, column: str, key: tuple[str, ...]) -> list[tuple[str, ...] | None]:
+    """Give what makes each row's person or sampling unit the same as another's; None for none."""
+    parts = zip(*(columns[name] for name in key), strict=True)
+    return [
+        None if own is None else tuple("" if part is None else part for part in parts_)
+        for own, parts_ in zip(columns[column], parts, strict=True)
+    ]
+
+
+def _where(columns: Columns, name: str, wanted: set[Any]) -> Columns:
+    """Keep the rows whose ``name`` is wanted."""
+    keep = [value in wanted for value in columns[name]]
+    return {c: [v for v, hit in zip(vs, keep, strict=True) if hit] for c, vs in columns.items()}
 
 
 def _chain(parent: dict[str, Any], unit: str) -> list[str]:
@@ -372,7 +373,3 @@ def _chain(parent: dict[str, Any], unit: str) -> list[str]:
 
 def _json(value: object) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
-
-
-def _text(text: str) -> bytes:
-    return (text if text.endswith("\n") else text + "\n").encode()

@@ -13,7 +13,7 @@ from workbench.intake.tables import TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PEOPLE", "read_meta", "read_units", "write_tables"]
+__all__ = ["PEOPLE", "read_columns", "read_meta", "read_units", "write_tables"]
 
 _ROWS = 2048
 """Rows of a row group: small enough that one unit's rows are a few groups."""
@@ -86,8 +86,17 @@ def read_meta(folder: Path) -> dict[str, Any]:
     return meta
 
 
-def read_units(folder: Path, table: str, units: list[str] | None) -> pd.DataFrame:
-    """Give one table's rows of some units, reading only the row groups that may hold them.
+def _read(folder: Path, table: str, units: list[str] | None) -> Any:
+    """Read one table's rows of some units; only row groups that may hold them are touched."""
+    import pyarrow.parquet as pq
+
+    unit = TABLES[table].unit
+    filters = [(unit, "in", units)] if unit and units is not None else None
+    return pq.read_table(folder / f"{table}.parquet", filters=filters, use_threads=False)
+
+
+def read_columns(folder: Path, table: str, units: list[str] | None) -> dict[str, list[Any]]:
+    """Give one table's rows of some units as plain columns, ``None`` where missing.
 
     Parameters
     ----------
@@ -98,12 +107,13 @@ def read_units(folder: Path, table: str, units: list[str] | None) -> pd.DataFram
     units
         Ids of the units; ``None`` gives the whole table.
     """
-    import pyarrow.parquet as pq
+    columns: dict[str, list[Any]] = _read(folder, table, units).to_pydict()
+    return columns
 
-    unit = TABLES[table].unit
-    filters = [(unit, "in", units)] if unit and units is not None else None
-    read = pq.read_table(folder / f"{table}.parquet", filters=filters, use_threads=False)
-    frame: pd.DataFrame = read.to_pandas(types_mapper=_dtype)
+
+def read_units(folder: Path, table: str, units: list[str] | None) -> pd.DataFrame:
+    """Give one table's rows of some units as `read_columns` does, as a typed frame."""
+    frame: pd.DataFrame = _read(folder, table, units).to_pandas(types_mapper=_dtype)
     return frame
 
 

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -151,6 +152,11 @@ class Study:
     def resolve(self, name: str) -> Path:
         """Give the absolute path of a file named in the study's settings."""
         return (self.folder / name).resolve()
+
+    @cached_property
+    def protocol_json(self) -> str:
+        """The resolved protocol as the slices hold it, made once."""
+        return self.protocol.to_json().rstrip("\n") + "\n"
 
     def secret(self) -> bytes:
         """Give the key of the renumbering of persons; see :func:`read_secret`."""

@@ -1,0 +1,149 @@
+"""Recodes of mapped columns: values named by the source, patterns, options of multiple answers."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from workbench.intake.read import tidy
+from workbench.intake.tables import column_of
+from workbench.study import Item
+
+if TYPE_CHECKING:
+    from workbench.intake.mapping import Mapping
+
+__all__ = ["UNMAPPED", "recode", "split_options"]
+
+UNMAPPED = "unmapped"
+"""Reason in ``code__missing`` for an answer that the source's ``values:`` name nowhere."""
+
+_PARTS = re.compile(r"[┋|;；,，、\n]")
+
+
+def _accepts(here: Mapping, name: str, value: str) -> bool | None:
+    """Whether ``value`` may stand in the column as it is; ``None`` when anything may."""
+    item = here.study.codebook.get(name) if here.table.items else None
+    if item is not None:
+        return _item_takes(item, value)
+    if name == "wave":
+        return any(value == wave.id for wave in here.study.settings.waves)
+    column = column_of(here.table, name)
+    if column is None or not column.words:
+        return None
+    return value in column.words
+
+
+def _item_takes(item: Item, value: str) -> bool | None:
+    if item.kind in ("scale", "single", "multiple"):
+        return item.holds(value) or value in item.missing
+    return None
+
+
+def recode(here: Mapping, name: str, out: dict[str, pd.Series]) -> None:
+    """Apply ``values:`` to one column; a value named nowhere is counted."""
+    how, series = here.source.values[name], out[name]
+    item = here.study.codebook.get(name) if here.table.items else None
+    if item is not None and item.kind == "multiple":
+        return  # its parts are recoded when the cell is split
+    present = series.dropna()
+    targets = {tidy(value): new for value, new in how.values.items()}
+    table: dict[str, str | None] = {}
+    unnamed: list[str] = []
+    for value in present.unique():
+        new: str | None = value
+        if how.pattern is not None:
+            match = re.search(how.pattern, value)
+            new = match.group(1) if match else None
+            if match is None and tidy(value) not in targets:
+                unnamed.append(value)
+                continue
+        if new is None or tidy(new) in targets:
+            table[value] = targets.get(tidy(value if new is None else new))
+        elif how.pattern is not None:
+            table[value] = new
+        else:
+            unnamed.append(value)
+            continue
+    recoded = present.map(table).astype("str")
+    lost: list[str] = []
+    for value in unnamed:
+        accepts = _accepts(here, name, value)
+        rows = present.index[present == value]
+        if accepts is None or accepts:
+            recoded.loc[rows] = value
+        else:
+            lost.append(value)
+        column = column_of(here.table, name)
+        required = column is not None and column.required
+        if accepts is False and required:
+            here.dropped(rows, series.to_frame())
+        done = (
+            ("该行不读入", "the rows are left out")
+            if accepts is False and required
+            else ("记为缺失", "counted as missing")
+            if accepts is False
+            else ("保留原值", "kept as it is")
+        )
+        here.log.add(
+            "intake.value-unnamed",
+            len(rows),
+            f"{here.file} {name}：values: 没有列出“{value[:40]}”，{done[0]}",
+            f'{here.file} {name}: values: does not name "{value[:40]}"; {done[1]}',
+            table=here.table.name,
+        )
+    out[name] = recoded.reindex(series.index)
+    if item is not None and lost:
+        reason = pd.Series(None, index=series.index, dtype="str")
+        reason.loc[present.index[present.isin(lost)]] = UNMAPPED
+        out[f"{name}__missing"] = reason
+
+
+def _options(cell: str) -> list[str]:
+    """Give the options in one cell of a multiple answer, in order, without blanks."""
+    return [part.strip() for part in _PARTS.split(cell) if part.strip()]
+
+
+def split_options(here: Mapping, out: dict[str, pd.Series]) -> None:
+    """Make one column for each option of a multiple answer in one cell."""
+    if not here.table.items:
+        return
+    for code, item in here.study.codebook.items():
+        if item.kind != "multiple" or code not in out:
+            continue
+        series = out.pop(code)
+        how = here.source.values.get(code)
+        targets = {tidy(v): new for v, new in how.values.items()} if how is not None else {}
+        labels = {label.zh: option for option, label in item.values.items()}
+        labels |= {label.en: option for option, label in item.values.items() if label.en}
+        chosen: dict[str, set[str]] = {}
+        unnamed: dict[str, int] = {}
+        reasons: dict[str, str] = {}
+        for cell, n in series.dropna().value_counts().items():
+            whole = targets.get(tidy(str(cell)), str(cell))
+            if whole in item.missing:
+                reasons[str(cell)] = item.missing[whole]
+                continue
+            chosen[str(cell)] = set()
+            for part in _options(str(cell)):
+                option = targets.get(tidy(part), part)
+                option = labels.get(option or "", option)
+                if option in item.values:
+                    chosen[str(cell)].add(option)
+                else:
+                    unnamed[part] = unnamed.get(part, 0) + int(n)
+        for part, n in unnamed.items():
+            here.log.add(
+                "intake.value-unnamed",
+                n,
+                f"{here.file} {code}：没有选项“{part[:40]}”，未计入",
+                f'{here.file} {code}: no option "{part[:40]}"; not counted',
+                table=here.table.name,
+            )
+        for option in item.values:
+            words = {
+                cell: "true" if option in picked else "false" for cell, picked in chosen.items()
+            }
+            out[f"{code}__{option}"] = series.map(words).astype("str")
+        out[f"{code}__missing"] = series.map(reasons).astype("str")
