@@ -24,6 +24,8 @@ from workbench.survey.estimates import (
 )
 from workbench.survey.intervals import binomial_interval, share_interval
 from workbench.survey.nonresponse import nonresponse_adjust, nonresponse_from_dispositions
+from workbench.survey.opt_in import participation, rank_items, sensitivity_band
+from workbench.survey.planning import draw_sample, precision, sample_size
 from workbench.survey.quality import data_quality, interviewer_signs, quality_summary
 from workbench.survey.quantiles import correlation, dispersion, quantile
 from workbench.survey.regression import Model, glm, ordinal, predictive_margins, term_test
@@ -51,6 +53,7 @@ __all__ = [
     "derived_importance",
     "disclosure",
     "dispersion",
+    "draw_sample",
     "fay_herriot",
     "glm",
     "index",
@@ -62,7 +65,9 @@ __all__ = [
     "nonresponse_adjust",
     "nonresponse_from_dispositions",
     "ordinal",
+    "participation",
     "poststratify",
+    "precision",
     "predictive_margins",
     "presentation",
     "proportion",
@@ -70,12 +75,15 @@ __all__ = [
     "quality_summary",
     "quantile",
     "rake",
+    "rank_items",
     "ranktest",
     "rao_scott",
     "ratio",
     "reliability",
     "replicate",
     "response_rates",
+    "sample_size",
+    "sensitivity_band",
     "share_interval",
     "significance",
     "standardise",
