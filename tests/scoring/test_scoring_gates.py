@@ -125,3 +125,13 @@ def test_pass_rate_is_reported_beside_the_band():
 def test_wrong_rules_are_refused(rule):
     with pytest.raises(InputError):
         scoring.eligibility([rule], as_of=DAY)
+
+
+def test_decisions_under_each_rule_are_counted():
+    frame = pd.DataFrame({"value": [0.75, 0.71, 0.69, 0.60, None],
+                          "ci_low": [0.72, 0.66, 0.64, 0.55, None],
+                          "ci_high": [0.78, 0.76, 0.74, 0.65, None]})  # fmt: skip
+    out = scoring.decision_counts(frame, operator="≥", target=0.70).set_index("item")
+    assert out["value"].to_dict() == {"point": 2, "lower": 1, "upper": 3}
+    assert out.loc["point", ["differ_lower", "differ_upper"]].tolist() == [1, 1]
+    assert out["cannot_tell"].tolist() == [2, 2, 2]

@@ -30,7 +30,7 @@ from workbench.scoring.decision import (
 )
 from workbench.scoring.funnel import funnel_proportions, funnel_ratios
 from workbench.scoring.gaps import inequality, kind_gap, supply_demand
-from workbench.scoring.gates import eligibility, pass_rate
+from workbench.scoring.gates import decision_counts, eligibility, pass_rate
 from workbench.scoring.money import (
     annual_need,
     budget_shares,
@@ -107,6 +107,7 @@ __all__ = [
     "crossed_effects",
     "d_study",
     "decide",
+    "decision_counts",
     "deductions",
     "denominate",
     "digit_preference",

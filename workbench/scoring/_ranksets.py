@@ -6,10 +6,12 @@ import numpy as np
 
 from workbench.scoring._frames import Bools, Floats, Ints
 
-DENSE = 400
+DENSE = 80
 """Up to so many units all pairs are held in memory; above, the search prunes."""
-FEW_PAIRS = 300_000
+FEW_PAIRS = 20_000
 """Up to so many pairs not yet told apart are gone through one by one."""
+MANY = 2000
+"""Above so many units the step-down stops after its second step, which is cautious."""
 WIDEST = 2048
 """A pruned search gives up at so many candidates and takes the bound, which is cautious."""
 
@@ -30,7 +32,7 @@ def simultaneous_critical(
         # a pair once told apart stays so: c only falls
         if apart is not None and int(above.sum()) == apart[1]:
             return above, below, c
-        if len(x) > DENSE and apart is not None:
+        if len(x) > MANY and apart is not None:
             return above, below, c
         apart = (c, int(above.sum()))
         if apart[1] == 0:

@@ -13,7 +13,7 @@ from workbench.errors import InputError, Problem
 from workbench.scoring._frames import check_level, critical, need, numbers, one_of
 from workbench.scoring.targets import Decision, decide, three_outcomes
 
-__all__ = ["CONDITION_KINDS", "eligibility", "pass_rate"]
+__all__ = ["CONDITION_KINDS", "decision_counts", "eligibility", "pass_rate"]
 
 CONDITION_KINDS = {
     "threshold": ("indicator", "operator"),
@@ -379,3 +379,47 @@ def pass_rate(verdicts: pd.DataFrame, *, band: tuple[float, float] = (0.60, 0.70
           "verdict": "cannot_tell" if np.isnan(share) else "met" if inside else "not_met",
           "status": "not_computed" if np.isnan(share) else "ok", "method": "scoring.pass_rate"}]
     )  # fmt: skip
+
+
+def decision_counts(values: pd.DataFrame, *, operator: str, target: float) -> pd.DataFrame:
+    """Count how many decisions would turn out otherwise under each decision rule.
+
+    Parameters
+    ----------
+    values : DataFrame
+        One row per unit: ``value``, ``ci_low``, ``ci_high``; units without a value do not count.
+    operator : {"≥", "≤", ">", "<"}
+        How the value must stand to the target.
+    target : float
+        The gate.
+
+    Returns
+    -------
+    DataFrame
+        One row per rule (``item``: point, lower, upper): ``value`` (units that pass), ``n`` (units
+        decided), ``differ_point``, ``differ_lower``, ``differ_upper`` (units decided otherwise by
+        that rule), ``cannot_tell`` (units whose interval lies across the target), ``method``.
+    """
+    one_of(operator, ("≥", "≤", ">", "<"), of="operator")
+    need(values, ("value", "ci_low", "ci_high"), of="values")
+    x, low, high = (numbers(values, c) for c in ("value", "ci_low", "ci_high"))
+    known = ~np.isnan(x)
+    x, low, high = x[known], low[known], high[known]
+    low, high = np.where(np.isnan(low), x, low), np.where(np.isnan(high), x, high)
+    signs, bounds = np.full(len(x), operator), np.full(len(x), float(target))
+    rules: tuple[Decision, ...] = ("point", "lower", "upper")
+    passed = {rule: decide(x, low, high, signs, bounds, rule) == "met" for rule in rules}
+    open_ = int((three_outcomes(low, high, signs, bounds) == "cannot_tell").sum())
+    return pd.DataFrame(
+        [
+            {
+                "item": rule,
+                "statistic": "passed",
+                "value": float(passed[rule].sum()),
+                "n": len(x),
+                **{f"differ_{r}": int((passed[rule] != passed[r]).sum()) for r in rules},
+                "cannot_tell": open_,
+            }
+            for rule in rules
+        ]
+    ).assign(unit="count", target=float(target), method="scoring.decision_counts")
