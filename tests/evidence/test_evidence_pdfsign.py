@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import shutil
@@ -289,6 +290,16 @@ def test_one_key_in_two_roles_is_told_when_another_program_let_it_pass(
     monkeypatch.setattr(pdfsign, "_refuse_same_person", lambda *_: None)
     done = sign_with(pdf, [key, authority.signer("乙"), key])
     assert codes(done, [authority.root]) == ["same-person", "valid", "same-person"]
+
+
+def test_signing_and_checking_work_inside_a_notebook(
+    pdf: bytes, demo_keys: dict[keys.Role, SigningKey], roots: list[x509.Certificate]
+) -> None:
+    async def cell() -> list[str]:
+        prepared = pdfsign.prepare(pdf)
+        return codes(pdfsign.sign(prepared, "lead", demo_keys["lead"], reason="r", time=NOW), roots)
+
+    assert asyncio.run(cell()) == ["demonstration"]
 
 
 def test_attachments_and_page_texts_are_read(signed: bytes) -> None:

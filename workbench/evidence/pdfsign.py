@@ -11,11 +11,12 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
@@ -61,6 +62,7 @@ _store: Any = SimpleCertificateStore
 _USAGE = KeyUsageConstraints(
     key_usage={"digital_signature", "non_repudiation"}, match_all_key_usages=False
 )
+_T = TypeVar("_T")
 # entries of a trailer or cross-reference stream that only tell where things lie in the file
 _TECHNICAL = {
     "/Prev",
@@ -172,7 +174,8 @@ def sign(
     """
     if time.tzinfo is None:
         raise _refused("sign.time", "签名时间没有时区", "the signing time has no time zone")
-    reader = _reader(pdf)
+    writer = _writer(pdf)
+    reader = writer.prev
     names = {name for name, _, _ in pdf_fields.enumerate_sig_fields(reader)}
     if names != set(FIELDS.values()):
         raise _refused(
@@ -215,7 +218,7 @@ def sign(
         docmdp_permissions=MDPPerm.NO_CHANGES if role == ROLES[-1] else MDPPerm.FILL_FORMS,
     )
     pdf_signer = PdfSigner(settings, signer, timestamper=timestamper, stamp_style=_NoStamp())
-    return asyncio.run(_sign(pdf_signer, _writer(pdf), time, _room(key, timestamper)))
+    return _run(_sign(pdf_signer, writer, time, _room(key, timestamper)))
 
 
 def signed_roles(pdf: bytes) -> list[Role | None]:
@@ -390,6 +393,27 @@ async def _sign(
     return bytes(output.read())
 
 
+def _run(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """Run pyHanko's coroutine in a loop of its own, also inside a notebook, which runs one.
+
+    ``asyncio.run`` would print the whole document into a message that nobody reads.
+    """
+
+    def alone() -> _T:
+        loop = asyncio.new_event_loop()
+        try:
+            return loop.run_until_complete(coroutine)
+        finally:
+            loop.close()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return alone()
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(alone).result()
+
+
 def _room(key: SigningKey, timestamper: TimeStamper | None) -> int | None:
     """Return hex digits to reserve; None lets pyHanko try the time stamp's size.
 
@@ -544,7 +568,7 @@ def _validate(
             revocation_mode="soft-fail",
         )
 
-    return asyncio.run(
+    return _run(
         async_validate_pdf_signature(
             signature,
             signer_validation_context=context(_moment(signature, now)),
