@@ -190,11 +190,12 @@ class _Intake:
             frame = pd.DataFrame({FILE: pd.Series(dtype="str"), ROW: pd.Series(dtype="int64")})
         else:
             frame = pd.concat(parts, ignore_index=True)
-        for column in table.columns:
-            if column.name not in frame:
-                frame[column.name] = pd.Series(
-                    None, index=frame.index, dtype=_DTYPES.get(column.type, "str")
-                )
+        absent = {
+            column.name: pd.Series(None, index=frame.index, dtype=_DTYPES.get(column.type, "str"))
+            for column in table.columns
+            if column.name not in frame
+        }
+        frame = pd.concat([frame, pd.DataFrame(absent, index=frame.index)], axis=1)
         if table.name == "communities":
             frame = self.units.take(frame, self.log, self.problems)
             for name in ("parent",):

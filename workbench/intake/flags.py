@@ -41,6 +41,8 @@ def add_flags(responses: pd.DataFrame, study: Study) -> pd.DataFrame:
     out = responses["flags"].fillna("")
     for name, values in sorted(marks.items()):
         flag = name.split()[0]
+        if values.count() < _LEAST[flag]:
+            continue
         keys = [responses["community"], responses["wave"], values]
         n = values.notna().groupby(keys).transform("sum")
         hit = values.notna() & (n >= _LEAST[flag]) & ~out.str.contains(flag, regex=False)

@@ -127,6 +127,8 @@ def _texts(name: str, frame: pd.DataFrame, study: Study, log: Log, problems: Pro
         if column not in frame:
             continue
         cells = frame[column].dropna()
+        if cells.empty:
+            continue
         risky = cells[cells.str.contains(_FORMULA) & ~cells.str.fullmatch(r"[+-]?[\d.]+")]
         if risky.empty:
             continue
