@@ -443,8 +443,14 @@ def test_a_manipulation_is_caught_though_every_manifest_was_rewritten(
     assert report.items[2].verdict is Verdict.VALID  # the other unit is not blamed
 
 
+def _payload_linked(out: Path) -> None:
+    (_bag(out) / "data").rename(out / "hidden")
+    (_bag(out) / "data").symlink_to(out / "hidden")
+
+
 WITHOUT_MANIFEST: dict[str, tuple[Change, str, str]] = {
     "linked file": (_linked, "bag.link", "data/inputs/responses.csv"),
+    "linked payload": (_payload_linked, "bag.link", "data"),
     "report deleted": (_report_deleted, "bag.file-missing", "data/report.en.pdf"),
     "unit deleted": (_unit_deleted, "batch.missing", "communities/JX-01"),
     "unit deleted from the list too": (
@@ -532,6 +538,30 @@ def test_a_write_that_was_interrupted_is_not_called_a_forgery(
     report = check(out)
     assert report.exit_code == 5
     assert codes(report, Verdict.CANNOT_TELL) == {"batch.interrupted"}
+
+
+def test_a_crafted_list_of_units_gets_an_answer(out: Path, check: Callable[..., Report]) -> None:
+    rows: list[Any] = [
+        {"community": "../../etc", "state": "signed"},
+        {"community": "JX-01", "edition": [], "state": ["signed"], "digests": 3},
+        {
+            "community": "JX-02",
+            "edition": 1,
+            "state": "signed",
+            "digests": {"../x": "", "data/..": 1},
+        },
+        [],
+        7,
+    ]
+    (out / "communities.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report = check(out)
+    assert report.exit_code == 1
+    assert "communities/../../etc" in places(report, "batch.missing")
+
+
+def test_a_report_may_be_pointed_at_through_a_link(out: Path, check: Callable[..., Report]) -> None:
+    (out / "latest.pdf").symlink_to(_bag(out) / "data" / "report.zh.pdf")
+    assert check(out / "latest.pdf").exit_code == 0
 
 
 def test_names_made_by_a_stranger_do_not_steer_the_terminal(

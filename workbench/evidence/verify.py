@@ -67,6 +67,7 @@ def verify(path: Path, *, trust: Path | None, home: Path, now: datetime) -> Repo
     InputError
         ``verify.path`` when there is nothing to verify; ``trust.unreadable``.
     """
+    path = path.resolve()  # the caller may point at it through a link; inside none is followed
     trusted = _Trust(load_roots(home, trust), load_logs(home, trust), now)
     if path.is_file():
         item = verify_report(path, trusted.roots, now)
@@ -93,6 +94,8 @@ def verify(path: Path, *, trust: Path | None, home: Path, now: datetime) -> Repo
 def _bag(bag: Path, shown: str, trusted: _Trust, *, study: str | None) -> Item:
     """Verify a bag of one unit and edition; ``study`` is its batch's, None outside a batch."""
     results = bags.check_bag(bag)
+    if any(found.code == "bag.link" for found in results):  # nothing is read through a link
+        return Item(path=shown, kind="bag", results=tuple(results), signatures={})
     community, edition, identity = _identity(bag, batch=study)
     results += identity
     data = bag / "data"
@@ -256,7 +259,7 @@ def _batch(out: Path, trusted: _Trust) -> Iterator[Item]:
     bags_found = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
     leftovers = {m["name"] for name in bags_found if (m := ASIDE.match(name))}
     bags_found = {name for name in bags_found if not name.startswith(".")}
-    expected = {name for name, row in units.items() if row.get("state") in _BAGGED}
+    expected = {name for name, row in units.items() if str(row.get("state")) in _BAGGED}
     for name in sorted(expected - bags_found):
         if name in leftovers:
             results.append(
