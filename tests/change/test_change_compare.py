@@ -157,6 +157,7 @@ def test_direction_margin_and_grade_make_the_verdict(waves: pd.DataFrame) -> Non
 def test_waves_of_different_kind_are_reported_only(waves: pd.DataFrame) -> None:
     made = run(waves, facts={"same_sample_kind": False}).iloc[0]
     assert made["evidence_grade"] == "E0"
+    assert made["verdict"] == "cannot_tell"
     assert "+" not in made["wording_en"]
 
 

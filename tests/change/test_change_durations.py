@@ -72,6 +72,20 @@ def test_aware_times_of_different_offsets_are_compared_in_utc() -> None:
     assert made["duration"].tolist() == [2.0]
 
 
+def test_a_record_without_any_closing_time_is_all_open() -> None:
+    frame = pd.DataFrame({"a": ["2025-01-01T08:00:00+08:00"] * 2, "b": [None, None]})
+    made = change.durations(frame, start="a", end="b", censored_at="2025-01-03T00:00:00Z")
+    assert made["duration"].tolist() == [2.0, 2.0]
+    assert not made["closed"].any()
+
+
+def test_a_zone_in_one_column_only_is_refused() -> None:
+    frame = pd.DataFrame({"a": ["2025-01-01T08:00:00+08:00"], "b": ["2025-01-02T08:00:00"]})
+    with pytest.raises(InputError) as caught:
+        change.durations(frame, start="a", end="b", censored_at="2025-01-03")
+    assert caught.value.problems[0].code == "change.zone"
+
+
 @pytest.mark.parametrize(
     ("frame", "statistic", "word"),
     [

@@ -1,6 +1,6 @@
 """Size and coverage by simulation: how often a nominal 95 % interval misses the truth.
 
-``python tests/change/test_change_simulation.py [draws]`` prints the table of
+``python tests/change/test_change_simulation.py [draws [scene …]]`` prints the table of
 docs/methods/change.md.
 """
 
@@ -226,11 +226,11 @@ def test_misses_are_near_five_percent(scene: str) -> None:
 
 def main() -> None:
     draws = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    print(f"| method | misses of a nominal 5 %, {draws} draws |")
-    print("| --- | --- |")
-    for scene in SCENES:
+    print("| method | draws | misses of a nominal 5 % |")
+    print("| --- | --- | --- |")
+    for scene in sys.argv[2:] or SCENES:
         for method, value in rate_of_misses(scene, draws).items():
-            print(f"| {method} | {100 * value:.1f} % |")
+            print(f"| {method} | {draws} | {100 * value:.1f} % |", flush=True)
 
 
 if __name__ == "__main__":

@@ -122,7 +122,9 @@ def _claim(
         one["wording_zh"] = f"无法计算：{one['reason_zh']}。"
         one["wording_en"] = f"Not computed: {one['reason_en']}."
         return one
-    said = VERDICTS["cannot_tell"] if one["adjustment"] == "composition" else verdict
+    # a part of a change has no direction of its own; at E0 two figures are reported, no more
+    silent = one["adjustment"] == "composition" or graded.says == "E0"
+    said = VERDICTS["cannot_tell"] if silent else verdict
     one.update(verdict=said.code, verdict_zh=said.zh, verdict_en=said.en)
     one["evidence_grade"] = graded.grade
     for lang, joint in (("zh", "；"), ("en", "; ")):

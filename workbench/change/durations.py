@@ -46,7 +46,6 @@ def durations(
     end: str,
     censored_at: Any,
     unit: str = "days",
-    utc: bool = True,
 ) -> pd.DataFrame:
     """Give the frame with ``duration`` and ``closed``; cases closed before opened are left out.
 
@@ -55,13 +54,12 @@ def durations(
     data
         One row per case.
     start, end
-        Columns of times (datetime or ISO 8601 text); ``end`` empty: the case is open.
+        Columns of times (datetime or ISO 8601 text); ``end`` empty: the case is open. Times with
+        a zone are compared in UTC; times without are taken as they stand.
     censored_at
         Time at which the record was drawn; a case open then, or closed later, is censored there.
     unit
         ``days`` or ``hours``.
-    utc
-        Compare aware times in UTC; times without a zone are taken as they stand.
 
     Returns
     -------
@@ -84,7 +82,18 @@ def durations(
     ]
     if problems:
         raise InputError(*problems)
-    opened, closed_at = _times(data[start], start, utc), _times(data[end], end, utc)
+    opened, closed_at = _times(data[start], start), _times(data[end], end)
+    if (opened.dt.tz is None) != (closed_at.dt.tz is None):
+        if closed_at.notna().any():
+            refuse(
+                "zone",
+                "开始与关闭时间只有一列带时区",
+                "only one of opening and closing time has a zone",
+                "两列用同一写法",
+                "write both columns alike",
+                column=end,
+            )
+        closed_at = pd.Series(pd.NaT, index=opened.index, dtype=opened.dtype)
     if opened.isna().any():
         at = int(np.flatnonzero(opened.isna().to_numpy())[0])
         refuse(
@@ -374,7 +383,7 @@ def kaplan_meier_curve(
     )
 
 
-def _times(values: pd.Series, name: str, utc: bool) -> pd.Series:
+def _times(values: pd.Series, name: str) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(values):
         out = values
     else:
@@ -395,7 +404,7 @@ def _times(values: pd.Series, name: str, utc: bool) -> pd.Series:
                 row=at + 1,
                 found=str(values.iloc[at]),
             )
-    return out.dt.tz_convert("UTC") if utc and out.dt.tz is not None else out
+    return out if out.dt.tz is None else out.dt.tz_convert("UTC")
 
 
 def _curve(t: Array, d: Array) -> _Curve:
