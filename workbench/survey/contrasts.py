@@ -117,7 +117,7 @@ def contrast(
         unit=unit,
         df=np.tile(outer.df, len(listed)),
         level=level,
-        method="survey.contrast." + ("replicates" if design.replicates is not None else "taylor"),
+        method="survey.contrast.taylor",
     )
     return significance(frame)
 

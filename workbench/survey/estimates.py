@@ -5,8 +5,9 @@ per item and domain: ``item``, the ``by`` columns, ``statistic``, ``value``, ``u
 ``std_error``, ``ci_low``, ``ci_high``, ``level``, ``n`` (answers), ``numerator`` and
 ``denominator`` (unweighted counts, shares only), ``df``, ``n_effective`` (``n / deff``),
 ``deff`` (against simple random sampling with replacement), ``deff_wor`` (without replacement,
-population = sum of weights), ``method``, ``status``, ``flags``, ``reason_zh``, ``reason_en``. A
-missing answer takes its row out of the estimate, never out of the design.
+population = sum of weights), ``method``, ``interval`` (keys of methods.yaml), ``status``,
+``flags``, ``reason_zh``, ``reason_en``. A missing answer takes its row out of the estimate,
+never out of the design.
 """
 
 from __future__ import annotations
@@ -158,7 +159,6 @@ def _one(
         g, listed, lambda item: coded(design, item, of, top, bottom, scale), ratio=of != "total"
     )
     share = of in ("top2", "bottom2")
-    method = f"survey.{of}.{'replicates' if design.replicates is not None else 'taylor'}"
     return tidy(
         design,
         estimate(design, s),
@@ -167,7 +167,7 @@ def _one(
         unit=UNITS[of],
         df=np.tile(g.df, len(listed)),
         level=level,
-        method=method + (f"+survey.ci.{ci}" if share else ""),
+        method=f"survey.{of}.taylor",
         interval=ci,
         share=share,
         counted=share,
@@ -354,7 +354,6 @@ def proportion(
             tables.append(table)
     keys = [str(i) for i in range(len(parts))]
     s = scores(g, keys, lambda key: parts[int(key)])
-    method = "survey.proportion." + ("replicates" if design.replicates is not None else "taylor")
     return tidy(
         design,
         estimate(design, s),
@@ -363,7 +362,7 @@ def proportion(
         unit="share",
         df=np.tile(g.df, len(parts)),
         level=level,
-        method=f"{method}+survey.ci.{ci}",
+        method="survey.proportion.taylor",
         interval=ci,
         share=True,
         counted=True,
@@ -407,7 +406,7 @@ def ratio(
         unit="ratio",
         df=g.df,
         level=level,
-        method="survey.ratio." + ("replicates" if design.replicates is not None else "taylor"),
+        method="survey.ratio.taylor",
     )
 
 
