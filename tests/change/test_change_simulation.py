@@ -210,8 +210,9 @@ def test_the_methods_of_the_notebooks_do_not_miss_far_too_often(scene: str, most
 
 # what is known to miss more than it says is named in docs/methods/change.md
 LIBERAL = {
-    "series, REML AR(1), 24 points": 0.13,
-    "Callaway-Sant'Anna simple, 7 + 4 + 4 units": 0.20,
+    "series, REML AR(1), 24 points": 0.15,
+    "series, REML AR(1), 48 points": 0.13,
+    "Callaway-Sant'Anna simple, 7 + 4 + 4 units": 0.12,
 }
 
 
@@ -221,7 +222,7 @@ def test_misses_are_near_five_percent(scene: str) -> None:
     found = rate_of_misses(scene, 2000)
     for method, value in found.items():
         if not str(method).startswith("("):
-            assert value <= LIBERAL.get(str(method), 0.075), (method, value)
+            assert value <= LIBERAL.get(str(method), 0.08), (method, value)
 
 
 def main() -> None:
