@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "protocol": {"errors", "yamlfile"},
     "report": {"errors", "bundle", "findings"},
     "evidence": {"errors"},
-    "findings": {"errors"},
+    "findings": {"errors", "charts"},
     "charts": {"errors"},
     "yamlfile": {"errors"},
     "errors": set(),
@@ -57,7 +57,7 @@ def part(name: str) -> str:
 def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
     own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     used = {part(n) for n in imports(path) if n.split(".")[0] == "workbench"} - {own, ""}
-    if own != "cli":
+    if own not in {"cli", "__main__"}:
         assert "cli" not in used
     if own in MAY_IMPORT:
         assert used <= MAY_IMPORT[own], f"{own} imports {used - MAY_IMPORT[own]}"

@@ -109,6 +109,8 @@ def _survey(c: Community, sample: Sample, measure: Mapping[str, Any]) -> Row:
     elif len(items) > 1 and statistic in {"mean_0_100", "mean"}:
         even = dict.fromkeys(items, 1.0)
         row = _first(survey.index(now, even, level=c.level, scale=scale))
+    elif statistic == "median":
+        row = _first(survey.quantile(now, items, q=0.5, level=c.level))
     elif statistic in {"top2", "bottom2", "net"}:
         calls: dict[str, Any] = {
             "top2": survey.top2,
@@ -125,13 +127,14 @@ def _survey(c: Community, sample: Sample, measure: Mapping[str, Any]) -> Row:
 
 
 def _share(c: Community, now: survey.Design, measure: Mapping[str, Any]) -> Row:
-    where = dict(measure["where"])
-    ((item, wanted),) = where.items()
-    accepted = wanted if isinstance(wanted, list) else [wanted]
     frame = now.data
-    answer = pd.Series(frame[item])
-    met = answer.isin([float(v) if _is_number(v) else v for v in accepted]).astype(float)
-    flagged = now.changed(data=frame.assign(_met=met.where(answer.notna())))
+    met = pd.Series(1.0, index=frame.index)
+    for item, wanted in dict(measure["where"]).items():
+        accepted = wanted if isinstance(wanted, list) else [wanted]
+        answer = pd.Series(frame[item])
+        fits = answer.isin([float(v) if _is_number(v) else v for v in accepted]).astype(float)
+        met = (met * fits).where(answer.notna())
+    flagged = now.changed(data=frame.assign(_met=met))
     return _first(
         survey.top2(flagged, ["_met"], level=c.level, top={"_met": [1.0]}, scale={"_met": (0, 1)})
     )
@@ -289,13 +292,15 @@ def _requests(c: Community, measure: Mapping[str, Any]) -> Row:
 
 def _share_of(c: Community, frame: pd.DataFrame, measure: Mapping[str, Any]) -> Row:
     """Share of requests that meet ``where``; open ones count as the entry's ``open`` says."""
-    ((column, wanted),) = dict(measure["where"]).items()
-    accepted = wanted if isinstance(wanted, list) else [wanted]
-    told = frame[column]
     if measure.get("open") == "excluded":
         frame = frame[frame["closed"].notna()]
-        told = told.loc[frame.index]
-    n, met = len(frame), int(told.isin(accepted).sum())
+    fits: Any = pd.Series(True, index=frame.index)
+    for column, wanted in dict(measure["where"]).items():
+        accepted = wanted if isinstance(wanted, list) else [wanted]
+        if pd.api.types.is_float_dtype(frame[column]):
+            accepted = [float(value) for value in accepted]
+        fits &= frame[column].isin(accepted)
+    n, met = len(frame), int(fits.sum())
     if not n:
         return _gone("没有已办结的诉求", "no closed request")
     low, high = survey.binomial_interval(met, n, level=c.level)
@@ -305,18 +310,32 @@ def _share_of(c: Community, frame: pd.DataFrame, measure: Mapping[str, Any]) -> 
 
 def _duration(c: Community, frame: pd.DataFrame, measure: Mapping[str, Any]) -> Row:
     start, _, end = str(measure["clock"]).partition("..")
+    if measure.get("within") == "due":
+        return _by_due(c, frame, end)
     told = change.kaplan_meier(
         frame,
         start=start,
         end=end,
         censored_at=records.drawn_at(c),
-        within=(float(measure.get("within_hours") or 72),),
+        within=(float(measure.get("within_hours") or 72),),  # the median does not use it
         unit="hours",
         level=c.level,
     )
     wanted = "median" if measure["statistic"] == "median" else "share_within"
     row = _first(told[told["statistic"].eq(wanted)])
     return row | {"n": len(frame)}
+
+
+def _by_due(c: Community, frame: pd.DataFrame, end: str) -> Row:
+    """Share done by the request's own due time, among those whose due time has come."""
+    drawn = records.drawn_at(c)
+    due = frame[frame["due"].notna() & (frame["due"].le(drawn) if drawn is not None else True)]
+    if due.empty:
+        return _gone("没有已到期的诉求", "no request whose due time has come")
+    n, met = len(due), int(due[end].le(due["due"]).sum())
+    low, high = survey.binomial_interval(met, n, level=c.level)
+    numbers = {"value": met / n, "ci_low": low, "ci_high": high, "level": c.level}
+    return numbers | {"n": n, "numerator": met, "denominator": n, "method": "survey.ci.wilson"}
 
 
 def targets(c: Community) -> pd.DataFrame:
@@ -333,7 +352,7 @@ def targets(c: Community) -> pd.DataFrame:
         if kind in {"change_rel", "change_pp"}:
             scale = 100.0
         ok = row["status"] == "ok" and row["chargeable"] and kind != "cap"
-        base = row["floor"] if row["floor"] is not None else row["baseline_value"]
+        base = row["floor"]  # the source's printed base is another place's (X-91)
         own_scale = kind == "scale"
         if own_scale:  # scored on its own scale: what is attained is the value itself
             kind, base = "level", 0.0

@@ -141,7 +141,8 @@ def response(c: Community, sample: Sample) -> pd.DataFrame:
         answers = answers[answers["wave"].eq(wave)]
         kinds = c.kind_of_sample(answers)
         modes = answers["mode"].fillna("?")
-        for mode, n in sorted(modes.value_counts().to_dict().items()):
+        counted: dict[str, int] = {str(k): int(v) for k, v in modes.value_counts().items()}
+        for mode, n in sorted(counted.items()):
             kind = kinds[modes.eq(mode)].iloc[0]
             rows.append(
                 _row(
@@ -493,7 +494,9 @@ def _families(c: Community, items: list[str]) -> list[list[str]]:
     The verdicts of the others are corrected for their number; the main question, being one and
     named beforehand, is not.
     """
-    first = next((m["items"] for m in c.measures.values() if m["channel"] == "survey"), [])
+    first: list[str] = next(
+        (m["items"] for m in c.measures.values() if m["channel"] == "survey"), []
+    )
     main = [item for item in items if item in first]
     return [family for family in (main, [i for i in items if i not in main]) if family]
 

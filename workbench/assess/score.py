@@ -347,7 +347,7 @@ _OUTCOMES = {
 }
 
 
-def _decided(row: Mapping[str, Any], unit: str, gate: Mapping[str, Any]) -> tuple[str, str]:
+def _decided(row: Mapping[Any, Any], unit: str, gate: Mapping[str, Any]) -> tuple[str, str]:
     """Say value, demand, rule and statistical outcome of a gate in words."""
     said = []
     for i, lang in enumerate(("zh", "en")):
@@ -393,7 +393,7 @@ def warnings(c: Community) -> pd.DataFrame:
                 "id": name,
                 "kind": "run",
                 "indicator": slug,
-                "operator": "<" if told.below is not None else ">",
+                "operator": _SIDES[told.below is not None, told.inclusive],
                 "threshold": float(bound),
                 "run": told.consecutive or 1,
                 "severity": "yellow",
@@ -426,6 +426,7 @@ def warnings(c: Community) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+_SIDES = {(True, False): "<", (True, True): "≤", (False, False): ">", (False, True): "≥"}
 _QUIET = {
     "passed": ("未触发", "did not fire"),
     "cannot_tell": ("无法判断（缺月份）", "cannot tell (months are missing)"),

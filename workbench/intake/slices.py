@@ -327,6 +327,7 @@ class _Cut:
             "measures": study.measures.as_dict(),
             "files": self.meta["files"],
             "tables": self.counts,
+            "extracts": self.meta["extracts"],
             "intake": [
                 {key: entry[key] for key in ("code", "n", "zh", "en")}
                 for entry in self.meta["log"]

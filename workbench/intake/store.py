@@ -61,6 +61,7 @@ def write_tables(tables: Tables, folder: Path) -> None:
         "log": [{**e.as_dict(), "table": e.table, "community": e.community} for e in tables.log],
         "corrections": json.loads(tables.corrections.to_json(orient="records", force_ascii=False)),
         "people": _people(tables),
+        "extracts": _extracts(tables),
     }
     part = folder / ".intake.json.part"
     with part.open("w", encoding="utf-8") as file:
@@ -68,6 +69,21 @@ def write_tables(tables: Tables, folder: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(folder / "intake.json")
+
+
+def _extracts(tables: Tables) -> dict[str, str]:
+    """Give, by table, when the records were drawn: the latest time in the whole table."""
+    import pandas as pd
+
+    found = {}
+    for name, columns in {"requests": ("received", "assigned", "answered", "closed")}.items():
+        if name in tables.frames:
+            frame = tables.frames[name]
+            stacked = pd.concat([frame[c].dropna() for c in columns if c in frame])
+            if len(stacked):
+                times = pd.to_datetime(stacked, format="ISO8601", utc=True)
+                found[name] = times.max().isoformat()
+    return found
 
 
 def _people(tables: Tables) -> list[str]:
