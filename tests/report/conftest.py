@@ -284,23 +284,28 @@ def _data_and_checks() -> list[dict[str, Any]]:
         for t, zh, en, n in tables
     ]
     checks = [
-        ("responses.respondent.unique", "答卷编号不重复", "Questionnaire ids are unique", "row"),
-        ("responses.scale", "答案都在量表之内", "Answers lie on their scales", "row"),
-        ("responses.duration", "答卷时长合理", "Durations are plausible", "row"),
-        ("responses.duplicate_device", "同一设备不重复作答", "One device, one answer", "row"),
-        ("responses.straightlining", "没有整卷选同一答案", "No straight-lining", "row"),
+        ("responses.respondent.unique", "答卷编号重复", "Questionnaire ids stand twice", "row"),
+        ("responses.scale", "答案超出量表", "Answers off their scales", "row"),
+        ("responses.duration", "答卷时长过短", "Questionnaires filled in too fast", "row"),
+        (
+            "responses.duplicate_device",
+            "同一设备多次作答",
+            "Several answers from one device",
+            "row",
+        ),
+        ("responses.straightlining", "整卷选同一答案", "The same answer throughout", "row"),
         (
             "dispositions.known",
-            "每个抽样住户都有结果",
-            "Every sampled case has an outcome",
+            "抽样住户没有结果",
+            "Sampled cases without an outcome",
             "table",
         ),
-        ("margins.total", "人口结构合计一致", "Margins add up", "table"),
-        ("inspections.three", "三名评分员都交了评分表", "Three assessors handed in", "table"),
-        ("inspections.reason", "扣分都写明理由", "Lost points carry a reason", "row"),
-        ("measurements.months", "月度数据不缺月", "No month is missing", "indicator"),
-        ("measurements.range", "平台数值在合理范围", "Platform values are plausible", "indicator"),
-        ("requests.order", "先收到后办结", "Received before closed", "row"),
+        ("margins.total", "人口结构合计不一致", "Margins do not add up", "table"),
+        ("inspections.three", "评分表没有交齐", "Score sheets are missing", "table"),
+        ("inspections.reason", "扣分没有写明理由", "Lost points without a reason", "row"),
+        ("measurements.months", "月度数据缺月", "Months are missing", "indicator"),
+        ("measurements.range", "平台数值超出合理范围", "Platform values out of range", "indicator"),
+        ("requests.order", "办结早于收到", "Closed before received", "row"),
     ]
     for key, zh, en, reach in checks:
         bad = key in ("responses.duplicate_device", "measurements.months")
@@ -478,6 +483,25 @@ def _satisfaction() -> list[dict[str, Any]]:
                 ci_high=1 + 4 * (now + half),
                 level=0.95,
                 n=337,
+                method="survey.mean.taylor",
+                cell="satisfaction-items",
+            )
+        )
+        out.append(
+            _row(
+                f"survey.{item}.top2.baseline",
+                "satisfaction",
+                "estimate",
+                label_zh=f"{zh}（基期）",
+                label_en=f"{en} (baseline)",
+                channel="survey",
+                value=before,
+                unit="share",
+                ci_low=before - half,
+                ci_high=before + half,
+                level=0.95,
+                n=314,
+                wave="2026h1",
                 method="survey.mean.taylor",
                 cell="satisfaction-items",
             )
@@ -971,6 +995,14 @@ def _rest() -> list[dict[str, Any]]:
             "The list of tenants is incomplete; tenants may be under-represented.",
         ),
         _text(
+            "limit.3",
+            "limits",
+            "限制3",
+            "Limit 3",
+            "来源文件X-23：投诉一处写下降80%，一处写35%；处理：都只作参考。",
+            "source document X-23: complaints fall by 80% in one place, 35% in another; reference only",
+        ),
+        _text(
             "limit.2",
             "limits",
             "数据",
@@ -1060,8 +1092,8 @@ def withheld() -> list[dict[str, Any]]:
             "checks.responses.fabricated",
             "checks",
             "check",
-            label_zh="问卷不是编造的",
-            label_en="Questionnaires are not fabricated",
+            label_zh="问卷有编造",
+            label_en="Questionnaires are fabricated",
             verdict="failed",
             severity="critical",
             reach="community",

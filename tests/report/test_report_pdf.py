@@ -324,6 +324,12 @@ def test_much_to_tell_still_leaves_two_pages_for_residents(
     assert {"zh": "1基本情况", "en": "1Aboutthisassessment"}[lang] in pages[2]
 
 
+def test_flaws_of_the_programme_stand_in_an_annex_and_not_in_the_body(texts: Any) -> None:
+    text = joined(texts["zh"])
+    annex = text.index("方案文件中的矛盾及其处理")
+    assert text.index("来源文件X-23") > annex > text.index("附录A")
+
+
 def test_losses_not_itemised_are_told_so_that_the_staircase_adds_up(
     jinxiu: Any, jinxiu_meta: Any
 ) -> None:

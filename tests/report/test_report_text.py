@@ -10,6 +10,7 @@ import pytest
 from workbench.report.blocks import Tone, table
 from workbench.report.front import front_pages
 from workbench.report.register import Num, Quote, Register, tenths, tenths_range
+from workbench.report.tables import Page, comparisons, estimates, groups, waves
 from workbench.report.text import by_loss, changes, objection, reader_problems, verdict
 from workbench.report.words import WORDS, Words
 
@@ -174,3 +175,72 @@ def test_names_are_not_marked_as_original_but_reasons_are(jinxiu: Any) -> None:
     assert reason.lang == "zh"
     assert who is not None
     assert not who.original
+
+
+def page(findings: Any, lang: str = "zh") -> tuple[Page, Register]:
+    register = Register(findings, lang)
+    return Page(register, Words(lang)), register
+
+
+def cells(block: Any, register: Register) -> list[list[str]]:
+    def text(cell: Any) -> str:
+        return register.plain(run.text if isinstance(run, Tone) else run for run in cell)
+
+    return [[text(cell) for cell in row] for row in [block["head"], *block["rows"]]]
+
+
+def test_two_waves_stand_side_by_side_and_the_rest_follows(jinxiu: Any) -> None:
+    told, register = page(jinxiu)
+    first, rest = waves(told, told.rows("satisfaction"))
+    table_ = cells(first, register)
+    assert table_[0] == ["内容", "本期", "95%区间", "n", "基期", "95%区间", "n"]
+    assert table_[1] == [
+        "对小区总体满意的居民", "71.6%", "66.0%至76.2%", "337", "64.8%", "59.6%至70.0%", "314",
+    ]  # fmt: skip
+    assert len(first["rows"]) == len(rest["rows"]) == 6
+
+
+def test_groups_stand_across_with_interval_and_n_and_suppression_is_told(jinxiu: Any) -> None:
+    told, register = page(jinxiu)
+    made = groups(told, told.rows("subgroups"))
+    tables_ = [block for block in made if block["type"] == "table"]
+    ages = cells(tables_[0], register)
+    assert ages[0][1:] == ["18–34岁", "35–59岁", "60岁及以上"]
+    assert ages[1][0] == "对小区总体满意"
+    assert ages[1][1] == "58.1%（48.1%至66.1%，n=38，精度低）"
+    hidden = cells(tables_[-1], register)
+    assert hidden[1][1] == "隐藏"
+    assert hidden[0][1] == "流动人口"
+    below = register.plain(
+        run.text if isinstance(run, Tone) else run for run in made[-1]["items"][0]
+    )
+    assert below == "a 隐藏：流动人口、人数不足10人，为保护个人信息不公布。"
+
+
+def test_a_note_that_repeats_is_told_once_below_the_table(jinxiu: Any) -> None:
+    rows = changed(jinxiu, r"change\..*", reason_zh="两批次月份不同，证据降一级")
+    told, register = page(rows)
+    table_, notes = comparisons(told, told.rows("change"))
+    assert [row[-1] for row in cells(table_, register)[1:]] == ["a"] * 6
+    assert [register.plain(item) for item in notes["items"]] == ["a 两批次月份不同，证据降一级"]
+
+
+def test_an_estimate_keeps_interval_n_and_status_in_its_row(jinxiu: Any) -> None:
+    told, register = page(jinxiu, "en")
+    pairs = [pair for pair in told.rows("requests") if pair[1]["kind"] == "estimate"]
+    table_ = cells(estimates(told, pairs)[0], register)
+    assert table_[0] == ["Item", "Value", "95% interval", "n"]
+    assert table_[3][1:] == ["3.4 days", "2.8 to 4.1 days", "212"]
+
+
+def test_the_verdict_tells_of_this_wave_whatever_was_recorded_first(jinxiu: Any) -> None:
+    baseline = [row for row in jinxiu if row["finding"].endswith(".baseline")]
+    rest = [row for row in jinxiu if not row["finding"].endswith(".baseline")]
+    assert said([*baseline, *rest], "zh") == said(jinxiu, "zh")
+
+
+def test_variants_for_comparison_stay_off_the_first_pages(jinxiu: Any) -> None:
+    variant = {**next(r for r in jinxiu if r["finding"] == "change.q1.top2")}
+    variant["finding"] = "change.q1.top2.unweighted"
+    register = Register([*jinxiu, variant], "zh")
+    assert len(changes(register, Words("zh"))) == 6

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.report.blocks import Block, line, table
-from workbench.report.body import _Page, estimates
+from workbench.report.body import of_source
 from workbench.report.register import Num, Register
+from workbench.report.tables import Page, estimates
 from workbench.report.words import Words
 
 __all__ = ["annexes"]
@@ -34,11 +35,15 @@ def annexes(
     register: Register, words: Words, methods: Mapping[str, Mapping[str, str]]
 ) -> list[dict[str, Any]]:
     """Give the annexes in order, lettered from A."""
-    page = _Page(register, words)
+    page = Page(register, words)
     parts: list[tuple[str, list[Block]]] = [
         ("disclosure", _disclosure(page)),
         ("methods", _methods(page, methods)),
     ]
+    flaws = [key for key, row in register.rows.items() if of_source(row)]
+    if flaws:
+        items = [[Num(key)] for key in flaws if register.has(key)]
+        parts.append(("source", [{"type": "notes", "items": items}]))
     own = [(key, row) for key, row in register.rows.items() if key.startswith("x.")]
     if own:
         note: Block = {"type": "para", "runs": [words("annex.own_note")]}
@@ -55,7 +60,7 @@ def annexes(
     ]
 
 
-def _disclosure(page: _Page) -> list[Block]:
+def _disclosure(page: Page) -> list[Block]:
     words, rows = page.words, []
     for item, names in _DISCLOSURE:
         found: list[list[Any]] = []
@@ -73,7 +78,7 @@ def _disclosure(page: _Page) -> list[Block]:
     return [{"type": "keys", "rows": rows}]
 
 
-def _methods(page: _Page, methods: Mapping[str, Mapping[str, str]]) -> list[Block]:
+def _methods(page: Page, methods: Mapping[str, Mapping[str, str]]) -> list[Block]:
     words = page.words
     used = sorted({str(row["method"]) for row in page.register.rows.values() if row.get("method")})
     if not used:
@@ -105,7 +110,7 @@ def _inputs(register: Register) -> dict[str, str]:
     return names
 
 
-def _provenance(page: _Page, methods: Mapping[str, Mapping[str, str]]) -> list[Block]:
+def _provenance(page: Page, methods: Mapping[str, Mapping[str, str]]) -> list[Block]:
     words, register = page.words, page.register
     names = _inputs(register)
     digests = []

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from workbench.report.blocks import Block, Tone, line, table
-from workbench.report.register import Finding, Num, Register, Run, finite
+from workbench.report.blocks import Block, line, table
+from workbench.report.register import Finding, Num, Register, finite
+from workbench.report.tables import Cell, Page, Pair, comparisons, estimates, groups, waves
 from workbench.report.text import by_loss
 from workbench.report.words import Words
 
-__all__ = ["FIGURES", "KNOWN", "body_sections", "estimates"]
+__all__ = ["FIGURES", "KNOWN", "body_sections", "of_source"]
 
 # first part of a figure's name: the section it stands in
 FIGURES = {
@@ -35,98 +37,6 @@ KNOWN = set(
     "deductions eligibility warnings decisions limits scope context report".split()
 )
 
-_TONES = {
-    "met": "good",
-    "better": "good",
-    "passed": "good",
-    "not_met": "bad",
-    "worse": "bad",
-    "failed": "bad",
-    "cannot_tell": "open",
-    "no_relevant_change": "mute",
-}
-
-Pair = tuple[str, Finding]
-Cell = list[Any]
-
-
-class _Page:
-    """What every section needs: the findings by section, the words, shorthands for cells."""
-
-    def __init__(self, register: Register, words: Words) -> None:
-        self.register = register
-        self.words = words
-        self.by_section: dict[str, list[Pair]] = {}
-        for key, row in register.rows.items():
-            self.by_section.setdefault(str(row.get("section")), []).append((key, row))
-
-    def rows(self, *sections: str, kind: str | None = None) -> list[Pair]:
-        return [
-            pair
-            for section in sections
-            for pair in self.by_section.get(section, [])
-            if kind is None or pair[1].get("kind") == kind
-        ]
-
-    def label(self, key: str) -> Cell:
-        return [self.register.label(key)]
-
-    def num(self, key: str, field: str = "value") -> Cell:
-        return [Num(key, field)] if self.register.has(key, field) else []
-
-    def quote(self, key: str, name: str = "reason") -> Cell:
-        quote = self.register.words(key, name)
-        return [quote] if quote else []
-
-    def verdict(self, row: Finding, kind: str = "verdict") -> Cell:
-        code = str(row.get("verdict") or "")
-        word = self.words.get(f"{kind}.{code}", self.words.get(f"verdict.{code}", code))
-        return [Tone(word, _TONES.get(code, "mute"))] if word else []
-
-    def note(self, key: str, row: Finding) -> Cell:
-        status = str(row.get("status") or "ok")
-        parts: list[Cell] = []
-        if status != "ok":
-            parts.append([Tone(self.words.get(f"status.{status}", status), "open")])
-        reason = self.quote(key)
-        if reason:
-            parts.append(reason)
-        return line(parts, self.words("semicolon"))
-
-    def interval_head(self, pairs: Iterable[Pair]) -> list[Run]:
-        levels = {row["level"]: key for key, row in pairs if finite(row.get("level"))}
-        if len(levels) != 1:
-            return [self.words("col.interval_plain")]
-        return self.words.fill("col.interval", level=Num(next(iter(levels.values())), "level"))
-
-
-def estimates(page: _Page, pairs: Sequence[Pair]) -> list[Block]:
-    """Make the table of estimates: value, interval, n, note."""
-    if not pairs:
-        return []
-    spread = any(page.register.has(key, "interval") for key, _ in pairs)
-    noted = any(page.note(key, row) for key, row in pairs)
-    counted = any(page.register.has(key, "n") for key, _ in pairs)
-    columns: list[tuple[Any, float, str]] = [(page.words("col.item"), 3, "left")]
-    columns.append((page.words("col.value"), 0, "right"))
-    if spread:
-        columns.append((page.interval_head(pairs), 0, "right"))
-    if counted:
-        columns.append((page.words("col.n"), 0, "right"))
-    if noted:
-        columns.append((page.words("col.note"), 2, "left"))
-    rows = []
-    for key, row in pairs:
-        cells = [page.label(key), page.num(key)]
-        if spread:
-            cells.append(page.num(key, "interval"))
-        if counted:
-            cells.append(page.num(key, "n"))
-        if noted:
-            cells.append(page.note(key, row))
-        rows.append(cells)
-    return [table(columns, rows)]
-
 
 def _sub(title: str) -> Block:
     return {"type": "subhead", "title": title}
@@ -136,17 +46,17 @@ def _para(runs: Sequence[Any]) -> Block:
     return {"type": "para", "runs": list(runs)}
 
 
-def _keys(page: _Page, pairs: Iterable[Pair]) -> list[Block]:
+def _keys(page: Page, pairs: Iterable[Pair]) -> list[Block]:
     rows = [[page.label(key), page.num(key)] for key, _ in pairs if page.register.has(key)]
     return [{"type": "keys", "rows": rows}] if rows else []
 
 
-def _head(page: _Page) -> list[Block]:
+def _head(page: Page) -> list[Block]:
     apart = ("head.signatory.", "head.demonstration", "head.objection")
     return _keys(page, [pair for pair in page.rows("head") if not pair[0].startswith(apart)])
 
 
-def _data(page: _Page) -> list[Block]:
+def _data(page: Page) -> list[Block]:
     w, out = page.words, []
     tables = page.rows("data")
     if tables:
@@ -164,8 +74,9 @@ def _data(page: _Page) -> list[Block]:
             )  # fmt: skip
         out += _keys(page, texts)
     checks = page.rows("checks")
-    failed = [pair for pair in checks if pair[1].get("verdict") != "passed"]
-    passed = [pair for pair in checks if pair[1].get("verdict") == "passed"]
+    unmade = [pair for pair in checks if pair[1].get("status") == "not_computed"]
+    failed = [p for p in checks if p not in unmade and p[1].get("verdict") != "passed"]
+    passed = [p for p in checks if p not in unmade and p[1].get("verdict") == "passed"]
     if failed:
         out.append(_sub(w("sub.failed")))
         out.append(
@@ -183,16 +94,24 @@ def _data(page: _Page) -> list[Block]:
         out.append(_para([w("sub.no_failed")]))
     if passed:
         out.append(_sub(w("sub.passed")))
-        out.append(_para(line([page.label(key) for key, _ in passed], w("semicolon"))))
+        told = line([page.label(key) for key, _ in passed], w("semicolon"))
+        out.append({"type": "notes", "items": [told]})
+    if unmade:
+        out.append(_sub(w("sub.unchecked")))
+        items = [
+            line([part for part in (page.label(key), page.quote(key)) if part], w("colon"))
+            for key, _ in unmade
+        ]
+        out.append(_para(line(items, w("semicolon"))))
     return out
 
 
-def _response(page: _Page) -> list[Block]:
+def _response(page: Page) -> list[Block]:
     pairs = page.rows("response")
     composed = [pair for pair in pairs if pair[0].startswith("response.composition.")]
     other = [pair for pair in pairs if pair not in composed]
     texts = [pair for pair in other if pair[1].get("kind") == "text"]
-    out = estimates(page, [pair for pair in other if pair not in texts]) + _keys(page, texts)
+    out = waves(page, [pair for pair in other if pair not in texts]) + _keys(page, texts)
     if composed:
         w = page.words
         out.append(_sub(w("sub.composition")))
@@ -213,65 +132,31 @@ def _response(page: _Page) -> list[Block]:
     return out
 
 
-def _satisfaction(page: _Page) -> list[Block]:
-    out = estimates(page, page.rows("satisfaction"))
-    groups = page.rows("subgroups")
-    if groups:
-        out += [_sub(page.words("sub.subgroups")), *estimates(page, groups)]
+def _satisfaction(page: Page) -> list[Block]:
+    out = waves(page, page.rows("satisfaction"))
+    pairs = page.rows("subgroups")
+    if pairs:
+        out += [_sub(page.words("sub.subgroups")), *groups(page, pairs)]
     return out
 
 
-def _comparisons(page: _Page, pairs: Sequence[Pair]) -> list[Block]:
-    if not pairs:
-        return []
-    w = page.words
-    tested = any(page.register.has(key, "p_adjusted") for key, _ in pairs)
-    columns: list[tuple[Any, float, str]] = [
-        (w("col.item"), 3, "left"),
-        (w("col.difference"), 0, "right"),
-        (page.interval_head(pairs), 0, "right"),
-        (w("col.n"), 0, "right"),
-    ]
-    if tested:
-        columns.append((w("col.p"), 0, "right"))
-    columns += [(w("col.grade"), 0, "left"), (w("col.verdict"), 0, "left")]
-    noted = any(page.note(key, row) for key, row in pairs)
-    if noted:
-        columns.append((w("col.note"), 2, "left"))
-    rows = []
-    for key, row in pairs:
-        cells = [
-            page.label(key),
-            page.num(key),
-            page.num(key, "interval"),
-            page.num(key, "n"),
-        ]
-        if tested:
-            cells.append(page.num(key, "p_adjusted"))
-        cells += [[str(row.get("evidence_grade") or w("none"))], page.verdict(row)]
-        if noted:
-            cells.append(page.note(key, row))
-        rows.append(cells)
-    return [table(columns, rows)]
-
-
-def _change(page: _Page) -> list[Block]:
+def _change(page: Page) -> list[Block]:
     pairs = page.rows("change")
     compared = [pair for pair in pairs if pair[1].get("kind") == "comparison"]
     texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
     other = [pair for pair in pairs if pair not in compared and pair not in texts]
-    return _comparisons(page, compared) + estimates(page, other) + _keys(page, texts)
+    return comparisons(page, compared) + estimates(page, other) + _keys(page, texts)
 
 
-def _requests(page: _Page) -> list[Block]:
+def _requests(page: Page) -> list[Block]:
     pairs = page.rows("requests")
     compared = [pair for pair in pairs if pair[1].get("kind") == "comparison"]
     texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
     other = [pair for pair in pairs if pair not in compared and pair not in texts]
-    return estimates(page, other) + _comparisons(page, compared) + _keys(page, texts)
+    return waves(page, other) + comparisons(page, compared) + _keys(page, texts)
 
 
-def _indicators(page: _Page) -> list[Block]:
+def _indicators(page: Page) -> list[Block]:
     pairs = page.rows("indicators")
     if not pairs:
         return []
@@ -314,7 +199,7 @@ def _indicators(page: _Page) -> list[Block]:
     return out
 
 
-def _score(page: _Page) -> list[Block]:
+def _score(page: Page) -> list[Block]:
     w, out = page.words, []
     pairs = page.rows("score")
     total = [pair for pair in pairs if pair[0] == "score.total"]
@@ -333,7 +218,7 @@ def _score(page: _Page) -> list[Block]:
     return out
 
 
-def _points(page: _Page, pairs: Sequence[Pair]) -> Block:
+def _points(page: Page, pairs: Sequence[Pair]) -> Block:
     bars, rows = [], []
     for key, row in pairs:
         got, most = row.get("points"), row.get("max_points")
@@ -354,7 +239,7 @@ def _points(page: _Page, pairs: Sequence[Pair]) -> Block:
     }
 
 
-def _deductions(page: _Page) -> list[Block]:
+def _deductions(page: Page) -> list[Block]:
     pairs = page.rows("deductions")
     if not pairs:
         return []
@@ -391,12 +276,17 @@ def _deductions(page: _Page) -> list[Block]:
     return [table(columns, rows)]
 
 
-def _eligibility(page: _Page) -> list[Block]:
+def _ruled(page: Page, key: str) -> list[Cell]:
+    """Give rule and label; a label that begins with the rule loses it."""
+    rule = str(page.register.rows[key].get("rule") or key.partition(".")[2])
+    return [[rule], [page.register.label(key).removeprefix(rule).strip(" ：:")]]
+
+
+def _eligibility(page: Page) -> list[Block]:
     w = page.words
     rows = [
         [
-            [str(row.get("rule") or key.partition(".")[2])],
-            page.label(key),
+            *_ruled(page, key),
             page.verdict(row),
             page.note(key, row) or page.num(key),
         ]
@@ -411,15 +301,14 @@ def _eligibility(page: _Page) -> list[Block]:
     return [table(columns, rows)] if rows else []
 
 
-def _warnings(page: _Page) -> list[Block]:
+def _warnings(page: Page) -> list[Block]:
     w = page.words
     rows = []
     for key, row in page.rows("warnings"):
         when = row.get("date") or row.get("period")
         rows.append(
             [
-                [str(row.get("rule") or key.partition(".")[2])],
-                page.label(key),
+                *_ruled(page, key),
                 page.verdict(row, "warning"),
                 [str(when)] if when else [],
                 line(
@@ -437,7 +326,7 @@ def _warnings(page: _Page) -> list[Block]:
     return [table(columns, rows)] if rows else []
 
 
-def _decisions(page: _Page) -> list[Block]:
+def _decisions(page: Page) -> list[Block]:
     w = page.words
     rows = [[page.label(key), page.quote(key), page.num(key)] for key, _ in page.rows("decisions")]
     columns = [
@@ -448,22 +337,31 @@ def _decisions(page: _Page) -> list[Block]:
     return [table(columns, rows)] if rows else []
 
 
-def _context(page: _Page) -> list[Block]:
+def _context(page: Page) -> list[Block]:
     pairs = page.rows("context")
     texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
     compared = [pair for pair in pairs if pair[1].get("kind") == "comparison"]
     other = [pair for pair in pairs if pair not in texts and pair not in compared]
-    return estimates(page, other) + _comparisons(page, compared) + _keys(page, texts)
+    return estimates(page, other) + comparisons(page, compared) + _keys(page, texts)
 
 
-def _limits(page: _Page) -> list[Block]:
+def of_source(row: Finding) -> bool:
+    """Tell whether a limit is a known flaw of the programme's documents (``X-…``)."""
+    told = f"{row.get('rule') or ''} {row.get('display_en') or ''}"
+    return row.get("section") == "limits" and re.search(r"\bX-\d+\b", told) is not None
+
+
+def _limit(page: Page, key: str) -> Cell:
+    """Give a limit with its label, unless the label only counts."""
+    label = page.register.label(key)
+    counted = re.fullmatch(r"\D*\d+", label)
+    return [*([] if counted else [label, page.words("colon")]), *page.num(key)]
+
+
+def _limits(page: Page) -> list[Block]:
     w = page.words
     out: list[Block] = []
-    items = [
-        [*page.label(key), w("colon"), *page.num(key)]
-        for key, _ in page.rows("limits")
-        if page.register.has(key)
-    ]
+    items = [_limit(page, key) for key, row in page.rows("limits") if not of_source(row)]
     if items:
         out.append({"type": "list", "items": items})
     scope = page.rows("scope")
@@ -483,7 +381,7 @@ def _limits(page: _Page) -> list[Block]:
     return out
 
 
-def _other(page: _Page) -> list[Block]:
+def _other(page: Page) -> list[Block]:
     pairs = [
         (key, row)
         for key, row in page.register.rows.items()
@@ -493,7 +391,7 @@ def _other(page: _Page) -> list[Block]:
     return estimates(page, [pair for pair in pairs if pair not in texts]) + _keys(page, texts)
 
 
-_SECTIONS: tuple[tuple[str, Callable[[_Page], list[Block]]], ...] = (
+_SECTIONS: tuple[tuple[str, Callable[[Page], list[Block]]], ...] = (
     ("head", _head),
     ("data", _data),
     ("response", _response),
@@ -520,7 +418,7 @@ def body_sections(
 
     Decisions, warnings and limits are always there: that there were none is news too.
     """
-    page = _Page(register, words)
+    page = Page(register, words)
     out: list[dict[str, Any]] = []
     for name, make in _SECTIONS:
         blocks = [*figures.get(name, []), *make(page)]

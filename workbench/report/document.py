@@ -157,7 +157,14 @@ def _finish(doc: dict[str, Any], parts: Mapping[str, Any], register: Register) -
                 collect(item)
 
     collect(made)
-    anchors = {key for key in register.rows if register.has(key)} if made.get("annexes") else set()
+    # numbers lead to their line in the annex; texts and passed checks are found there by their id
+    anchors = {
+        key
+        for key, row in register.rows.items()
+        if row.get("kind") not in ("text", "check") and register.has(key)
+    }
+    if not made.get("annexes"):
+        anchors = set()
     return {**doc, **made, "register": strings, "anchors": sorted(anchors)}
 
 

@@ -264,6 +264,9 @@ class _Writer:
     def _list(self, b: Mapping[str, Any]) -> str:
         return self._items(b["items"], "ul")
 
+    def _notes(self, b: Mapping[str, Any]) -> str:
+        return "".join(f'<p class="soft sans">{self.runs(item)}</p>' for item in b["items"])
+
     def _para(self, b: Mapping[str, Any]) -> str:
         return f"<p>{self.runs(b['runs'])}</p>"
 

@@ -44,12 +44,16 @@ def by_loss(register: Register) -> list[str]:
 
 
 def top_two(register: Register) -> list[str]:
-    """Ids of the shares of satisfied residents, in the order recorded."""
-    return [
+    """Ids of this wave's shares of satisfied residents, in the order recorded.
+
+    Where ids name the wave (``….current``), others of the section are left out.
+    """
+    keys = [
         key
         for key, row in register.rows.items()
-        if row.get("section") == "satisfaction" and key.endswith(".top2.current")
+        if row.get("section") == "satisfaction" and row.get("unit") == "share"
     ]
+    return [key for key in keys if key.endswith(".top2.current")] or keys
 
 
 def verdict(register: Register, words: Words) -> list[list[Run]]:
@@ -120,6 +124,8 @@ def changes(register: Register, words: Words) -> list[list[Run]]:
     out: list[list[Run]] = []
     for key, row in register.rows.items():
         if row.get("section") != "change" or row.get("kind") != "comparison":
+            continue
+        if key.count(".") > 2:  # a variant for comparison only, such as ….unweighted
             continue
         if key.endswith(".unweighted"):
             continue
