@@ -172,3 +172,11 @@ def test_thirty_communities_forty_items_two_waves_are_quick() -> None:
     used = time.process_time() - start
     assert rows == 40 * 60 * (1 + 4 + 2 + 3)
     assert used < 6, used  # under 2 s on an idle machine
+
+
+def test_items_to_disclose_list_their_gaps() -> None:
+    items = survey.disclosure_items({"sponsor": "district office; survey company", "dates": " "})
+    assert (items["standard"] == "AAPOR").sum() == 11
+    assert items.loc[items["status"] == "ok", "item"].tolist() == ["sponsor"]
+    with pytest.raises(InputError, match="weather"):
+        survey.disclosure_items({"weather": "fine"})

@@ -33,6 +33,7 @@ from workbench.survey.replicates import replicate, with_replicates
 from workbench.survey.response import composition, response_rates, substitution_rates
 from workbench.survey.scales import derived_importance, quadrants, reliability
 from workbench.survey.small_area import FayHerriot, fay_herriot
+from workbench.survey.transparency import disclosure_items
 from workbench.survey.weighting import poststratify, rake, standardise
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "data_quality",
     "derived_importance",
     "disclosure",
+    "disclosure_items",
     "dispersion",
     "draw_sample",
     "fay_herriot",

@@ -35,10 +35,11 @@ def _table(design: Design, row: str, column: str) -> tuple[Floats, list[str], li
             "both variables of a table need at least two categories",
             column=row if len(rows) < 2 else column,
         )
+    at = pd.Categorical(a, categories=rows).codes.astype(np.int64) * len(columns)
+    at += pd.Categorical(b, categories=columns).codes.astype(np.int64)
     y = np.zeros((len(design.data), len(rows) * len(columns)))
-    for i, r in enumerate(rows):
-        for j, c in enumerate(columns):
-            y[:, i * len(columns) + j] = ((a == r) & (b == c)).to_numpy() & use
+    inside = np.flatnonzero(use)
+    y[inside, at[inside]] = 1.0
     return y, rows, columns
 
 

@@ -70,7 +70,8 @@ def model_matrix(
             order = [str(c) for c in series.cat.categories if str(c) in set(seen.dropna())]
         else:
             order = sorted(seen.dropna().unique())
-        columns += [(text == level).to_numpy().astype(np.float64) for level in order[1:]]
+        codes = pd.Categorical(text, categories=order).codes
+        columns += [(codes == i).astype(np.float64) for i in range(1, len(order))]
         terms[name] = [f"{name}{level}" for level in order[1:]]
     return np.column_stack(columns), terms, complete
 
