@@ -394,7 +394,9 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
         whose base the source does not give is met wholly or not at all, flagged
         ``all_or_nothing``.
     """
-    measured = pd.DataFrame(values(c, sample))
+    rows = values(c, sample)
+    known = dict.fromkeys(("indicator", "channel", *_TAKEN, *(n for row in rows for n in row)))
+    measured = pd.DataFrame(rows, columns=list(known))
     wanted = targets(c)
     decision = c.settings["decisions"].get("target")
     has = wanted[wanted["target_kind"].notna()]

@@ -21,7 +21,7 @@ from workbench import __version__, bundle
 from workbench.batch import state
 from workbench.batch.pool import Failure, Task, run_tasks
 from workbench.batch.progress import Progress
-from workbench.batch.slices import digest, environment, load_study, package_digest
+from workbench.batch.slices import digest, environment, load_study, package_digest, read_study
 from workbench.batch.work import MapJob, SliceJob, cut_slice, map_folder, map_unit
 from workbench.errors import InputError, Problem
 from workbench.evidence.files import recover, sha256_file, write_atomic
@@ -98,7 +98,11 @@ def run(
         When another process holds the folder.
     """
     told = progress or Progress(quiet=True)
-    opened = load_study(study)
+    try:
+        opened = load_study(study)
+    except InputError:
+        read_study(study)  # with the settings' problems it tells those of the data
+        raise
     out.mkdir(parents=True, exist_ok=True)
     with state.lock(out):
         for folder in ("communities", "failed", "private/slices", "private/map", "private"):

@@ -15,7 +15,15 @@ from workbench import bundle
 if TYPE_CHECKING:
     from workbench.study import Study
 
-__all__ = ["cut_one", "cut_unit", "digest", "environment", "load_study", "package_digest"]
+__all__ = [
+    "cut_one",
+    "cut_unit",
+    "digest",
+    "environment",
+    "load_study",
+    "package_digest",
+    "read_study",
+]
 
 
 def load_study(name: str) -> Study:
@@ -23,6 +31,19 @@ def load_study(name: str) -> Study:
     from workbench.study import Study
 
     return Study.load(bundle.path("demo") if name == "demo" else Path(name))
+
+
+def read_study(name: str) -> None:
+    """Read settings and data of a study, so that the problems of both come in one list.
+
+    Raises
+    ------
+    InputError
+        With every problem of the study.
+    """
+    from workbench import intake
+
+    intake.read_study(bundle.path("demo") if name == "demo" else Path(name))
 
 
 def cut_unit(study: Study, tables: Path, community: str, data: Path) -> str:
