@@ -88,9 +88,17 @@ def test_without_deductions_nothing_is_said_to_be_lost(jinxiu: Any) -> None:
     assert said(full, "zh")[2] == "没有失分。"
 
 
-def test_deductions_come_largest_first_and_zero_is_none(jinxiu: Any) -> None:
-    rows = changed(jinxiu, r"deduction\.1", points=0.0)
-    assert by_loss(Register(rows, "zh"))[:2] == ["deduction.2", "deduction.3"]
+@pytest.mark.parametrize("points", [0.0, 0.03])
+def test_deductions_come_largest_first_and_what_prints_as_zero_is_none(
+    jinxiu: Any, points: float
+) -> None:
+    rows = changed(jinxiu, r"deduction\.1", points=points)
+    assert by_loss(Register(rows, "zh")) == [f"deduction.{i}" for i in range(2, 8)]
+
+
+def test_an_english_label_begins_with_a_capital(jinxiu: Any) -> None:
+    rows = changed(jinxiu, r"survey\.q1\.top2\.current", label_en="residents satisfied overall")
+    assert said(rows, "en")[1].startswith("Residents satisfied overall: about 7 in 10")
 
 
 def test_changes_speak_of_residents_and_not_of_percentage_points(jinxiu: Any) -> None:

@@ -209,9 +209,10 @@ def canvas(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    title = "\n".join(part for line in title.split("\n") for part in wrapped(line, 98))
+    title = "\n".join(part for line in title.split("\n") for part in wrapped(line, 92))
     top = 0.17 + 0.19 * (1 + title.count("\n")) + head
-    each = 0.37 if any("\n" in label for label in labels) else 0.29
+    lines = max((label.count("\n") for label in labels), default=0) + 1
+    each = 0.29 if lines == 1 else 0.11 + 0.13 * lines
     tall = height if height is not None else top + foot + each * rows
     left = max([width(label, 8.5) for label in labels], default=0.42) + 0.12
     figure = Figure(figsize=(WIDTH, tall))

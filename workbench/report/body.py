@@ -38,6 +38,9 @@ KNOWN = set(
 )
 
 
+_LONG_LABEL = {"zh": 24, "en": 48}
+
+
 def _sub(title: str) -> Block:
     return {"type": "subhead", "title": title}
 
@@ -47,8 +50,15 @@ def _para(runs: Sequence[Any]) -> Block:
 
 
 def _keys(page: Page, pairs: Iterable[Pair]) -> list[Block]:
+    """Make a list of label and value; where labels are sentences, a plain list."""
     rows = [[page.label(key), page.num(key)] for key, _ in pairs if page.register.has(key)]
-    return [{"type": "keys", "rows": rows}] if rows else []
+    if not rows:
+        return []
+    longest = max(len(page.register.plain(label)) for label, _ in rows)
+    if longest > _LONG_LABEL[page.words.lang]:
+        items = [[*label, page.words("colon"), *value] for label, value in rows]
+        return [{"type": "list", "items": items}]
+    return [{"type": "keys", "rows": rows}]
 
 
 def _head(page: Page) -> list[Block]:

@@ -50,7 +50,11 @@ def _hero(register: Register, words: Words) -> Block:
             low=Num("score.total", "whole_low"),
             high=Num("score.total", "whole_high"),
         )
-    facts = [Num(key) for key in ("head.type", "head.parent", "head.period") if register.has(key)]
+    facts = [
+        Num(key)
+        for key in ("head.type", "head.parent", "head.period")
+        if register.has(key) and register.text(Num(key)) != words("none")
+    ]
     return {
         "type": "hero",
         "programme": [Num("head.programme")] if register.has("head.programme") else [],

@@ -168,10 +168,13 @@ class Register:
         return None
 
     def label(self, finding: str) -> str:
-        """Give the label of a finding, or its id."""
+        """Give the label of a finding, or its id; in English it begins with a capital."""
         row = self.rows[finding]
         other = "en" if self.lang == "zh" else "zh"
-        return str(row.get(f"label_{self.lang}") or row.get(f"label_{other}") or finding)
+        own = row.get(f"label_{self.lang}")
+        if own and self.lang == "en":
+            own = own[:1].upper() + own[1:]
+        return str(own or row.get(f"label_{other}") or finding)
 
     def plain(self, runs: Iterable[Run]) -> str:
         """Give runs as one string, as it will be printed."""

@@ -31,14 +31,17 @@ LONGEST = {"zh": 40, "en": 25}
 
 
 def by_loss(register: Register) -> list[str]:
-    """Ids of the deductions, the largest loss first; equal losses in the order recorded."""
+    """Ids of the deductions, the largest loss first; equal losses in the order recorded.
+
+    A loss that would print as 0.0 is left out.
+    """
     rows = [
         (key, row)
         for key, row in register.rows.items()
         if row.get("section") == "deductions"
         and row.get("kind") == "deduction"
         and finite(row.get("points"))
-        and row["points"] > 0
+        and round(row["points"], 1) > 0
     ]
     return [key for key, _ in sorted(rows, key=lambda pair: -pair[1]["points"])]
 
