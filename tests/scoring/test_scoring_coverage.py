@@ -91,6 +91,7 @@ def test_rank_sets_hold_all_true_ranks_together():
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(7200)
 def test_coverage_of_scores_at_200_communities_long():
     missed = np.concatenate(
         [score_coverage(np.random.default_rng([7, k]), 200, 120) for k in range(150)]
@@ -101,6 +102,7 @@ def test_coverage_of_scores_at_200_communities_long():
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(7200)
 def test_coverage_of_rank_sets_at_200_communities_long():
     results = [rank_coverage(np.random.default_rng([8, k]), 200, 1000) for k in range(200)]
     together = float(np.mean([r[0] for r in results]))
