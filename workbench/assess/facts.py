@@ -134,10 +134,44 @@ def head(c: Community) -> pd.DataFrame:
         ),
         _text("head.software", "软件", "Software", _both(f"workbench {__version__}")),
     ]
+    rows += _procedure(c)
     if any(s.get("demonstration") for s in told["signatories"].values()):
         mark = ("示例签名：不具法律效力", "demonstration signature: no legal effect")
         rows.append(_text("head.demonstration", "签名性质", "Kind of signature", mark))
     return pd.DataFrame(rows)
+
+
+def _procedure(c: Community) -> list[dict[str, Any]]:
+    """Say how long one may object, and how people were chosen."""
+    rows = []
+    days = c.protocol.parameters.get("objection_days")
+    if days is not None and days.value is not None:
+        said = (f"{days.value}天", f"{days.value} days")
+        rows.append(_text("head.objection_days", "异议期", "Time to object", said))
+    if c.has("responses"):
+        people = _POPULATIONS.get(str(c.settings["weighting"].get("population")), ("居民",) * 2)
+        rows.append(_text("head.population", "总体", "Population", people))
+        kinds = {k: v for k, v in c.settings["sample"].items() if k != "default"}
+        default = _SAMPLES[c.settings["sample"].get("default", "probability")]
+        zh = "；".join(
+            [default[0], *(f"{_MODES.get(m, m)}：{_SAMPLES[k][0]}" for m, k in kinds.items())]
+        )
+        en = "; ".join([default[1], *(f"{m}: {_SAMPLES[k][1]}" for m, k in kinds.items())])
+        rows.append(_text("head.sample", "样本", "Sample", (zh, en)))
+    return rows
+
+
+_POPULATIONS = {
+    "adults": ("成年居民", "adult residents"),
+    "residents": ("全体居民", "all residents"),
+    "households": ("住户", "households"),
+}
+_MODES = {"mini_program": "小程序", "household": "入户访问", "paper": "纸质问卷"}
+_SAMPLES = {
+    "probability": ("按抽样框随机抽取", "drawn at random from a frame"),
+    "opt_in": ("自愿参与", "those who chose to take part"),
+    "census": ("全体", "everybody"),
+}
 
 
 def _given(value: Any, otherwise: Any) -> Any:
@@ -199,6 +233,17 @@ def arrivals(c: Community) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+_JUDGEMENTS = {
+    "waiver": ("豁免", "waiver"),
+    "exclusion": ("排除", "exclusion"),
+    "device_window": ("设备故障时段", "device window"),
+    "comparability": ("可比性", "comparability"),
+    "quotation": ("引用原话", "quotation"),
+    "outlier": ("异常值", "outlier"),
+    "comment": ("说明", "comment"),
+}
+
+
 def decisions(c: Community) -> pd.DataFrame:
     """List the corrections and judgements that can move a figure of this unit."""
     rows: list[dict[str, Any]] = []
@@ -218,7 +263,8 @@ def decisions(c: Community) -> pd.DataFrame:
             )
     if "judgements" in c.tables:
         for one in c.tables["judgements"].to_dict("records"):
-            zh, en = f"决定：{one['kind']}", f"Judgement: {one['kind']}"
+            kind = _JUDGEMENTS.get(one["kind"], (one["kind"],) * 2)
+            zh, en = f"人工决定：{kind[0]}", f"Judgement: {kind[1]}"
             said = _both(_given(one.get("decision"), one.get("object")))
             rows.append(
                 _text(f"decision.{one['id']}", zh, en, said)

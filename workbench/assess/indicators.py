@@ -395,8 +395,8 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
         ``all_or_nothing``.
     """
     rows = values(c, sample)
-    known = dict.fromkeys(("indicator", "channel", *_TAKEN, *(n for row in rows for n in row)))
-    measured = pd.DataFrame(rows, columns=list(known))
+    names = dict.fromkeys(("indicator", "channel", *_TAKEN, *(n for row in rows for n in row)))
+    measured = pd.DataFrame(rows, columns=list(names))
     wanted = targets(c)
     decision = c.settings["decisions"].get("target")
     has = wanted[wanted["target_kind"].notna()]

@@ -123,7 +123,7 @@ def _rate(
             status="not_computed",
             reason_zh="没有户数",
             reason_en="the number of households is not known",
-            method="change.rate",
+            method="change.rate.exact",
         )
     told = change.rate(float(len(frame)), households=float(households), years=span)
     one = told.to_dict("records")[0] if isinstance(told, pd.DataFrame) else dict(told)

@@ -154,7 +154,7 @@ def response(c: Community, sample: Sample) -> pd.DataFrame:
                     value=float(n),
                     n=int(n),
                     unit="count",
-                    method="survey.count",
+                    method="records.count",
                 )
             )
     if sample.base is not None and not sample.margins.empty:
@@ -199,14 +199,14 @@ def _composition(c: Community, sample: Sample) -> list[dict[str, Any]]:
     rows = []
     for told in frame[frame["wave"].eq(c.wave)].to_dict("records"):
         name, category = told["item"], told["category"]
-        label = f"{c.text(name, 'zh')}：{c.answer(name, category, 'zh')}"
-        english = f"{c.text(name, 'en')}: {c.answer(name, category, 'en')}"
+        label = c.answer(name, category, "zh")
+        english = c.answer(name, category, "en")
         rows.append(
             _row(
                 f"response.composition.{name}.{category}",
                 "estimate",
-                f"样本构成，{label}",
-                f"Share of the sample, {english}",
+                label,
+                english,
                 wave=c.wave,
                 value=told["share_unweighted"],
                 target=told["population"],
@@ -227,7 +227,7 @@ def weights(c: Community, sample: Sample) -> pd.DataFrame:
     told = now.summary().set_index("statistic")["value"]
     rows = [
         _row(f"weights.{name}", "estimate", zh, en, value=float(told[name]), unit=unit)
-        | {"wave": c.wave, "n": int(told["n"]), "method": "survey.kish"}
+        | {"wave": c.wave, "n": int(told["n"]), "method": "weights.kish"}
         for name, (zh, en, unit) in _WEIGHTS.items()
     ]
     n, effective = int(told["n"]), round(float(told["n_effective"]))
@@ -240,7 +240,7 @@ def weights(c: Community, sample: Sample) -> pd.DataFrame:
             "What weighting costs",
             display_zh=f"这{n}份问卷加权后相当于{effective}份简单随机样本的信息量",
             display_en=f"these {n} questionnaires carry the information of {effective}",
-            method="survey.kish",
+            method="weights.kish",
         )
     )
     rows.append(
@@ -254,7 +254,7 @@ def weights(c: Community, sample: Sample) -> pd.DataFrame:
             status="ok" if done else "not_computed",
             reason_zh=sample.reason_zh,
             reason_en=sample.reason_en,
-            method="survey.rake",
+            method="weights.rake",
         )
     )
     return pd.DataFrame(rows)
@@ -540,8 +540,8 @@ def _facts(c: Community) -> dict[str, Any]:
 def _compared(c: Community, frame: pd.DataFrame, suffix: str, zh: str, en: str) -> pd.DataFrame:
     out = frame[frame["adjustment"].eq("raw")].copy()
     out["finding"] = "change." + out["item"] + "." + out["statistic"] + suffix
-    out["label_zh"] = [f"{topic(c, i, 'zh')}，比例的变化{zh}" for i in out["item"]]
-    out["label_en"] = [f"{topic(c, i, 'en')}, change of the share{en}" for i in out["item"]]
+    out["label_zh"] = [f"{topic(c, i, 'zh')}{zh}" for i in out["item"]]
+    out["label_en"] = [f"{topic(c, i, 'en')}{en}" for i in out["item"]]
     out["kind"] = "comparison"
     out["channel"] = "survey"
     out["wave"] = c.wave

@@ -216,7 +216,7 @@ def deductions(c: Community, frame: pd.DataFrame, scores: pd.DataFrame) -> pd.Da
         row["display_en"] = "−" + number(float(points), "points", "en")
         row |= _why(c, str(slug), wanted)
         row["flags"] = "small" if points < _SMALL else None
-        row["method"] = "scoring.deduction"
+        row["method"] = "scoring.deductions"
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -251,12 +251,14 @@ def _why(c: Community, slug: str, wanted: pd.DataFrame) -> dict[str, Any]:
                 row["reason_en"] += f". From the sheets: {words}"
             row["item"] = ";".join(dict.fromkeys(top["item"].astype(str)))
     if c.has("issues"):
-        row |= _remedy(c.tables["issues"], slug)
+        row |= _remedy(c.tables["issues"], slug, list(items or ()))
     return row
 
 
-def _remedy(issues: pd.DataFrame, slug: str) -> dict[str, Any]:
-    mine = issues[issues["indicator"].eq(slug) & issues["closed"].isna()]
+def _remedy(issues: pd.DataFrame, slug: str, items: list[str]) -> dict[str, Any]:
+    """Give remedy, person and date of the first open issue of an indicator or of its items."""
+    about = issues["indicator"].eq(slug) | issues["item"].isin(items)
+    mine = issues[about & issues["closed"].isna()]
     if mine.empty:
         return {}
     one = mine.sort_values("due", na_position="last").iloc[0]
