@@ -27,3 +27,22 @@ def shared() -> Path:
     if not (folder / "reference").is_dir():
         pytest.skip("needs ../shared")
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo_batch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled study, assessed once for all tests that look at its reports."""
+    from workbench.batch.run import run
+
+    folder = tmp_path_factory.mktemp("demo")
+    before = os.environ.get("WORKBENCH_HOME")
+    os.environ["WORKBENCH_HOME"] = str(folder / "home")
+    try:
+        outcome = run(str(ROOT / "data" / "demo"), folder / "out", jobs=2)
+    finally:
+        if before is None:
+            del os.environ["WORKBENCH_HOME"]
+        else:
+            os.environ["WORKBENCH_HOME"] = before
+    assert (outcome.total, outcome.signed, outcome.withheld, outcome.code) == (14, 14, 1, 3)
+    return folder / "out"
