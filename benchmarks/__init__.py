@@ -1,0 +1,1 @@
+"""What the workbench costs, side by side in one run (``python -m benchmarks``)."""
