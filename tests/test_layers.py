@@ -79,7 +79,5 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         "heavy = {'numpy', 'pandas', 'pydantic', 'matplotlib', 'scipy', 'great_expectations'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    out = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

@@ -24,8 +24,8 @@ __all__ = [
 class Problem:
     """One thing wrong in one place, with the next step.
 
-    ``code`` is stable (``[a-z0-9.-]+``, e.g. ``responses.duplicate-id``); ``row`` counts data rows,
-    the first after the header being 1; ``severity`` is ``error`` (refuses the study) or ``warning``.
+    ``code`` is stable (``[a-z0-9.-]+``, e.g. ``responses.duplicate-id``); ``row`` counts data rows
+    from 1, after the header; ``severity`` is ``error`` (refuses the study) or ``warning``.
     """
 
     code: str
@@ -61,8 +61,6 @@ class Problem:
         facts = ""
         if seen:
             facts = "（" + "，".join(seen) + "）" if zh else " (" + ", ".join(seen) + ")"
-            ("（" + "，".join(seen) + "）" if zh else " (" + ", ".join(seen) + ")") if seen else ""
-        )
         remedy = self.remedy_zh if zh else self.remedy_en
         return f"{head}{what}{facts}" + ((" → " + remedy) if remedy else "")
 

@@ -256,7 +256,8 @@ class _Cut:
                     "kind": line.kind,
                     "community": line.community,
                     "object": f"{kind}{colon}{persons.get(name, name)}",
-                    "from": line.from_,
+                    # the words as they were said stay in the house
+                    "from": "" if line.kind == "quotation" else line.from_,
                     "to": line.to,
                     "decision": line.decision,
                     "reason_zh": line.reason_zh,
