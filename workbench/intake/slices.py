@@ -249,13 +249,13 @@ class _Cut:
         for line in self.study.judgements:
             if line.community not in ("", "*", self.unit):
                 continue
-            kind, colon, name = line.object.rpartition(":")
+            about = [persons.get(part, part) for part in line.object.split(":")]
             rows.append(
                 {
                     "id": line.id,
                     "kind": line.kind,
                     "community": line.community,
-                    "object": f"{kind}{colon}{persons.get(name, name)}",
+                    "object": ":".join(about),
                     # the words as they were said stay in the house
                     "from": "" if line.kind == "quotation" else line.from_,
                     "to": line.to,
