@@ -204,3 +204,43 @@ def test_killed_at_any_moment_and_run_again_it_ends_as_if_undisturbed(
     outcome = run(str(study), out, jobs=2)
     assert outcome.signed == 3
     assert tree(out) == wanted
+
+
+@pytest.mark.usefixtures("home")
+def test_a_bag_whose_state_line_was_lost_in_a_crash_is_entered_again(
+    tiny: Write, tmp_path: Path
+) -> None:
+    out, study = tmp_path / "out", tiny()
+    run(str(study), out, jobs=2)
+    file = out / "communities.jsonl"
+    kept = [line for line in file.read_text().splitlines() if '"AA-02"' not in line]
+    file.write_text("\n".join(kept) + "\n")
+    before = tree(out)
+    again = run(str(study), out, jobs=2)
+    assert again.signed == 3
+    assert tree(out) == before
+    row = state.read(out)["AA-02"]
+    assert (row["state"], row["outcome"]) == ("signed", "assessed")
+    assert row["digests"]["tagmanifest-sha256.txt"]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_unit_lost_to_the_clock_is_not_reported_from_its_earlier_findings(
+    tiny: Write, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    study = tiny()
+    text = (study / "study.yaml").read_text(encoding="utf-8")
+    (study / "study.yaml").write_text(text.replace("key: demo", "key: person"), encoding="utf-8")
+    first = run(str(study), out, jobs=2)
+    assert (first.drafts, first.signed) == (3, 0)
+    slow = TROUBLE.format(what="import time; time.sleep(600)")
+    tiny(slow)
+    (study / "study.yaml").write_text(text.replace("key: demo", "key: person"), encoding="utf-8")
+    second = run(str(study), out, jobs=2, seconds=40)
+    assert list(second.failed.values()) == [["AA-02"]]
+    assert second.drafts == 2
+    assert not (out / "communities" / "AA-02").exists()
+    assert (out / "failed" / "AA-02" / "earlier-draft").is_dir()
+    results = (out / "overview" / "data" / "results.csv").read_text(encoding="utf-8-sig")
+    assert "AA-02,,," in results

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["context_of", "reduce"]
 
 _COMMON = (
-    "study issued seed timezone languages waves wave baseline scope decisions parties sample"
+    "study issued seed timezone languages waves wave baseline scope decisions parties sample "
+    "measures"
 ).split()
 
 
@@ -93,7 +94,7 @@ def reduce(study: Study, out: Path, units: list[str], told: Progress) -> dict[st
                         found=f"{answer['ename']}: {answer['evalue']}",
                     )
                 )
-        _contexts(out, units, key)
+        _contexts(out, notes, key)
         kept = _kept(out)
         assert kept is not None
     return {
@@ -132,7 +133,12 @@ def _inputs(study: Study, out: Path, notes: dict[str, dict[str, Any] | None]) ->
         folder = map_folder(out, unit) / "data"
         row: dict[str, Any] = {"community": unit, "outcome": outcome}
         if note:
-            table = pd.read_csv(folder / "inputs" / "communities.csv", dtype=str)
+            table = pd.read_csv(
+                folder / "inputs" / "communities.csv",
+                dtype=str,
+                keep_default_na=False,
+                na_values=[""],
+            )
             own = table[table["community"].eq(unit)].iloc[0]
             row |= {n: own.get(n) for n in ("name", "name_en", "kind", "parent", "households")}
             settings = json.loads((folder / "inputs" / "study.json").read_bytes())
@@ -180,8 +186,9 @@ def _execute(job: _Job) -> dict[str, Any] | None:
     return error
 
 
-def _contexts(out: Path, units: list[str], key: str) -> None:
+def _contexts(out: Path, notes: dict[str, dict[str, Any] | None], key: str) -> None:
     """Split the batch notebook's findings into one context per unit."""
+    units = list(notes)
     raw = (_folder(out) / "data" / "notebook.ipynb").read_bytes()
     found = findings.extract(json.loads(raw), community="*", edition=1, name="batch")
     (_folder(out) / "data" / "findings.json").write_bytes(findings.to_json(found))
@@ -198,7 +205,9 @@ def _contexts(out: Path, units: list[str], key: str) -> None:
     )
     for unit, rows in by_unit.items():
         rows.append(seal | {"community": unit})
-    text = json.dumps({"key": key, "contexts": by_unit}, ensure_ascii=False, allow_nan=False)
+    maps = {unit: note["key"] for unit, note in notes.items() if note}
+    kept = {"key": key, "maps": maps, "contexts": by_unit}
+    text = json.dumps(kept, ensure_ascii=False, allow_nan=False)
     write_atomic(_folder(out) / "contexts.json", text.encode())
 
 
@@ -223,9 +232,7 @@ def context_of(out: Path, unit: str) -> list[dict[str, Any]]:
     kept = _kept(out)
     note = _note(out, unit)
     assert kept is not None
-    rows: list[dict[str, Any]] = kept["contexts"].get(unit, [])
-    ranked = any(row["finding"] == "context.rank" for row in rows)
-    if note and note["outcome"] == "assessed" and not ranked and len(rows) <= 1:
+    if note and note["outcome"] == "assessed" and kept["maps"].get(unit) != note["key"]:
         outside = _text_row(
             "context.outside",
             "排名",
@@ -233,5 +240,6 @@ def context_of(out: Path, unit: str) -> list[dict[str, Any]]:
             "本报告在本期首份签名之后完成，不列入本期排名",
             "completed after the batch's first signature: outside the ranking of this edition",
         )
-        return [*rows, outside | {"community": unit}]
+        return [outside | {"community": unit}]
+    rows: list[dict[str, Any]] = kept["contexts"].get(unit, [])
     return rows

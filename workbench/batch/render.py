@@ -79,7 +79,12 @@ def render_unit(job: RenderJob) -> dict[str, Any]:
         community=job.community,
         edition=1,
         issued=study.settings.issued,
-        info={"Workbench-Map-Key": job.map_key, "Workbench-Render-Key": job.render_key},
+        info={
+            "Workbench-Map-Key": job.map_key,
+            "Workbench-Render-Key": job.render_key,
+            "Workbench-State": _state(signers),
+            "Workbench-Outcome": job.outcome,
+        },
     )
     digests = bags.digests(staged)
     replace_directory(target)
@@ -222,7 +227,7 @@ def write_overview(study: Study, out: Path, units: Sequence[str]) -> None:
         bag = out / "communities" / unit / "data"
         line = rows.get(unit, {})
         row = {"community": unit, "state": line.get("state"), "outcome": line.get("outcome")}
-        if bag.is_dir():
+        if bag.is_dir() and line.get("state") != "failed":
             found[unit] = json.loads((bag / "findings.json").read_bytes())
             row |= _unit_names(found[unit])
         told.append(row)

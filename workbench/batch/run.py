@@ -23,7 +23,8 @@ from workbench.batch.pool import Failure, Task, run_tasks
 from workbench.batch.progress import Progress
 from workbench.batch.slices import digest, environment, load_study, package_digest, read_study
 from workbench.batch.work import MapJob, SliceJob, cut_slice, map_folder, map_unit
-from workbench.errors import InputError, Problem
+from workbench.errors import InputError, MachineError, Problem
+from workbench.evidence.bag import bag_info, digests
 from workbench.evidence.files import recover, sha256_file, write_atomic
 
 if TYPE_CHECKING:
@@ -108,17 +109,24 @@ def run(
         for folder in ("communities", "failed", "private/slices", "private/map", "private"):
             recover(out / folder)
         recover(out)
+        _reconcile(out)
         units = _tables(opened, out, told)
         chosen = _choose(units, only, shard)
-        keys = _slice_all(study, opened, out, chosen, jobs, told)
+        known = [u for u in units if u in chosen or (map_folder(out, u) / "map.json").exists()]
+        keys = _slice_all(study, opened, out, known, jobs, told)
         _refuse_changed(out, keys)
         started = datetime.now(UTC)
         with _kernels(kernels) as environment:
-            _map_all(opened, out, keys, jobs, seconds, told, environment)
-        mapped = [unit for unit in units if (map_folder(out, unit) / "map.json").exists()]
-        lost = {u for u, row in state.read(out).items() if row["state"] == "failed"}
+            mine = {unit: keys[unit] for unit in chosen}
+            _map_all(opened, out, mine, jobs, seconds, told, environment)
+        mapped = [unit for unit in keys if _mapped(out, unit, keys[unit])]
+        rows = state.read(out)
+        lost = {u for u in keys if _lost(rows.get(u), keys[u])}
         if set(units) <= set(mapped) | lost:
-            _reduce_and_render(study, opened, out, units, chosen, keys, jobs, languages, told)
+            try:
+                _reduce_and_render(study, opened, out, units, chosen, keys, jobs, languages, told)
+            except InputError as error:  # kernels have run: the study is no longer refused
+                raise MachineError(*error.problems) from error
         else:
             told.say(
                 f"已执行 {len(mapped)}/{len(units)}，全部完成后汇总并出具报告",
@@ -127,6 +135,40 @@ def run(
         outcome = _summary(out, units)
         _write_batch(opened, out, outcome, started)
     return outcome
+
+
+def _reconcile(out: Path) -> None:
+    """Enter bags whose state line a crash swallowed: what lies there whole counts."""
+    rows = state.read(out)
+    for bag in sorted(p for p in (out / "communities").glob("[!.]*") if p.is_dir()):
+        info = bag_info(bag)
+        row = rows.get(bag.name, {})
+        if row.get("render_key") == info.get("Workbench-Render-Key"):
+            continue
+        state.append(
+            out,
+            {
+                "community": bag.name,
+                "edition": 1,
+                "state": info.get("Workbench-State"),
+                "outcome": info.get("Workbench-Outcome"),
+                "attempt": int(row.get("attempt") or 0) + 1,
+                "map_key": info.get("Workbench-Map-Key"),
+                "render_key": info.get("Workbench-Render-Key"),
+                "digests": digests(bag),
+            },
+        )
+
+
+def _mapped(out: Path, unit: str, key: str) -> bool:
+    """Say whether the unit's notebook was executed to an end under this key."""
+    kept = _map_note(out, unit)
+    return kept is not None and kept["key"] == key and kept["outcome"] != "failed"
+
+
+def _lost(row: dict[str, Any] | None, key: str) -> bool:
+    """Say whether the unit failed under this key."""
+    return row is not None and row["state"] == "failed" and row["map_key"] == key
 
 
 @contextmanager
@@ -276,7 +318,7 @@ def _map_all(
     tasks = [
         Task(unit, map_unit, MapJob(str(out.resolve()), unit, notebook, key))
         for unit, key in keys.items()
-        if not _done(out, unit, key, rows.get(unit))
+        if not _done(out, unit, key)
     ]
     told.begin("执行笔记本", "notebooks", len(tasks))
     for task, answer in run_tasks(tasks, jobs=jobs, seconds=seconds, environment=environment):
@@ -298,14 +340,10 @@ def _map_all(
     told.end()
 
 
-def _done(out: Path, unit: str, key: str, row: dict[str, Any] | None) -> bool:
-    """Say whether a unit's notebook was executed under this key and need not be again."""
-    note = map_folder(out, unit) / "map.json"
-    if not note.exists():
-        return False
-    kept = json.loads(note.read_bytes())
-    retry = row is not None and row["state"] == "failed" and kept["outcome"] != "failed"
-    return bool(kept["key"] == key) and not retry
+def _done(out: Path, unit: str, key: str) -> bool:
+    """Say whether a unit's notebook was executed under this key; a failing cell fails again."""
+    kept = _map_note(out, unit)
+    return kept is not None and bool(kept["key"] == key)
 
 
 def _reduce_and_render(
@@ -328,7 +366,8 @@ def _reduce_and_render(
     tasks = []
     for unit in chosen:
         kept = _map_note(out, unit)
-        if kept is None or kept["outcome"] == "failed":
+        if kept is None or not _mapped(out, unit, keys[unit]):
+            _set_aside(out, unit)
             continue
         key = digest([kept["key"], contexts[unit], langs, package_digest()])
         row = rows.get(unit, {})
@@ -349,6 +388,16 @@ def _reduce_and_render(
         told.step(task.name)
     told.end()
     write_overview(opened, out, units)
+
+
+def _set_aside(out: Path, unit: str) -> None:
+    """Take the draft of a unit that has failed since out of the reports."""
+    bag = out / "communities" / unit
+    if bag.is_dir():
+        aside = out / "failed" / unit
+        aside.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(aside / "earlier-draft", ignore_errors=True)
+        bag.rename(aside / "earlier-draft")
 
 
 def _map_note(out: Path, unit: str) -> dict[str, Any] | None:

@@ -68,30 +68,39 @@ def lock(out: Path) -> Iterator[None]:
     file = out / ".lock"
     me = psutil.Process()
     mine = json.dumps({"pid": me.pid, "started": me.create_time()})
-    for _ in range(2):
-        try:
-            handle = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-        except FileExistsError:
-            if _alive(file):
-                raise MachineError(
-                    Problem(
-                        code="batch.locked",
-                        zh="另一个进程正在写这个结果文件夹",
-                        en="another process is writing to this folder",
-                        file=out.name,
-                        remedy_zh="等它结束，或先停止它",
-                        remedy_en="wait for it to end, or stop it first",
-                    )
-                ) from None
-            file.unlink(missing_ok=True)
-            continue
-        os.write(handle, mine.encode())
-        os.close(handle)
-        break
+    aside = out / f".lock.{me.pid}"
+    aside.write_text(mine, encoding="utf-8")
+    try:
+        for _ in range(5):
+            try:
+                os.link(aside, file)  # whole or not at all
+                break
+            except FileExistsError:
+                if _alive(file):
+                    raise _held(out) from None
+                file.unlink(missing_ok=True)
+        else:
+            raise _held(out)
+    finally:
+        aside.unlink(missing_ok=True)
     try:
         yield
     finally:
-        file.unlink(missing_ok=True)
+        if file.exists() and file.read_text(encoding="utf-8") == mine:
+            file.unlink()
+
+
+def _held(out: Path) -> MachineError:
+    return MachineError(
+        Problem(
+            code="batch.locked",
+            zh="另一个进程正在写这个结果文件夹",
+            en="another process is writing to this folder",
+            file=out.name,
+            remedy_zh="等它结束，或先停止它",
+            remedy_en="wait for it to end, or stop it first",
+        )
+    )
 
 
 def _alive(file: Path) -> bool:
@@ -99,6 +108,7 @@ def _alive(file: Path) -> bool:
 
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
-        return bool(psutil.Process(held["pid"]).create_time() == held["started"])
+        began = psutil.Process(held["pid"]).create_time()
+        return bool(abs(began - held["started"]) < 5.0)  # the clock may have been set
     except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
         return False

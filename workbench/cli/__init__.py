@@ -94,6 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except (MachineError, NotebookError) as error:
         _tell(error, parsed.messages)
+        held = error.problems[0].code == "batch.locked"
+        return 4 if parsed.command == "run" and not held else 2
+    except OSError as error:
+        zh = parsed.messages == "zh"
+        print(f"系统错误：{error}" if zh else f"the system says: {error}", file=sys.stderr)
         return 4 if parsed.command == "run" else 2
     except KeyboardInterrupt:
         print("已中断，再次运行即可继续 / interrupted: run again to resume", file=sys.stderr)
