@@ -12,7 +12,7 @@ from workbench import __version__
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["arrivals", "decisions", "head", "limits", "outside"]
+__all__ = ["MODES", "arrivals", "decisions", "head", "limits", "outside"]
 
 _LEVELS = {
     "compound": ("小区", "residential compound"),
@@ -154,9 +154,11 @@ def _procedure(c: Community) -> list[dict[str, Any]]:
         kinds = {k: v for k, v in c.settings["sample"].items() if k != "default"}
         default = _SAMPLES[c.settings["sample"].get("default", "probability")]
         zh = "；".join(
-            [default[0], *(f"{_MODES.get(m, m)}：{_SAMPLES[k][0]}" for m, k in kinds.items())]
+            [default[0], *(f"{_mode(m)[0]}：{_SAMPLES[k][0]}" for m, k in kinds.items())]
         )
-        en = "; ".join([default[1], *(f"{m}: {_SAMPLES[k][1]}" for m, k in kinds.items())])
+        en = "; ".join(
+            [default[1], *(f"{_mode(m)[1]}: {_SAMPLES[k][1]}" for m, k in kinds.items())]
+        )
         rows.append(_text("head.sample", "样本", "Sample", (zh, en)))
     return rows
 
@@ -166,7 +168,38 @@ _POPULATIONS = {
     "residents": ("全体居民", "all residents"),
     "households": ("住户", "households"),
 }
-_MODES = {"mini_program": "小程序", "household": "入户访问", "paper": "纸质问卷"}
+MODES = {
+    "household": ("入户访问", "household interview"),
+    "interview": ("访问", "interview"),
+    "face_to_face": ("面访", "face-to-face interview"),
+    "capi": ("面访（平板）", "face-to-face interview on a tablet"),
+    "intercept": ("拦截访问", "intercept interview"),
+    "phone": ("电话", "telephone"),
+    "telephone": ("电话", "telephone"),
+    "cati": ("电话", "telephone"),
+    "paper": ("纸质问卷", "paper questionnaire"),
+    "drop_off": ("留置问卷", "questionnaire left and collected"),
+    "mail": ("邮寄", "mail"),
+    "post": ("邮寄", "mail"),
+    "mixed": ("混合方式", "mixed modes"),
+    "online": ("线上", "online"),
+    "web": ("网页", "web"),
+    "cawi": ("网页", "web"),
+    "email": ("电子邮件", "e-mail"),
+    "sms": ("短信", "text message"),
+    "app": ("手机应用", "mobile application"),
+    "wechat": ("微信", "WeChat"),
+    "qr": ("扫码", "QR code"),
+    "mini_program": ("小程序", "mini-program"),
+    "?": ("未注明方式", "mode not given"),
+}
+"""Words for the modes of a survey; a mode that is not here is printed as it is."""
+
+
+def _mode(name: str) -> tuple[str, str]:
+    return MODES.get(name, (name, name))
+
+
 _SAMPLES = {
     "probability": ("按抽样框随机抽取", "drawn at random from a frame"),
     "opt_in": ("自愿参与", "those who chose to take part"),
@@ -298,7 +331,19 @@ def limits(c: Community) -> pd.DataFrame:
     """Say what the report cannot carry: what is missing, assumed, or resolved in the source."""
     said: list[tuple[str, str]] = []
     source: list[tuple[str, str]] = []
-    absent = [n for n in ("responses", "inspections", "measurements", "requests") if not c.has(n)]
+    missing = [n for n in ("responses", "inspections", "measurements", "requests") if not c.has(n)]
+    came = c.settings.get("tables", {})
+    emptied = [n for n in missing if (came.get(n, {}).get("rows") or 0) > 0]
+    if emptied:
+        zh = "、".join(_TABLES[n][0] for n in emptied)
+        en = ", ".join(_TABLES[n][1] for n in emptied)
+        said.append(
+            (
+                f"收到的下列数据未通过检查，全部不用：{zh}",
+                f"Data of this kind arrived, failed a check and are not used: {en}",
+            )
+        )
+    absent = [n for n in missing if n not in emptied]
     if absent:
         zh = "、".join(_TABLES[n][0] for n in absent)
         en = ", ".join(_TABLES[n][1] for n in absent)

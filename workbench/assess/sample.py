@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import change, survey
+from workbench.assess.facts import MODES
 from workbench.errors import InputError
 from workbench.findings import number
 
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["Sample", "changes", "design", "response", "satisfaction", "subgroups", "weights"]
+__all__ = [
+    "Sample",
+    "absent",
+    "changes",
+    "design",
+    "response",
+    "satisfaction",
+    "subgroups",
+    "weights",
+]
 
 _RATES = {
     "rr1": ("应答率（RR1）", "Response rate (RR1)"),
@@ -41,7 +51,8 @@ _WEIGHTS = {
 class Sample:
     """The probability sample of both waves as one design, before and after weighting to margins.
 
-    ``base`` and ``raked`` are ``None`` without answers; ``reason`` says why ``raked`` is ``base``.
+    ``base`` and ``raked`` are ``None`` without answers that carry an inference; ``reason`` says why
+    they are, or why ``raked`` is ``base``.
     """
 
     base: survey.Design | None
@@ -49,6 +60,28 @@ class Sample:
     margins: pd.DataFrame
     reason_zh: str = ""
     reason_en: str = ""
+
+
+_NO_ANSWERS = ("没有问卷", "there are no questionnaires")
+_NONE_NOW = ("本期没有问卷", "there are no questionnaires in this wave")
+_OPT_IN_ONLY = (
+    "只有自愿参与样本的答卷，不能推断全体居民",
+    "only answers of an opt-in sample: no inference to all residents",
+)
+_NO_PAIR = (
+    "基期或本期没有这一题的概率样本答案，无法比较",
+    "one of the waves has no answers of a probability sample to this question: no comparison",
+)
+
+
+def absent(c: Community, sample: Sample) -> tuple[str, str] | None:
+    """Say (zh, en) why this wave carries no estimate for all residents; ``None`` where it does."""
+    if sample.raked is not None and sample.raked.data["wave"].eq(c.wave).any():
+        return None
+    if not c.has("responses"):
+        return _NO_ANSWERS
+    now = c.tables["responses"]["wave"].eq(c.wave)
+    return _OPT_IN_ONLY if now.any() else _NONE_NOW
 
 
 def _waves(c: Community) -> list[str]:
@@ -69,11 +102,11 @@ def design(c: Community) -> Sample:
     """
     told = _margins(c)
     if not c.has("responses"):
-        return Sample(None, None, told)
+        return Sample(None, None, told, *_NO_ANSWERS)
     frame = c.answers()
     frame = frame[frame["wave"].isin(_waves(c))].reset_index(drop=True)
     if frame.empty:
-        return Sample(None, None, told)
+        return Sample(None, None, told, *(absent(c, Sample(None, None, told)) or _NO_ANSWERS))
     named = c.settings["weighting"].get("base")
     columns: dict[str, Any] = {}
     if named and named in frame and frame[named].notna().all():
@@ -148,8 +181,8 @@ def response(c: Community, sample: Sample) -> pd.DataFrame:
                 _row(
                     f"response.mode.{mode}.{when}",
                     "estimate",
-                    f"{_MODES.get(mode, (mode, mode))[0]}（{_KINDS[kind][0]}），{_zh(when)}",
-                    f"{_MODES.get(mode, (mode, mode))[1]} ({_KINDS[kind][1]}), {_en(when)}",
+                    f"{MODES.get(mode, (mode, mode))[0]}（{_KINDS[kind][0]}），{_zh(when)}",
+                    f"{MODES.get(mode, (mode, mode))[1]} ({_KINDS[kind][1]}), {_en(when)}",
                     wave=wave,
                     value=float(n),
                     n=int(n),
@@ -162,12 +195,6 @@ def response(c: Community, sample: Sample) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-_MODES = {
-    "household": ("入户访问", "household interview"),
-    "paper": ("纸质问卷", "paper questionnaire"),
-    "mini_program": ("小程序", "mini-program"),
-    "?": ("未注明方式", "mode not given"),
-}
 _KINDS = {
     "probability": ("概率样本", "probability sample"),
     "opt_in": ("自愿参与，不计应答率", "opt-in, no response rate"),
@@ -194,26 +221,27 @@ def _counted(frame: pd.DataFrame | None) -> pd.DataFrame | None:
 
 
 def _composition(c: Community, sample: Sample) -> list[dict[str, Any]]:
+    """Set each group's share among the answers beside the population; small groups withheld."""
     assert sample.base is not None
     frame = survey.composition(sample.base, sample.margins, by="wave")
+    frame = frame[frame["wave"].eq(c.wave)].assign(value=frame["share_unweighted"])
+    kept = ["item", "category", "value", "unit", "n", "population", "status"]
+    frame = frame[[*kept, "reason_zh", "reason_en"]]
+    hidden = survey.disclosure(frame, minimum=c.min_cell, cells="category", keys=["item"])
     rows = []
-    for told in frame[frame["wave"].eq(c.wave)].to_dict("records"):
+    for told in hidden.astype({"n": float}).to_dict("records"):
         name, category = told["item"], told["category"]
-        label = c.answer(name, category, "zh")
-        english = c.answer(name, category, "en")
         rows.append(
             _row(
                 f"response.composition.{name}.{category}",
                 "estimate",
-                label,
-                english,
+                c.answer(name, category, "zh"),
+                c.answer(name, category, "en"),
                 wave=c.wave,
-                value=told["share_unweighted"],
                 target=told["population"],
-                unit="share",
-                n=told["n"],
                 method="survey.composition",
-                status=told["status"],
+                **{k: told[k] for k in ("value", "unit", "n", "status", "reason_zh", "reason_en")},
+                flags=told["flags"],
             )
         )
     return rows
@@ -221,8 +249,14 @@ def _composition(c: Community, sample: Sample) -> list[dict[str, Any]]:
 
 def weights(c: Community, sample: Sample) -> pd.DataFrame:
     """Say what weighting costs: design effect, effective sample, range of weights, the raking."""
-    if sample.raked is None:
-        return pd.DataFrame()
+    why = absent(c, sample)
+    if why or sample.raked is None:
+        if not c.has("responses"):
+            return pd.DataFrame()
+        row = _row("weights.raking", "text", "加权", "Weighting", method="weights.rake")
+        reason = why or _NO_ANSWERS
+        row |= {"status": "not_computed", "reason_zh": reason[0], "reason_en": reason[1]}
+        return pd.DataFrame([row])
     now = sample.raked.subset(sample.raked.data["wave"].eq(c.wave))
     told = now.summary().set_index("statistic")["value"]
     rows = [
@@ -260,10 +294,11 @@ def weights(c: Community, sample: Sample) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _items(c: Community, sample: Sample) -> list[str]:
-    if sample.raked is None:
+def _items(c: Community) -> list[str]:
+    """Give the satisfaction items of the codebook that the table of answers has."""
+    if not c.has("responses"):
         return []
-    return [item for item in c.items("satisfaction") if item in sample.raked.data]
+    return [item for item in c.items("satisfaction") if item in c.tables["responses"]]
 
 
 def _top(c: Community, items: list[str]) -> dict[str, list[float]]:
@@ -323,31 +358,68 @@ def _estimates(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
 def satisfaction(c: Community, sample: Sample) -> pd.DataFrame:
     """Estimate each satisfaction item in both waves: share satisfied and mean, with intervals.
 
-    An opt-in part is shown apart, without an interval.
+    An opt-in part is shown apart, without an interval. Without answers that carry an inference
+    each item of this wave stands with the reason.
     """
-    items = _items(c, sample)
+    items = _items(c)
     if not items:
         return pd.DataFrame()
-    assert sample.raked is not None
+    parts = []
+    why = absent(c, sample)
+    if why:
+        parts.append(_gone(c, items, why))
+    if sample.raked is not None:
+        parts.append(_satisfaction(c, sample.raked, items))
+    return pd.concat([*parts, _opt_in(c, items)], ignore_index=True)
+
+
+def _gone(c: Community, items: list[str], why: tuple[str, str]) -> pd.DataFrame:
+    rows = [
+        {
+            "item": item,
+            "statistic": statistic,
+            "wave": c.wave,
+            "status": "not_computed",
+            "reason_zh": why[0],
+            "reason_en": why[1],
+            "method": method,
+        }
+        for statistic, method in (("top2", "survey.top2.taylor"), ("mean", "survey.mean.taylor"))
+        for item in items
+    ]
+    return _estimates(c, pd.DataFrame(rows)).assign(value=math.nan)
+
+
+def _satisfaction(c: Community, raked: survey.Design, items: list[str]) -> pd.DataFrame:
     shares = survey.top2(
-        sample.raked,
+        raked,
         items,
         by="wave",
         top=_top(c, items),
         scale=_scale(c, items),
         level=c.level,
     )
-    means = survey.mean(sample.raked, items, by="wave", scale=_scale(c, items), level=c.level)
-    out = _estimates(c, pd.concat([shares, means], ignore_index=True))
+    means = survey.mean(raked, items, by="wave", scale=_scale(c, items), level=c.level)
+    out = _estimates(c, pd.concat([shares, _no_spread(means)], ignore_index=True))
     out = out.sort_values("wave", key=lambda w: w.ne(c.wave), kind="stable")
-    out = _suppress(c, out.reset_index(drop=True))
-    return pd.concat([out, _opt_in(c, items)], ignore_index=True)
+    return _suppress(c, out.reset_index(drop=True))
+
+
+def _no_spread(means: pd.DataFrame) -> pd.DataFrame:
+    """Take the interval from means of equal answers: it would be one point and claim certainty."""
+    out = means.copy()
+    flat = out["status"].eq("ok") & (out["ci_high"] - out["ci_low"]).lt(1e-9)
+    out.loc[flat, ["ci_low", "ci_high", "std_error"]] = math.nan
+    out.loc[flat, "status"] = "low_precision"
+    out.loc[flat, "reason_zh"] = "所有回答相同，样本给不出区间"
+    out.loc[flat, "reason_en"] = "all answers are equal: the sample gives no interval"
+    return out
 
 
 def _suppress(c: Community, frame: pd.DataFrame, cells: str | None = None) -> pd.DataFrame:
     keys = ["item", "statistic", "wave"] + (["variable"] if "variable" in frame else [])
     out = survey.disclosure(frame, minimum=c.min_cell, cells=cells, keys=keys)
-    return out.assign(level=c.level)
+    return out.assign(level=c.level, n=out["n"].astype(float))
 
 
 def _opt_in(c: Community, items: list[str]) -> pd.DataFrame:
@@ -388,10 +460,9 @@ def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
 
     Cells under the minimum are withheld, and those from which they could be worked out.
     """
-    items = _bound(c, _items(c, sample))
-    if not items:
+    items = _bound(c, _items(c))
+    if not items or sample.raked is None or absent(c, sample):
         return pd.DataFrame()
-    assert sample.raked is not None
     now = sample.raked.subset(sample.raked.data["wave"].eq(c.wave))
     parts = []
     for variable in c.items("demographic"):
@@ -405,7 +476,7 @@ def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
             scale=_scale(c, items),
             level=c.level,
         )
-        frame = frame.assign(variable=variable, category=frame[variable].astype(str))
+        frame = frame.assign(variable=variable, category=frame[variable].map(_code))
         parts.append(frame.drop(columns=variable))
     if not parts:
         return pd.DataFrame()
@@ -420,15 +491,28 @@ def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
     return _suppress(c, out, cells="category")
 
 
+def _code(value: Any) -> str:
+    """Write a category; the code of a coded answer, stored as 1.0, is 1 as in the codebook."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value)
+
+
 def changes(c: Community, sample: Sample) -> pd.DataFrame:
     """Compare each item with the baseline: weighted to the population, and beside it unweighted.
 
     The weighted comparison carries the verdict; the difference between both is what the changed
-    composition of the answers makes.
+    composition of the answers makes. Where a wave has fewer answers to an item than may be
+    published, nothing of its comparison is computed, and it takes no part in the correction for
+    the number of comparisons; where a wave has none, the comparison stands with the reason.
     """
-    items = _items(c, sample)
-    if not items or not c.baseline or sample.raked is None or sample.base is None:
+    asked = _items(c)
+    if not asked or not c.baseline:
         return pd.DataFrame()
+    fewest = {item: min(_answered(c, sample, item)) for item in asked}
+    items = [item for item in asked if fewest[item] >= max(c.min_cell, 1)]
+    withheld = [_withheld(c, item, fewest[item]) for item in asked if item not in items]
+    if not items or sample.raked is None or sample.base is None:
+        return pd.DataFrame(withheld)
     margin = c.settings["decisions"].get("margin_pp")
     book = c.settings["codebook"]
     common: dict[str, Any] = {
@@ -442,9 +526,9 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
         "level": c.level,
     }
     weighted = sample.raked is not sample.base
-    facts = _facts(c)
+    facts = _facts(c, items)
     plain = survey.Design(sample.base.data, psu="psu") if _has_psu(sample) else sample.base
-    parts = []
+    parts = [pd.DataFrame(withheld)] if withheld else []
     for family in _families(c, items):
         adjusted = change.compare(
             sample.raked, family, facts=facts | {"composition_adjusted": weighted}, **common
@@ -458,12 +542,53 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
     return _grounds(pd.concat(parts, ignore_index=True))
 
 
+def _answered(c: Community, sample: Sample, item: str) -> tuple[int, int]:
+    """Count the answers to an item that carry an inference, this wave's and the baseline's."""
+    if sample.base is None:
+        return 0, 0
+    frame = sample.base.data
+    given = frame[item].notna()
+    waves = (c.wave, str(c.baseline))
+    now, before = (int((given & frame["wave"].eq(wave)).sum()) for wave in waves)
+    return now, before
+
+
+def _withheld(c: Community, item: str, fewest: int) -> dict[str, Any]:
+    reason = (
+        (
+            f"有一期的回答少于{c.min_cell}份，为保护个人不公布",
+            f"a wave has fewer than {c.min_cell} answers: withheld to protect persons",
+        )
+        if fewest
+        else _NO_PAIR
+    )
+    return _row(
+        f"change.{item}.top2",
+        "comparison",
+        topic(c, item, "zh"),
+        topic(c, item, "en"),
+        item=item,
+        statistic="top2",
+        channel="survey",
+        wave=c.wave,
+        period=f"{c.baseline}..{c.wave}",
+        value=math.nan,
+        unit="pp",
+        verdict="cannot_tell",
+        method="change.difference.design",
+        status="suppressed" if fewest else "not_computed",
+        flags="disclosure" if fewest else None,
+        reason_zh=reason[0],
+        reason_en=reason[1],
+    )
+
+
 def _grounds(out: pd.DataFrame) -> pd.DataFrame:
     """Say the grounds of the evidence grade once where they are the same for several claims."""
     rows = []
-    for i, (zh, mine) in enumerate(out.groupby("reason_zh", sort=False), 1):
-        one = mine.iloc[0]
-        grade = one["evidence_grade"]
+    ok = out["status"].eq("ok") & out["evidence_grade"].fillna("").ne("")
+    groups = out[ok].groupby(["evidence_grade", "reason_zh"], sort=False)
+    for i, ((grade, zh), mine) in enumerate(groups, 1):
         rows.append(
             _row(
                 f"change.grounds.{i}",
@@ -471,13 +596,12 @@ def _grounds(out: pd.DataFrame) -> pd.DataFrame:
                 f"证据等级{grade}的依据（{len(mine)}项比较）",
                 f"Grounds of evidence grade {grade} ({len(mine)} comparisons)",
                 display_zh=zh,
-                display_en=one["reason_en"],
+                display_en=mine["reason_en"].iloc[0],
                 section="change",
                 evidence_grade=grade,
                 method="change.grade",
             )
         )
-    ok = out["status"].eq("ok")
     out.loc[ok, ["reason_zh", "reason_en"]] = None
     return pd.concat([out, pd.DataFrame(rows)], ignore_index=True)
 
@@ -505,12 +629,21 @@ def _has_psu(sample: Sample) -> bool:
     return sample.base is not None and bool(sample.base.data["psu"].notna().all())
 
 
-def _facts(c: Community) -> dict[str, Any]:
-    """Collect what is known about the comparison: question, mode, months, response."""
+def _facts(c: Community, items: list[str]) -> dict[str, Any]:
+    """Collect what is known about the comparison: question, mode, months, response.
+
+    ``items`` are those compared. An item is one entry of the codebook and one column with answers
+    in both waves; the codebook has no wording by wave, so this is all that says the question is
+    the same. Denominators are alike as both are those who answered, weighted alike.
+    """
     waves = {wave["id"]: wave for wave in c.settings["waves"]}
     now, before = waves[c.wave], waves[str(c.baseline)]
     months = [{str(day)[5:7] for day in wave.get("fieldwork") or ()} for wave in (now, before)]
     frame = c.answers()
+    both = [frame["wave"].eq(w) for w in (c.wave, str(c.baseline))]
+    kinds = [set(c.kind_of_sample(frame[mine])) for mine in both]
+    book = c.settings["codebook"]
+    asked = [i in book and all(frame.loc[m, i].notna().any() for m in both) for i in items]
     modes = [
         frame.loc[frame["wave"].eq(w), "mode"].value_counts(normalize=True)
         for w in (c.wave, str(c.baseline))
@@ -520,13 +653,13 @@ def _facts(c: Community) -> dict[str, Any]:
         "kind": "waves",
         "n_known": True,
         "dates_known": all(months),
-        "question_known": True,
+        "question_known": all(bool(book.get(i, {}).get("wording")) for i in items),
         "interval": True,
-        "same_question": True,
+        "same_question": all(asked),
         "same_mode": bool(shift < 0.1) if frame["mode"].notna().any() else None,
         "same_months": months[0] == months[1] if all(months) else None,
         "same_denominator": True,
-        "same_sample_kind": True,
+        "same_sample_kind": kinds[0] == kinds[1],
     }
     if c.has("dispositions"):
         reached = c.tables["dispositions"]

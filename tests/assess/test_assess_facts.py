@@ -1,0 +1,37 @@
+"""What a report says in words: missing data and data that a check took away are not the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pandas as pd
+
+from workbench.assess import facts
+from workbench.community import Community
+from workbench.protocol import Protocol
+
+
+def _unit(rows: int) -> Community:
+    protocol: Any = SimpleNamespace(parameters={}, resolutions={})
+    settings = {"weighting": {}, "scope": [], "tables": {"responses": {"rows": rows}}}
+    tables = {"responses": pd.DataFrame({"wave": []}), "requests": pd.DataFrame({"request": ["x"]})}
+    return Community(Path(), settings, tables, cast("Protocol", protocol))
+
+
+def test_a_table_that_a_check_emptied_is_not_called_missing() -> None:
+    said = facts.limits(_unit(12))["display_en"].tolist()
+    used = [text for text in said if "are not used" in text]
+    gone = [text for text in said if "has no data of this kind" in text]
+    assert len(used) == 1
+    assert "questionnaires" in used[0]
+    assert len(gone) == 1
+    assert "questionnaires" not in gone[0]
+    assert "inspection" in gone[0]
+
+
+def test_a_table_that_never_came_is_called_missing() -> None:
+    said = facts.limits(_unit(0))["display_zh"].tolist()
+    assert any("本项目没有下列数据" in text and "问卷" in text for text in said)
+    assert not any("未通过检查" in text for text in said)
