@@ -11,7 +11,10 @@ import pandas as pd
 from workbench import change, scoring, survey
 from workbench.assess import records
 from workbench.assess.sample import Sample, _scale, _top
+from workbench.assess.series import gone as _gone
+from workbench.assess.series import measurement
 from workbench.errors import InputError
+from workbench.findings import number
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -47,10 +50,6 @@ def unit_of(c: Community, slug: str) -> str:
     return _UNITS.get(family, unit)
 
 
-def _gone(zh: str, en: str) -> Row:
-    return {"value": None, "status": "not_computed", "reason_zh": zh, "reason_en": en}
-
-
 def values(c: Community, sample: Sample) -> list[Row]:
     """Compute every indicator in scope that has a measure; one row each, whatever comes of it."""
     rows = []
@@ -81,7 +80,7 @@ def _value(c: Community, sample: Sample, slug: str, measure: Mapping[str, Any]) 
             return _fact(c, measure)
         if measure.get("requests") is not None:
             return _requests(c, measure)
-        return _measurement(c, measure)
+        return measurement(c, measure, _span(c, measure))
     except InputError as error:
         problem = error.problems[0]
         return _gone(problem.text("zh"), problem.text("en"))
@@ -109,6 +108,8 @@ def _survey(c: Community, sample: Sample, measure: Mapping[str, Any]) -> Row:
     elif len(items) > 1 and statistic in {"mean_0_100", "mean"}:
         even = dict.fromkeys(items, 1.0)
         row = _first(survey.index(now, even, level=c.level, scale=scale))
+        if statistic == "mean":
+            row = _on_scale(row, scale)
     elif statistic == "median":
         row = _first(survey.quantile(now, items, q=0.5, level=c.level))
     elif statistic in {"top2", "bottom2", "net"}:
@@ -124,6 +125,19 @@ def _survey(c: Community, sample: Sample, measure: Mapping[str, Any]) -> Row:
         row = _first(calls[statistic](now, items, level=c.level, scale=scale))
     few = row.get("n") is not None and row["n"] < c.min_cell
     return _gone("回答人数少于最小单元", "fewer answers than the minimum cell") if few else row
+
+
+def _on_scale(row: Row, scale: Any) -> Row:
+    """Put an index of 0-100 back on the scale of its items, which must be the same for all."""
+    ends = set(scale.values()) if isinstance(scale, Mapping) else {scale}
+    if len(ends) != 1:
+        return _gone("各题量表不同，不能求均值", "the items have different scales: no common mean")
+    low, high = (float(end) for end in ends.pop())
+    told = dict(row)
+    for name, shift in (("value", low), ("std_error", 0.0), ("ci_low", low), ("ci_high", low)):
+        if row[name] is not None:
+            told[name] = shift + float(row[name]) * (high - low) / 100
+    return told | {"unit": "score"}
 
 
 def _share(c: Community, now: survey.Design, measure: Mapping[str, Any]) -> Row:
@@ -177,13 +191,24 @@ def _fact(c: Community, measure: Mapping[str, Any]) -> Row:
     mine = frame[frame["fact"].eq(measure["fact"])]
     if mine.empty:
         return _gone("没有该事实的记录", "the fact is not on record")
+    words = mine["value"].map(_truth)
+    if words.isna().any():
+        odd = mine.loc[words.isna(), "value"].iloc[0]
+        said = "" if pd.isna(odd) else str(odd)
+        return _gone(f"事实的取值无法识别：“{said}”", f"not a known truth word: “{said}”")
     months = measure.get("window_months")
     if months:
         end = pd.Timestamp(c.settings["issued"])
         recent = mine["date"].isna() | mine["date"].ge(end - pd.DateOffset(months=int(months)))
-        mine = mine.assign(value=mine["value"].where(recent, "no"))
-    yes = mine["value"].str.lower().isin(["yes", "true", "1", "是"])
-    return {"value": float(yes.any()), "unit": "yes_no", "n": len(mine), "method": "records.fact"}
+        words = words & recent
+    return {"value": float(words.any()), "unit": "yes_no", "n": len(mine), "method": "records.fact"}
+
+
+def _truth(value: Any) -> bool | None:
+    """Read a truth word as intake reads it; ``None`` when it is not one."""
+    from workbench.intake.convert import _BOOL
+
+    return None if pd.isna(value) else _BOOL.get(str(value).strip().lower())
 
 
 def _span(c: Community, measure: Mapping[str, Any]) -> tuple[pd.Timestamp, pd.Timestamp] | None:
@@ -194,70 +219,6 @@ def _span(c: Community, measure: Mapping[str, Any]) -> tuple[pd.Timestamp, pd.Ti
         return wave
     months = int(str(named).removeprefix("last_").removesuffix("_months"))
     return wave[1] - pd.DateOffset(months=months), wave[1]
-
-
-def _measurement(c: Community, measure: Mapping[str, Any]) -> Row:
-    if not c.has("measurements"):
-        return _gone("没有监测数据", "there are no measurements")
-    frame = c.tables["measurements"]
-    frame = frame[frame["indicator"].eq(measure["measurement"]) & frame["origin"].ne("recount")]
-    start = _period_start(frame["period"], c.settings["timezone"])
-    span = _span(c, measure)
-    if span is not None:
-        begin = span[0] if measure.get("window") else pd.Timestamp.min.tz_localize("UTC")
-        frame = frame[start.ge(begin) & start.lt(span[1])]
-        start = start.loc[frame.index]
-    if frame.empty:
-        return _gone("窗口内没有数据", "no value in the window")
-    return _of_series(c, frame.loc[start.sort_values().index], measure, span)
-
-
-def _period_start(period: pd.Series, zone: str) -> pd.Series:
-    """Give the first day of each period."""
-
-    def first(text: Any) -> pd.Timestamp:
-        if "W" in text:
-            return pd.Timestamp.fromisocalendar(int(text[:4]), int(text[-2:]), 1)
-        if "H" in text:
-            return pd.Timestamp(int(text[:4]), 1 + 6 * (int(text[-1]) - 1), 1)
-        if "Q" in text:
-            return pd.Timestamp(int(text[:4]), 1 + 3 * (int(text[-1]) - 1), 1)
-        return pd.Timestamp(text + "-01" * (2 - text.count("-")))
-
-    return pd.to_datetime(period.map(first)).dt.tz_localize(zone)
-
-
-def _of_series(
-    c: Community,
-    frame: pd.DataFrame,
-    measure: Mapping[str, Any],
-    span: tuple[pd.Timestamp, pd.Timestamp] | None,
-) -> Row:
-    statistic = measure["statistic"]
-    figure = frame["value"].fillna(frame["numerator"] / frame["denominator"])
-    row: Row = {"n": len(frame), "method": f"records.{statistic}"}
-    if statistic == "last":
-        return row | {"value": float(figure.iloc[-1])}
-    if statistic == "mean":
-        return row | {"value": float(figure.mean())}
-    if statistic == "sum":
-        return row | {"value": float(figure.sum())}
-    if statistic in {"change_rel", "change_pp"}:
-        first, last = float(figure.iloc[0]), float(figure.iloc[-1])
-        value = last / first - 1 if statistic == "change_rel" else last - first
-        return row | {"value": value}
-    if statistic == "per_100_households_year":
-        households = c.unit.get("households")
-        if not households or span is None:
-            return _gone("没有户数或窗口", "households or the window are not known")
-        told = change.rate(
-            float(figure.sum()), households=float(households), years=records.years(span)
-        )
-        return _first(told)
-    top, bottom = float(frame["numerator"].sum()), float(frame["denominator"].sum())
-    if not bottom > 0:
-        return _gone("分母不大于零", "the denominator is not above zero")
-    return row | {"value": top / bottom, "numerator": top, "denominator": bottom}
 
 
 def _requests(c: Community, measure: Mapping[str, Any]) -> Row:
@@ -280,7 +241,10 @@ def _requests(c: Community, measure: Mapping[str, Any]) -> Row:
         if not households:
             return _gone("没有户数", "the number of households is not known")
         told = change.rate(
-            float(len(frame)), households=float(households), years=records.years(span)
+            float(len(frame)),
+            households=float(households),
+            years=records.years(span),
+            level=c.level,
         )
         return _first(told)
     if frame.empty:
@@ -336,6 +300,13 @@ def _by_due(c: Community, frame: pd.DataFrame, end: str) -> Row:
     low, high = survey.binomial_interval(met, n, level=c.level)
     numbers = {"value": met / n, "ci_low": low, "ci_high": high, "level": c.level}
     return numbers | {"n": n, "numerator": met, "denominator": n, "method": "survey.ci.wilson"}
+
+
+def unestimated(frame: pd.DataFrame) -> pd.Series:
+    """Mark the values of sampled channels whose error is not known (one rater, one building)."""
+    sampled = frame["channel"].isin(["survey", "inspection", "mystery"])
+    blank = frame["std_error"].isna() & (frame["ci_low"].isna() | frame["ci_high"].isna())
+    return sampled & frame["value"].notna() & blank
 
 
 def targets(c: Community) -> pd.DataFrame:
@@ -400,13 +371,22 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
     wanted = targets(c)
     decision = c.settings["decisions"].get("target")
     has = wanted[wanted["target_kind"].notna()]
+    unsure = unestimated(measured)
+    # attainment takes no answer of a survey as exact; marks without an error are alike
+    marked = measured.drop(columns=["level"]).assign(
+        channel=measured["channel"].mask(unsure, "survey")
+    )
     judged = scoring.attainment(
-        measured.drop(columns=["level"], errors="ignore"),
+        marked,
         has.drop(columns=["label_zh", "label_en", "dimension", "responsible_zh", "own_scale"]),
         level=c.level,
         decision=decision,
         without_base="all_or_nothing",
     )
+    judged["channel"] = judged["indicator"].map(measured.set_index("indicator")["channel"])
+    blind = judged["indicator"].isin(measured.loc[unsure, "indicator"])
+    judged.loc[blind, ["attainment_se", "attainment_low", "attainment_high"]] = float("nan")
+    judged.loc[blind & judged["decision"].isin(["met", "not_met"]), "decision"] = "cannot_tell"
     keep = [n for n in judged.columns if n not in {"label_zh", "label_en", "dimension"}]
     out = wanted[["indicator", "label_zh", "label_en", "dimension"]].merge(
         judged[keep].drop_duplicates("indicator"), on="indicator", how="left"
@@ -424,5 +404,81 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
     out["finding"] = "indicator." + out["indicator"]
     out["kind"] = "estimate"
     out["wave"] = c.wave
-    out["level"] = c.level
-    return out
+    out["level"] = pd.Series(c.level, index=out.index).where(out["ci_low"].notna())
+    return pd.concat([out, evidence(c, out)], ignore_index=True)
+
+
+def evidence(c: Community, found: pd.DataFrame) -> pd.DataFrame:
+    """Hold indicators against the inspection items that ``check`` names; no value is changed.
+
+    Returns
+    -------
+    DataFrame
+        Findings ``check.evidence.<slug>`` (kind check): failed where the two differ by more than
+        the tolerance (without one, the study's margin; a yes or no must agree), cannot_tell where
+        one of them is not there.
+    """
+    rows = []
+    for one in found.to_dict("records"):
+        told = c.measures.get(one["indicator"], {}).get("check") or {}
+        if told.get("inspection"):
+            rows.append(_compared(c, one, told))
+    return pd.DataFrame(rows)
+
+
+def _compared(c: Community, one: Mapping[Any, Any], told: Mapping[str, Any]) -> Row:
+    slug, unit = one["indicator"], str(one["unit"])
+    items = ", ".join(told["inspection"])
+    row: Row = {
+        "finding": f"check.evidence.{slug}",
+        "kind": "check",
+        "indicator": slug,
+        "channel": "inspection",
+        "wave": c.wave,
+        "severity": "warning",
+        "reach": "indicator",
+        "status": "ok",
+        "method": "scoring.inspection",
+        "verdict": "cannot_tell",
+        "label_zh": f"{one['label_zh']}：与检查项目{items}是否一致",
+        "label_en": f"{one['label_en']}: does it agree with the inspection of {items}",
+        "display_zh": "—",
+        "display_en": "—",
+    }
+    factor = {"share": 1.0, "yes_no": 1.0, "score_0_100": 100.0}.get(unit)
+    seen = _inspected(c, list(told["inspection"]))
+    value = one["value"]
+    if factor is None or seen is None or value is None or pd.isna(value):
+        zh, en = "缺少可比的数值", "there is no value to compare"
+        return row | {"reason_zh": zh, "reason_en": en}
+    margin = told.get("tolerance_pp", c.settings["decisions"].get("margin_pp", 5.0))
+    allowed = 0.0 if unit == "yes_no" else float(margin) / 100 * factor
+    seen *= factor
+    apart = abs(float(value) - seen)
+    row["verdict"] = "failed" if apart > allowed + 1e-9 else "passed"
+    shown = "share" if unit == "yes_no" else unit
+    for lang, text, reason in (
+        ("zh", "{}；检查{}", "相差{}，允许{}"),
+        ("en", "{}; inspected {}", "they differ by {}, allowed are {}"),
+    ):
+        both = number(float(value), unit, lang), number(seen, shown, lang)
+        row[f"display_{lang}"] = text.format(*both)
+        points = "pp" if shown == "share" else shown
+        words = (number(size, points, lang).lstrip("+") for size in (apart, allowed))
+        row[f"reason_{lang}"] = reason.format(*words)
+    return row
+
+
+def _inspected(c: Community, items: list[str]) -> float | None:
+    """Give the share passed, else the share of points, of some items over all visits."""
+    frame = marks(c, None) if c.has("inspections") else pd.DataFrame({"item": []})
+    frame = frame[frame["item"].isin(items)]
+    if frame.empty:
+        return None
+    told = scoring.inspection(frame, level=c.level)
+    whole = told[told["item"].fillna("").eq("") & told["value"].notna()]
+    for statistic, factor in (("share_passed", 1.0), ("score_0_100", 100.0)):
+        mine = whole.loc[whole["statistic"].eq(statistic), "value"]
+        if len(mine):
+            return float(mine.iloc[0]) / factor
+    return None

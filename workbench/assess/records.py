@@ -94,7 +94,8 @@ def requests(c: Community) -> pd.DataFrame:
                 **common,
             )
         )
-        rows.append(_rate(frame, households, years(span), when, zh, en) | common)
+        rate = _rate(frame, households, years(span), when, zh, en, level=c.level)
+        rows.append(rate | common)
         if households:
             counts[when] = (len(frame), households * years(span))
         rows += [row | common for row in _in_time(c, frame, when, zh, en)]
@@ -113,7 +114,14 @@ def _taken(told: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _rate(
-    frame: pd.DataFrame, households: Any, span: float, when: str, zh: str, en: str
+    frame: pd.DataFrame,
+    households: Any,
+    span: float,
+    when: str,
+    zh: str,
+    en: str,
+    *,
+    level: float,
 ) -> dict[str, Any]:
     label = (f"每百户每年诉求量{zh}", f"Requests per 100 households and year{en}")
     if not households:
@@ -125,7 +133,7 @@ def _rate(
             reason_en="the number of households is not known",
             method="change.rate.exact",
         )
-    told = change.rate(float(len(frame)), households=float(households), years=span)
+    told = change.rate(float(len(frame)), households=float(households), years=span, level=level)
     one = told.to_dict("records")[0] if isinstance(told, pd.DataFrame) else dict(told)
     denominator = {"numerator": len(frame), "denominator": households * span}
     return _row(f"requests.rate.{when}", *label) | _taken(one) | denominator
