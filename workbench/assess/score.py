@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from workbench import scoring
-from workbench.assess.indicators import marks
+from workbench.assess import records
+from workbench.assess.indicators import marks, unestimated
+from workbench.assess.series import by_period
 from workbench.findings import interval, number
 
 if TYPE_CHECKING:
@@ -63,7 +66,10 @@ def _points(c: Community, frame: pd.DataFrame, scheme: scoring.Scheme) -> pd.Dat
     and carries no points.
     """
     held = {member for part in scheme.parts for member in part.members}
-    scored = frame[frame["target_kind"].notna() & frame["channel"].isin(held)].copy()
+    aimed = frame["target_kind"].fillna("").ne("")
+    scored = frame[aimed & frame["channel"].isin(held)].copy()
+    if scored.empty:
+        return pd.DataFrame()
     secret = [_only_mystery(c.measures.get(slug, {})) for slug in scored["indicator"]]
     scored["channel"] = scored["channel"].mask(pd.Series(secret, index=scored.index), "mystery")
     told = {row["indicator"]: row for row in c.protocol.points(list(scored["indicator"]))}
@@ -80,7 +86,7 @@ def _points(c: Community, frame: pd.DataFrame, scheme: scoring.Scheme) -> pd.Dat
     ]
     out = scored[[n for n in keep if n in scored]].reset_index(drop=True)
     alone = any(part.members == ("mystery",) for part in scheme.parts)
-    if alone and not out["channel"].eq("mystery").any():
+    if alone and c.has("inspections") and not out["channel"].eq("mystery").any():
         out = pd.concat([out, _mystery(c)], ignore_index=True)
     return out
 
@@ -122,11 +128,12 @@ def score(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
         indicators ``points`` and ``max_points`` are shares of the 100 points of the total and add
         up to it. Empty when no indicator has a target.
     """
-    scheme = _scheme(c)
-    points = _points(c, frame, scheme)
+    frame = _own(frame)
+    whole = _scheme(c)
+    points = _points(c, frame, whole)
     if points.empty:
         return pd.DataFrame()
-    scheme = _held(scheme, points)
+    scheme = _held(whole, points)
     told = scoring.composite(points, scheme=scheme, level=c.level)
     told = told[told["value"].notna() | told["part"].isin(["total", "channel"])]
     out = told.copy()
@@ -143,8 +150,71 @@ def score(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     out.loc[per, "points"] = out.loc[per, "contribution"]
     out.loc[per, "value"] = out.loc[per, "contribution"]
     out.loc[per, ["std_error", "ci_low", "ci_high"]] = None
+    blind = out["flags"].fillna("").str.contains("error_unknown") & out["std_error"].eq(0)
+    out.loc[blind, ["std_error", "ci_low", "ci_high"]] = None
+    out = _readded(out, available)
+    out = _qualified(out, [p for p in whole.parts if p.slug not in {q.slug for q in scheme.parts}])
     out["wave"] = c.wave
     return out.reset_index(drop=True)
+
+
+def _own(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave only the indicators, without the checks that stand beside them."""
+    return frame[frame["finding"].str.startswith("indicator.")]
+
+
+def _readded(out: pd.DataFrame, available: Mapping[str, float]) -> pd.DataFrame:
+    """Give parts and dimensions their points of the total's 100, so that they add up to it."""
+    total = out.loc[out["part"].eq("total"), "value"].iloc[0]
+    per = out["part"].eq("indicator")
+    if pd.isna(total):
+        out.loc[per, "status"] = "not_computed"
+        out.loc[per, "reason_zh"] = "总分无法计算，本指标的得分不能折算为总分中的分值"
+        out.loc[per, "reason_en"] = "the total cannot be computed, so neither can its share of it"
+        return out
+    for kind in ("channel", "dimension"):
+        group = out["part"].eq(kind) & out["contribution"].notna()
+        most = out[per].assign(most=out.loc[per, "indicator"].map(available))
+        sums = most.groupby(kind)["most"].sum()
+        if kind == "channel":
+            out.loc[group, "max_points"] = 100 * out.loc[group, "weight"]
+        else:
+            out.loc[group, "max_points"] = out.loc[group, kind].map(sums)
+        out.loc[group, "points"] = out.loc[group, "contribution"]
+    return out
+
+
+def _qualified(out: pd.DataFrame, absent: list[scoring.Part]) -> pd.DataFrame:
+    """Say on the total what it lacks: indicators without a result, parts without any indicator."""
+    for i in out.index[out["part"].eq("total")]:
+        one = out.loc[i]
+        flags = [w for w in str(one["flags"] or "").split(";") if w]
+        zh, en = ([one[f"reason_{lang}"]] if one[f"reason_{lang}"] else [] for lang in ("zh", "en"))
+        if "rescaled" in " ".join(flags):
+            flags.append("incomplete")
+            out.loc[i, "status"] = "low_precision"
+            low, high = (float(one[n]) for n in ("bound_low", "bound_high"))
+            zh.append(
+                f"总分按其余指标折算；缺的指标从全不得分到全得满分，总分在{low:.1f}至{high:.1f}之间"
+            )
+            en.append(
+                "the total is scaled from the others; with none to all of the missing points it "
+                f"would lie between {low:.1f} and {high:.1f}"
+            )
+        if absent:
+            flags.append("reweighted")
+            names = [(f"{p.zh}（{p.weight:.0%}）", f"{p.en} ({p.weight:.0%})") for p in absent]
+            zh.append(f"范围内没有指标属于{'、'.join(n[0] for n in names)}，其权重按比例归其他部分")
+            en.append(
+                f"no indicator in scope belongs to {', '.join(n[1] for n in names)}; the other "
+                "parts take its weight in proportion"
+            )
+        out.loc[i, ["flags", "reason_zh", "reason_en"]] = [
+            ";".join(flags),
+            "；".join(zh),
+            "; ".join(en),
+        ]
+    return out
 
 
 def _held(scheme: scoring.Scheme, points: pd.DataFrame) -> scoring.Scheme:
@@ -202,6 +272,7 @@ def deductions(c: Community, frame: pd.DataFrame, scores: pd.DataFrame) -> pd.Da
     """
     if scores.empty:
         return pd.DataFrame()
+    frame = _own(frame)
     per = scores[scores["part"].eq("indicator")]
     lost = (per["max_points"] - per["points"]).set_axis(per["indicator"])
     lost = lost[lost.gt(1e-9)].sort_values(ascending=False)
@@ -283,8 +354,8 @@ def eligibility(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     """
     from workbench.protocol.units import UNITS
 
+    frame = _own(frame)
     rules, labels = [], {}
-    values = frame.rename(columns={"value": "value"})
     for gate in c.protocol.gates():
         slug = gate["indicator"]
         scale = 100.0 if UNITS[gate["unit"]].family == "share" else 1.0
@@ -303,7 +374,8 @@ def eligibility(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
         labels[f"rule.{name}"] = gate
     if not rules:
         return pd.DataFrame()
-    known = values[values["value"].notna()]
+    unsure = frame[unestimated(frame)].set_index("indicator")
+    known = frame[frame["value"].notna() & ~frame["indicator"].isin(unsure.index)]
     told = scoring.eligibility(
         rules,
         as_of=dt.date.fromisoformat(str(c.settings["issued"])),
@@ -333,8 +405,29 @@ def eligibility(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
             row[f"target_{lang}"] = gate[f"display_{lang}"]
         if row.get("status") == "ok":
             row["reason_zh"], row["reason_en"] = _decided(row, unit, gate)
+        if slug in unsure.index and gate["value"] is not None:
+            row.update(_undecided(unsure.loc[slug].to_dict(), unit, gate))
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _undecided(one: Mapping[Any, Any], unit: str, gate: Mapping[str, Any]) -> dict[Any, Any]:
+    """Give what a gate says of a sampled value whose error is not known: it cannot be told."""
+    value = [number(one["value"], unit, lang) for lang in ("zh", "en")]
+    return {
+        "value": one["value"],
+        "display_zh": value[0],
+        "display_en": value[1],
+        "verdict": "cannot_tell",
+        "outcome": "cannot_tell",
+        "flags": "cannot_tell",
+        "decision": "cannot_tell",
+        "status": "low_precision",
+        "reason_zh": f"实测{value[0]}，要求{gate['display_zh']}，"
+        "是抽样或评分的结果而误差无法估计，不能判断",
+        "reason_en": f"measured {value[1]}, required {gate['display_en']}, rests on a sample or on "
+        "marks whose error cannot be estimated: it cannot be told",
+    }
 
 
 _RULES = {
@@ -376,56 +469,92 @@ def warnings(c: Community) -> pd.DataFrame:
     from workbench.protocol.units import UNITS
 
     frame = c.tables["measurements"]
-    frame = frame[frame["period"].str.fullmatch(r"\d{4}-\d{2}") & frame["origin"].ne("recount")]
-    figure = frame["value"].fillna(frame["numerator"] / frame["denominator"])
-    series, rules = [], []
+    frame = frame[frame["period"].str.fullmatch(r"\d{4}-\d{2}")]
+    rows = []
     for name, one in c.protocol.warnings.items():
         told = one.condition
         slug = told.indicator
         bound = told.below if told.below is not None else told.above
         measure = c.measures.get(slug or "", {}).get("measurement")
-        if told.test not in {"run", "threshold"} or bound is None or measure is None:
+        mine = frame[frame["indicator"].eq(measure)] if measure else frame.iloc[:0]
+        if told.test not in {"run", "threshold"} or bound is None or mine.empty:
             continue
-        mine = frame["indicator"].eq(measure)
         scale = 100.0 if UNITS[c.protocol.indicator(str(slug)).unit].family == "share" else 1.0
-        months = frame.loc[mine, ["period"]].assign(indicator=slug)
-        series.append(months.assign(value=(figure[mine] * scale).round(9)))
-        rules.append(
-            {
-                "id": name,
-                "kind": "run",
-                "indicator": slug,
-                "operator": _SIDES[told.below is not None, told.inclusive],
-                "threshold": float(bound),
-                "run": told.consecutive or 1,
-                "severity": "yellow",
+        months = by_period(mine, add=c.measures[str(slug)].get("statistic") == "sum")
+        months = months[["period"]].assign(
+            indicator=slug, value=(months["figure"] * scale).round(9)
+        )
+        rule = {
+            "id": name,
+            "kind": "run",
+            "indicator": slug,
+            "operator": _SIDES[told.below is not None, told.inclusive],
+            "threshold": float(bound),
+            "run": told.consecutive or 1,
+            "severity": "yellow",
+        }
+        rows += _fired(rule, months, one, _months(c))
+    return pd.DataFrame(rows)
+
+
+def _months(c: Community) -> list[str]:
+    """Give the months of records of this wave."""
+    span = records.window(c, c.wave)
+    if span is None:
+        return []
+    every = pd.period_range(f"{span[0]:%Y-%m}", f"{span[1]:%Y-%m}", freq="M")
+    return [str(month) for month in every[:-1]]
+
+
+def _fired(
+    rule: dict[str, Any], months: pd.DataFrame, one: Any, wave: list[str]
+) -> list[dict[str, Any]]:
+    """Give the cards whose run touches the wave's months; without any, one row that tells why."""
+    if wave:
+        months = months[months["period"].le(wave[-1])]
+        lacking = sorted(set(wave) - set(months["period"]))
+        empty = pd.DataFrame({"period": lacking, "indicator": rule["indicator"], "value": math.nan})
+        months = pd.concat([months, empty], ignore_index=True).sort_values("period")
+    log = scoring.warning_log(months, [rule])
+    cards = scoring.warnings(months, [rule]).to_dict("records")
+    fired = [card for card in cards if card["verdict"] == "failed"]
+    current = [card for card in fired if not wave or _last(log, card["period"]) >= wave[0]]
+    earlier = [str(card["period"]) for card in fired if card not in current]
+    if not current:  # what this wave alone says, with the months that a run may have begun in
+        first = f"{pd.Period(wave[0], 'M') - (rule['run'] - 1)}" if wave else ""
+        cards = scoring.warnings(months[months["period"].ge(first)], [rule]).to_dict("records")
+    rows = []
+    for k, card in enumerate(current or cards[:1]):
+        hit = card["verdict"] == "failed"
+        shown = ", ".join(f"{float(v):.1f}" for v in str(card["values"]).split(", ")) if hit else ""
+        quiet = _QUIET.get(card["verdict"], ("", ""))
+        before = ", ".join(earlier)
+        rows.append(
+            card
+            | {
+                "finding": f"warning.{rule['id']}" + (f".{k + 1}" if k else ""),
+                "kind": "warning",
+                "label_zh": f"{rule['id']} {one.title.zh}",
+                "label_en": f"{rule['id']} {one.title.en}",
+                "display_zh": (f"触发（{card['period']}）：{shown}" if hit else quiet[0])
+                + (f"；此前：{before}" if before else ""),
+                "display_en": (f"fired ({card['period']}): {shown}" if hit else quiet[1])
+                + (f"; earlier: {before}" if before else ""),
+                "remedy_zh": one.effect.zh if hit else None,
+                "remedy_en": one.effect.en if hit else None,
+                "value": None,
+                "target": None,
             }
         )
-    if not rules:
-        return pd.DataFrame()
-    months = pd.concat(series, ignore_index=True).drop_duplicates(["indicator", "period"])
-    cards = scoring.warnings(months, rules)
-    rows = []
-    for row in cards.to_dict("records"):
-        one = c.protocol.warnings[row["rule"]]
-        fired = row["verdict"] == "failed"
-        shown = (
-            ", ".join(f"{float(v):.1f}" for v in str(row["values"]).split(", ")) if fired else ""
-        )
-        when = row.get("period") if fired else None
-        row |= {
-            "kind": "warning",
-            "label_zh": f"{row['rule']} {one.title.zh}",
-            "label_en": f"{row['rule']} {one.title.en}",
-            "display_zh": f"触发（{when}）：{shown}" if fired else _QUIET[row["verdict"]][0],
-            "display_en": f"fired ({when}): {shown}" if fired else _QUIET[row["verdict"]][1],
-            "remedy_zh": one.effect.zh if fired else None,
-            "remedy_en": one.effect.en if fired else None,
-            "value": None,
-            "target": None,
-        }
-        rows.append(row)
-    return pd.DataFrame(rows)
+    return rows
+
+
+def _last(log: pd.DataFrame, period: str) -> str:
+    """Give the last month of the run whose card was given in ``period``."""
+    after = log[log["period"].gt(period)]
+    ended = after.index[after["outcome"].ne("continued")]
+    run = after.loc[: ended[0] - 1] if len(ended) else after
+    return str(run["period"].iloc[-1]) if len(run) else period
 
 
 _SIDES = {(True, False): "<", (True, True): "≤", (False, False): ">", (False, True): "≥"}
