@@ -110,6 +110,8 @@ def _ranked(b: Batch) -> pd.DataFrame:
 
     scored = b.pick("score.total")
     scored = scored[scored["value"].notna() & scored["status"].isin(["ok", "low_precision"])]
+    if "flags" in scored:  # a score scaled from some of its indicators stands beside no whole one
+        scored = scored[~scored["flags"].fillna("").str.contains("incomplete")]
     if scored.empty:
         return scored
     told = scoring.ranks(
@@ -119,7 +121,10 @@ def _ranked(b: Batch) -> pd.DataFrame:
         decimals=1,
         level=float(b.settings["decisions"].get("level", 0.95)),
     )
-    return scored[["community", "name", "name_en"]].merge(told, on="community")
+    out = scored[["community", "name", "name_en", "kind"]].merge(told, on="community")
+    out["n_in_kind"] = out.groupby("kind")["community"].transform("size")
+    out["percentile_in_kind"] = out["percentile_in_kind"].where(out["kind"].notna())
+    return out
 
 
 def ranks(b: Batch) -> pd.DataFrame:
@@ -175,6 +180,7 @@ def ranks(b: Batch) -> pd.DataFrame:
                     "label_en": "Share of units of the same kind with a lower score",
                     "value": round(float(share), 2),
                     "unit": "share",
+                    "n": int(one["n_in_kind"]),
                     "display_zh": f"{float(share):.0%}",
                     "display_en": f"{float(share):.0%}",
                 }
@@ -212,12 +218,14 @@ def adjusted(b: Batch) -> pd.DataFrame:
     )
     told["item"] = told["finding"]
     told["finding"] = "context.p_adjusted." + told["finding"]
-    told["p_adjusted"] = told["p_adjusted"].round(3)
+    told["p_adjusted"] = told["p_adjusted"].round(3)  # below 0.0005 it is 0, printed as <0.001
     told["kind"] = "estimate"
     told["label_zh"] = "校正后的 p 值"
     told["label_en"] = "Adjusted p value"
     told["method"] = f"change.{method}"
-    told["display_zh"] = told["display_en"] = [f"{p:.3f}" for p in told["p_adjusted"]]
+    told["display_zh"] = told["display_en"] = [
+        f"{p:.3f}" if p >= 0.001 else "<0.001" for p in told["p_adjusted"]
+    ]
     told["value"] = told["p_adjusted"]
     return told.drop(columns="p_value")
 
@@ -227,7 +235,8 @@ def regression(b: Batch) -> pd.DataFrame:
 
     The expected change without any effect is ``(1 - r) (mean - baseline)``; the reliability ``r``
     is the share of the variance between the units' baselines that is not sampling error. It is
-    given for the item of ``resident_satisfaction`` or, without it, the first item compared.
+    given for the item of ``resident_satisfaction``; without it, of the first indicator from the
+    survey; without that, the first item compared.
 
     References
     ----------
@@ -239,7 +248,8 @@ def regression(b: Batch) -> pd.DataFrame:
     rows = rows[rows["value"].notna() & rows["std_error"].notna()]
     if rows.empty:
         return pd.DataFrame()
-    first = rows["finding"].iloc[0]
+    chosen = f"survey.{_main_item(b.settings)}.top2.baseline"
+    first = chosen if rows["finding"].eq(chosen).any() else rows["finding"].iloc[0]
     mine = rows[rows["finding"].eq(first)]
     spread = float(mine["value"].var(ddof=1)) if len(mine) > 2 else float("nan")
     noise = float((mine["std_error"] ** 2).mean())
@@ -265,6 +275,16 @@ def regression(b: Batch) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(told)
+
+
+def _main_item(settings: Mapping[str, Any]) -> str:
+    """Give the item of ``resident_satisfaction``, else of the first indicator from the survey."""
+    measures: Mapping[str, Any] = settings.get("measures") or {}
+    named = measures.get("resident_satisfaction") or {}
+    for entry in (named, *measures.values()):
+        if entry.get("channel") == "survey" and entry.get("items"):
+            return str(entry["items"][0])
+    return ""
 
 
 _HEAD = ("community", "name", "name_en", "kind", "state", "outcome")
