@@ -1,9 +1,16 @@
 """Can the data be trusted: suites run on the unit's slice, and what a failure takes with it.
 
-:func:`run` gives one finding per expectation; :func:`clear` removes what critical failures reach:
-rows, indicators, a table, or the whole unit (:class:`~workbench.errors.Withheld`). A waiver among
-the judgements keeps what a check would remove; it is printed, and suites are never edited for one
-community.
+:func:`run` gives one finding per expectation; :func:`clear` removes what critical failures reach.
+A waiver among the judgements keeps what a check would remove; it is printed, and suites are never
+edited for one community. An expectation's ``meta.reach`` is one of
+
+- ``row``: the failing rows go;
+- ``time``: the time asked about is blanked in the failing rows. The row stays and counts; its
+  column ``set_aside`` is true, and whoever computes durations or shares in time leaves such rows
+  out, or they would look like open cases. ``requests`` always has the column after :func:`clear`;
+- ``indicator``: the indicators that the table feeds are not computed;
+- ``table``: the same, and the table is emptied;
+- ``community``: the whole unit is withheld (:class:`~workbench.errors.Withheld`).
 """
 
 from __future__ import annotations
@@ -45,9 +52,28 @@ def _results(c: Community) -> Iterator[Result]:
         frame = frame.reset_index(drop=True)
         if table in DERIVE:
             frame = DERIVE[table](frame, c)
-        frame = frame.dropna(axis=1, how="all")
+        frame = _supplied(table, frame)
         asked = [e for e in suite["expectations"] if e["meta"].get("rule", None) in {None, *rules}]
         yield from validate(frame, {"name": table, "expectations": asked}, parameters)
+
+
+# columns that are asked about even when wholly empty, beside those that a table must have
+_NEVER_ABSENT = {
+    "communities": {"own_households"},
+    "inspections": {"mark"},
+    "measurements": {"figure"},
+}
+
+
+def _supplied(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Drop wholly empty columns, as not supplied, but never one that the table must have."""
+    from workbench.intake.tables import TABLES
+
+    kept = _NEVER_ABSENT.get(table, set())
+    if table in TABLES:
+        kept = kept | {column.name for column in TABLES[table].columns if column.required}
+    empty = [name for name in frame if name not in kept and frame[name].isna().all()]
+    return frame.drop(columns=empty)
 
 
 def _reached(c: Community, result: Result) -> str:
@@ -77,7 +103,7 @@ def run(c: Community) -> pd.DataFrame:
         failed = result.passed is False
         waiver = waivers.get(result.id, "") if failed else ""
         if failed:
-            failing[f"check.{result.id}"] = (result.table, result.rows)
+            failing[f"check.{result.id}"] = (result.table, result.rows, result.column)
         absent = result.passed is None
         found.append(
             {
@@ -133,8 +159,9 @@ def clear(c: Community, checks: pd.DataFrame) -> Community:
     Returns
     -------
     Community
-        Without failing rows, without tables and indicators that a critical check reaches; each
-        indicator taken away carries its reason.
+        Without failing rows and times, without tables and indicators that a critical check
+        reaches; each indicator taken away carries its reason. Where no questionnaire of the
+        current wave is left, the indicators of the survey are taken away too.
 
     Raises
     ------
@@ -161,9 +188,12 @@ def clear(c: Community, checks: pd.DataFrame) -> Community:
     excluded = dict(c.excluded)
     drop: dict[str, set[int]] = {}
     for row in bad.to_dict("records"):
-        table, rows = failing[row["finding"]]
+        table, rows, column = failing[row["finding"]]
         if row["reach"] == "row":
             drop.setdefault(table, set()).update(rows)
+            continue
+        if row["reach"] == "time":
+            tables[table] = _set_aside(tables[table], rows, column)
             continue
         if row["reach"] == "table":
             tables[table] = tables[table].iloc[:0]
@@ -172,4 +202,29 @@ def clear(c: Community, checks: pd.DataFrame) -> Community:
     for table, rows in drop.items():
         frame = tables[table].reset_index(drop=True)
         tables[table] = frame.drop(index=[i for i in rows if i < len(frame)])
+    if "requests" in tables:
+        tables["requests"] = _set_aside(tables["requests"], (), "")
+    answers = tables.get("responses")
+    if answers is not None and not answers["wave"].eq(c.wave).any():
+        for slug in c.indicators_fed_by("responses", "responses.current"):
+            excluded.setdefault(slug, ("check.responses.current", *_NONE_LEFT))
     return dataclasses.replace(c, tables=tables, excluded=excluded)
+
+
+_NONE_LEFT = (
+    "检查后本期没有剩下一份有效问卷",
+    "no questionnaire of this wave is left after the checks",
+)
+
+
+def _set_aside(frame: pd.DataFrame, rows: tuple[int, ...], column: str) -> pd.DataFrame:
+    """Blank ``column`` in the rows at these positions and mark them in ``set_aside``."""
+    import numpy as np
+    import pandas as pd
+
+    at = np.isin(np.arange(len(frame)), rows)
+    before = frame["set_aside"] if "set_aside" in frame else pd.Series(False, index=frame.index)
+    out = frame.assign(set_aside=before.to_numpy(dtype=bool) | at)
+    if at.any():
+        out[column] = out[column].mask(at)
+    return out

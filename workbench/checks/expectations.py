@@ -21,7 +21,8 @@ class Result:
     """What one expectation found in one table.
 
     ``passed`` is ``None`` when the table lacks the column; ``rows`` are positions of failing rows
-    (empty for statements about the whole table); ``observed`` is the figure looked at.
+    (empty for statements about the whole table); ``observed`` is the figure looked at; ``column``
+    is the one asked about, of a pair the first.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Result:
     rows: tuple[int, ...] = ()
     n: int = 0
     observed: float | None = None
+    column: str = ""
 
 
 def _columns(kwargs: Mapping[str, Any]) -> set[str]:
@@ -69,6 +71,7 @@ def validate(
         meta = one["meta"]
         told = {"id": meta["id"], "table": suite["name"], "severity": one["severity"]}
         told |= {name: meta[name] for name in ("reach", "zh", "en")}
+        told["column"] = str(one["kwargs"].get("column", one["kwargs"].get("column_A", "")))
         if meta["id"] not in answers:
             results.append(Result(**told, passed=None, n=len(frame)))
             continue
