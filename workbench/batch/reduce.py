@@ -46,7 +46,9 @@ def _folder(out: Path) -> Path:
     return out / "private" / "reduce"
 
 
-def reduce(study: Study, out: Path, units: list[str], told: Progress) -> dict[str, str]:
+def reduce(
+    study: Study, out: Path, units: list[str], told: Progress, kernels: dict[str, str]
+) -> dict[str, str]:
     """Make every unit's context, if it is not made yet for these findings.
 
     Returns
@@ -79,6 +81,7 @@ def reduce(study: Study, out: Path, units: list[str], told: Progress) -> dict[st
             [Task("batch", _execute, _Job(str(out.resolve()), str(notebook.resolve())))],
             jobs=1,
             seconds=7200,
+            environment=kernels,
         ):
             if isinstance(answer, Failure):
                 raise MachineError(

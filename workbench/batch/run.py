@@ -10,17 +10,19 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from workbench import __version__, bundle
 from workbench.batch import state
 from workbench.batch.pool import Failure, Task, run_tasks
 from workbench.batch.progress import Progress
+from workbench.batch.reduce import reduce
+from workbench.batch.render import RenderJob, render_unit, write_overview
 from workbench.batch.slices import digest, environment, load_study, package_digest, read_study
 from workbench.batch.work import MapJob, SliceJob, cut_slice, map_folder, map_unit
 from workbench.errors import InputError, MachineError, Problem
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from workbench.study import Study
 
 __all__ = ["Outcome", "run"]
+
+T = TypeVar("T")
 
 SECONDS = 1800.0  # wall-clock limit of one unit
 
@@ -116,17 +120,19 @@ def run(
         keys = _slice_all(study, opened, out, known, jobs, told)
         _refuse_changed(out, keys)
         started = datetime.now(UTC)
+        contexts = None
         with _kernels(kernels) as environment:
             mine = {unit: keys[unit] for unit in chosen}
             _map_all(opened, out, mine, jobs, seconds, told, environment)
-        mapped = [unit for unit in keys if _mapped(out, unit, keys[unit])]
-        rows = state.read(out)
-        lost = {u for u in keys if _lost(rows.get(u), keys[u])}
-        if set(units) <= set(mapped) | lost:
-            try:
-                _reduce_and_render(study, opened, out, units, chosen, keys, jobs, languages, told)
-            except InputError as error:  # kernels have run: the study is no longer refused
-                raise MachineError(*error.problems) from error
+            mapped = [unit for unit in keys if _mapped(out, unit, keys[unit])]
+            rows = state.read(out)
+            lost = {u for u in keys if _lost(rows.get(u), keys[u])}
+            if set(units) <= set(mapped) | lost:
+                contexts = _after_kernels(reduce, opened, out, units, told, environment)
+        if contexts is not None:
+            langs = tuple(languages or opened.settings.languages)
+            _after_kernels(_render_all, study, out, chosen, keys, contexts, langs, jobs, told)
+            write_overview(opened, out, units)
         else:
             told.say(
                 f"已执行 {len(mapped)}/{len(units)}，全部完成后汇总并出具报告",
@@ -346,22 +352,24 @@ def _done(out: Path, unit: str, key: str) -> bool:
     return kept is not None and bool(kept["key"] == key)
 
 
-def _reduce_and_render(
+def _after_kernels(step: Callable[..., T], *args: Any) -> T:
+    """Do a step whose refusals come after kernels have run: the study is no longer refused."""
+    try:
+        return step(*args)
+    except InputError as error:
+        raise MachineError(*error.problems) from error
+
+
+def _render_all(
     study: str,
-    opened: Study,
     out: Path,
-    units: list[str],
     chosen: list[str],
     keys: dict[str, str],
+    contexts: dict[str, str],
+    langs: tuple[str, ...],
     jobs: int,
-    languages: Sequence[str],
     told: Progress,
 ) -> None:
-    from workbench.batch.reduce import reduce
-    from workbench.batch.render import RenderJob, render_unit, write_overview
-
-    contexts = reduce(opened, out, units, told)
-    langs = tuple(languages or opened.settings.languages)
     rows = state.read(out)
     tasks = []
     for unit in chosen:
@@ -387,7 +395,6 @@ def _reduce_and_render(
             state.append(out, row | answer)
         told.step(task.name)
     told.end()
-    write_overview(opened, out, units)
 
 
 def _set_aside(out: Path, unit: str) -> None:

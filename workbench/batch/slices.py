@@ -49,6 +49,9 @@ def read_study(name: str) -> None:
 def cut_unit(study: Study, tables: Path, community: str, data: Path) -> str:
     """Write a unit's ``data/inputs`` and ``data/protocol`` and give the digest of both.
 
+    The digests of the raw files are told in ``study.json`` but do not count: a neighbour's row in
+    the same file does not make this unit another.
+
     The suites that its checks will use lie in ``protocol/expectations``: the bundled ones and,
     after them, those of the study's own ``expectations/``.
     """
@@ -83,11 +86,16 @@ def cut_one(study: str, community: str, folder: Path) -> None:
 
 
 def tree_digest(folder: Path) -> str:
-    """Digest of a folder: SHA-256 over names and contents, sorted by name."""
+    """Digest of a slice: SHA-256 over names and contents, sorted by name."""
     total = hashlib.sha256()
     for file in sorted(p for p in folder.rglob("*") if p.is_file()):
-        name = file.relative_to(folder).as_posix().encode()
-        total.update(hashlib.sha256(file.read_bytes()).digest() + name + b"\n")
+        name = file.relative_to(folder).as_posix()
+        data = file.read_bytes()
+        if name == "inputs/study.json":
+            told = json.loads(data)
+            del told["files"]
+            data = json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
+        total.update(hashlib.sha256(data).digest() + name.encode() + b"\n")
     return total.hexdigest()
 
 
