@@ -34,7 +34,9 @@ def _total(i: int, value: float, flags: str | None = None) -> dict[str, Any]:
 def test_incomplete_scores_are_not_ranked() -> None:
     b = _batch([_total(0, 90, "rescaled;incomplete"), _total(1, 80), _total(2, 70)], ["a"] * 3)
     told = overview.ranks(b)
-    assert set(told["community"]) == {"U1", "U2"}
+    assert set(told.loc[told["value"].notna(), "community"]) == {"U1", "U2"}
+    left = told[told["community"].eq("U0")].iloc[0]
+    assert (left["finding"], left["status"]) == ("context.rank", "not_computed")
     assert overview.rank_rows(b)["community"].tolist() == ["U1", "U2"]
 
 

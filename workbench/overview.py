@@ -136,7 +136,7 @@ def ranks(b: Batch) -> pd.DataFrame:
     import pandas as pd
 
     told = _ranked(b)
-    rows: list[dict[str, Any]] = []
+    rows = _unranked(b, set(told["community"]))
     for one in told.to_dict("records"):
         n, low, high = int(one["n"]), int(one["set_low"]), int(one["set_high"])
         common = {"community": one["community"], "kind": "estimate", "n": n}
@@ -186,6 +186,24 @@ def ranks(b: Batch) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _unranked(b: Batch, ranked: set[str]) -> list[dict[str, Any]]:
+    """Say of each unit whose score is incomplete that it has no rank."""
+    scored = b.pick("score.total")
+    missing = scored.loc[scored["value"].notna() & ~scored["community"].isin(ranked), "community"]
+    common = {
+        "finding": "context.rank",
+        "kind": "estimate",
+        "label_zh": "名次",
+        "label_en": "Rank",
+        "unit": "count",
+        "method": "scoring.ranks",
+        "status": "not_computed",
+        "reason_zh": "总分缺少部分指标，不与其他单位排名",
+        "reason_en": "the score lacks some indicators, so the unit is not ranked",
+    }
+    return [common | {"community": name} for name in missing]
 
 
 def rank_rows(b: Batch) -> pd.DataFrame:
