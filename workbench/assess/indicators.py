@@ -251,7 +251,10 @@ def _requests(c: Community, measure: Mapping[str, Any]) -> Row:
         return _gone("窗口内没有诉求", "no request in the window")
     if statistic == "share":
         return _share_of(c, frame, measure)
-    return _duration(c, frame, measure)
+    timed = records.timed(frame)
+    if timed.empty:
+        return _gone("没有可用的时间", "no request with usable times")
+    return _duration(c, timed, measure)
 
 
 def _share_of(c: Community, frame: pd.DataFrame, measure: Mapping[str, Any]) -> Row:

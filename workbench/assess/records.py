@@ -54,6 +54,11 @@ def cases(c: Community, wave: str) -> pd.DataFrame:
     return frame[inside & frame["duplicate_of"].isna()].reset_index(drop=True)
 
 
+def timed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out requests whose times a check set aside: they count, but have no duration."""
+    return frame[~frame["set_aside"].astype(bool)] if "set_aside" in frame else frame
+
+
 _ZH = {"current": "本期", "baseline": "基期"}
 _EN = {"current": "this period", "baseline": "baseline period"}
 
@@ -146,6 +151,7 @@ def _in_time(
     from workbench import survey
 
     drawn = drawn_at(c)
+    frame = timed(frame)
     due = frame[frame["due"].notna() & (frame["due"].le(drawn) if drawn is not None else True)]
     n = len(due)
     if not n:
@@ -172,6 +178,7 @@ def _in_time(
 
 
 def _median(c: Community, frame: pd.DataFrame, when: str, zh: str, en: str) -> list[dict[str, Any]]:
+    frame = timed(frame)
     if frame.empty:
         return []
     try:
@@ -240,7 +247,7 @@ def survival(c: Community) -> pd.DataFrame:
     """Give the Kaplan-Meier curve of this wave's requests for a chart; empty without requests."""
     if not c.has("requests"):
         return pd.DataFrame()
-    frame = cases(c, c.wave)
+    frame = timed(cases(c, c.wave))
     drawn = drawn_at(c)
     if frame.empty or drawn is None:
         return pd.DataFrame()

@@ -259,6 +259,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "severity.critical": ("严重", "critical"),
     "severity.warning": ("提醒", "warning"),
     "reach.row": ("个别行", "rows"),
+    "reach.time": ("个别时间", "single times"),
     "reach.indicator": ("指标", "indicator"),
     "reach.table": ("整张表", "table"),
     "reach.community": ("整个单元", "the whole unit"),
