@@ -173,6 +173,14 @@ def ours_forked(out: Path, units: Sequence[str]) -> tuple[float, float, Recorded
     return each, once, _mapped(out, units)
 
 
+def _same(name: str, told: Recorded, first: Recorded) -> None:
+    """Stop when a way recorded something else than the first: it would be another analysis."""
+    for unit, rows in first.items():
+        if told[unit] != rows:
+            other = [row for row in told[unit] if row not in rows][:3]
+            raise SystemExit(f"{name}, {unit}: other findings than the first way, such as {other}")
+
+
 WAYS = {
     "batch.papermill": _one_after_another(plain_papermill),
     f"batch.papermill_{JOBS}_processes": papermill_processes,
@@ -198,8 +206,7 @@ def run(*, quick: bool) -> Iterator[str]:
             for name, way in ways.items():
                 seconds, start, told = way(out, units)
                 first = first or told
-                if told != first:
-                    raise SystemExit(f"{name} recorded other findings than the first way")
+                _same(name, told, first)
                 each[name].append(seconds)
                 once[name].append(start)
     rate = {name: median(spent) for name, spent in each.items()}
