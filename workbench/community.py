@@ -46,6 +46,8 @@ class Community:
         What the programme assesses.
     excluded
         Indicators that a critical check took away: slug → (finding, reason zh, reason en).
+    undecided
+        The tables before people's judgements struck anything out; empty before ``clear``.
     """
 
     folder: Path
@@ -53,6 +55,7 @@ class Community:
     tables: Mapping[str, pd.DataFrame]
     protocol: Protocol
     excluded: Mapping[str, tuple[str, str, str]] = dataclasses.field(default_factory=dict)
+    undecided: Mapping[str, pd.DataFrame] = dataclasses.field(default_factory=dict)
 
     @property
     def community(self) -> str:

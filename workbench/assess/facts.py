@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from workbench import __version__
+from workbench import __version__, judgements
+from workbench.findings import number
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -277,8 +279,16 @@ _JUDGEMENTS = {
 }
 
 
-def decisions(c: Community) -> pd.DataFrame:
-    """List the corrections and judgements that can move a figure of this unit."""
+def decisions(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
+    """List the corrections and judgements of this unit, with the figures as without each.
+
+    Parameters
+    ----------
+    c
+        The unit, cleared.
+    measured
+        Result of :func:`workbench.assess.indicators`: the figures with all decisions.
+    """
     rows: list[dict[str, Any]] = []
     if "corrections" in c.tables:
         for i, one in enumerate(c.tables["corrections"].to_dict("records"), 1):
@@ -286,8 +296,11 @@ def decisions(c: Community) -> pd.DataFrame:
             where = f"{one['file']}，{one['key']}，{one['column']}"
             by = f"{_given(one.get('author'), '—')} / {_given(one.get('approved_by'), '—')}"
             label = (f"更正：{where}", f"Correction: {where}")
+            told = {str(name): value for name, value in one.items()}
+            before = judgements.reverted(c.tables, told)
+            effect = _effect(c, measured, before, str(one.get("table")))
             rows.append(
-                _text(f"decision.correction.{i}", *label, _both(was))
+                _text(f"decision.correction.{i}", *label, (was + effect[0], was + effect[1]))
                 | {
                     "reason_zh": f"{_given(one.get('reason'), '—')}（{by}）",
                     "reason_en": f"{_given(one.get('reason'), '—')} ({by})",
@@ -299,6 +312,11 @@ def decisions(c: Community) -> pd.DataFrame:
             kind = _JUDGEMENTS.get(one["kind"], (one["kind"],) * 2)
             zh, en = f"人工决定：{kind[0]}", f"Judgement: {kind[1]}"
             said = _both(_given(one.get("decision"), one.get("object")))
+            if one["kind"] in judgements.STRIKES:
+                table = str(one["object"]).partition(":")[0]
+                kept = judgements.apply(c.undecided, c.tables["judgements"], but=str(one["id"]))
+                effect = _effect(c, measured, kept, table)
+                said = (said[0] + effect[0], said[1] + effect[1])
             rows.append(
                 _text(f"decision.{one['id']}", zh, en, said)
                 | {
@@ -309,6 +327,37 @@ def decisions(c: Community) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _effect(
+    c: Community, measured: pd.DataFrame, tables: Mapping[str, pd.DataFrame] | None, table: str
+) -> tuple[str, str]:
+    """Say how the indicators that a table feeds would stand with other tables."""
+    from workbench.assess.indicators import values
+    from workbench.assess.sample import design
+
+    if tables is None:
+        return "；无此决定的数值未能计算", "; the figure without it could not be computed"
+    fed = set(c.indicators_fed_by(table, ""))
+    other = dataclasses.replace(c, tables=tables)
+    then = {row["indicator"]: row for row in values(other, design(other))}
+    measured = measured[measured["finding"].str.startswith("indicator.")]
+    now = measured.set_index("indicator")
+    said: list[tuple[str, str]] = []
+    for slug in (s for s in measured["indicator"] if s in fed):
+        one, unit = now.loc[slug], str(now.loc[slug, "unit"])
+        was, is_ = then[slug].get("value"), one["value"]
+        pair = [[number(v, unit, lang) for v in (was, is_)] for lang in ("zh", "en")]
+        if pair[0][0] != pair[0][1]:
+            said.append(
+                (
+                    f"{one['label_zh']}：无此决定为{pair[0][0]}，现为{pair[0][1]}",
+                    f"{one['label_en']}: {pair[1][0]} without it, {pair[1][1]} with it",
+                )
+            )
+    if not said:
+        return "；不改变任何印出的指标值", "; moves no printed indicator"
+    return "；" + "；".join(s[0] for s in said), "; " + "; ".join(s[1] for s in said)
 
 
 def outside(c: Community) -> pd.DataFrame:

@@ -19,6 +19,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
+from workbench import judgements
 from workbench.errors import Problem, Withheld
 
 if TYPE_CHECKING:
@@ -160,8 +161,9 @@ def clear(c: Community, checks: pd.DataFrame) -> Community:
     -------
     Community
         Without failing rows and times, without tables and indicators that a critical check
-        reaches; each indicator taken away carries its reason. Where no questionnaire of the
-        current wave is left, the indicators of the survey are taken away too.
+        reaches, without what the judgements strike out; each indicator taken away carries its
+        reason. Where no questionnaire of the current wave is left, the indicators of the survey
+        are taken away too.
 
     Raises
     ------
@@ -204,11 +206,13 @@ def clear(c: Community, checks: pd.DataFrame) -> Community:
         tables[table] = frame.drop(index=[i for i in rows if i < len(frame)])
     if "requests" in tables:
         tables["requests"] = _set_aside(tables["requests"], (), "")
+    undecided = tables
+    tables = judgements.apply(tables, c.tables.get("judgements"))
     answers = tables.get("responses")
     if answers is not None and not answers["wave"].eq(c.wave).any():
         for slug in c.indicators_fed_by("responses", "responses.current"):
             excluded.setdefault(slug, ("check.responses.current", *_NONE_LEFT))
-    return dataclasses.replace(c, tables=tables, excluded=excluded)
+    return dataclasses.replace(c, tables=tables, excluded=excluded, undecided=undecided)
 
 
 _NONE_LEFT = (
