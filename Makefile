@@ -7,7 +7,9 @@ export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test soak lint types lab bench lock clean
 
+# what is signed is never rewritten: a demonstration begins anew
 demo: .venv/installed
+	rm -rf reports/demo
 	$(BIN)/workbench run data/demo --out reports/demo --jobs $(JOBS) || [ $$? -eq 3 ]
 
 test: .venv/installed

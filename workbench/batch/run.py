@@ -198,7 +198,7 @@ def _tables(study: Study, out: Path, told: Progress) -> list[str]:
     """Read the study's data into canonical tables, unless they were read from the same bytes."""
     from workbench.intake import build, write_tables
 
-    key = digest({"package": package_digest(), "sources": _source_digests(study)})
+    key = digest({"package": package_digest(), "sources": _source_digests(study, out)})
     folder = out / "private" / "tables"
     note = out / "private" / "tables.json"
     if note.exists() and folder.is_dir():
@@ -218,9 +218,11 @@ def _tables(study: Study, out: Path, told: Progress) -> list[str]:
     return units
 
 
-def _source_digests(study: Study) -> dict[str, str]:
+def _source_digests(study: Study, out: Path) -> dict[str, str]:
     """Digest of every file of the study folder, and of the sources outside of it."""
-    files = {p for p in study.folder.rglob("*") if p.is_file() and not p.name.startswith(".git")}
+    mine = out.resolve()
+    every = (p for p in study.folder.resolve().rglob("*") if p.is_file())
+    files = {p for p in every if mine not in p.parents}
     for each in study.settings.sources.values():
         for source in each:
             joins = source.join if isinstance(source.join, list) else [source.join]
@@ -283,7 +285,7 @@ def _slice_all(
         told.step(task.name)
     told.end()
     if problems:
-        raise InputError(*problems)
+        raise MachineError(*problems)
     return keys
 
 

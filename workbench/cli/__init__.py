@@ -96,6 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(error, parsed.messages)
         held = error.problems[0].code == "batch.locked"
         return 4 if parsed.command == "run" and not held else 2
+    except BrokenPipeError:  # the reader has seen enough
+        sys.stderr.close()
+        return 0
     except OSError as error:
         zh = parsed.messages == "zh"
         print(f"系统错误：{error}" if zh else f"the system says: {error}", file=sys.stderr)

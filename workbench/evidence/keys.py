@@ -237,8 +237,8 @@ def load_key(
                 "此密钥须由本人提供，程序不能自行打开",
                 "this key needs its person; the program cannot open it",
                 found=", ".join(map(str, setting)) or "person",
-                remedy_zh="由签名人运行 workbench sign DIR --as … --key 文件.p12",
-                remedy_en="the signer runs workbench sign DIR --as … --key FILE.p12",
+                remedy_zh="报告留作草稿；自动签名须给出 pkcs12 或 pem 文件",
+                remedy_en="the report stays a draft; signing by itself needs a pkcs12 or pem file",
             )
         file = base / str(setting[kinds[0]])
         data = _read_private(file)

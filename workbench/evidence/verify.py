@@ -73,7 +73,9 @@ def verify(path: Path, *, trust: Path | None, home: Path, now: datetime) -> Repo
         item = verify_report(path, trusted.roots, now)
         return Report(path=path.name, items=(item,))
     if (path / "bagit.txt").is_file():
-        return Report(path=path.name, items=(_bag(path, ".", trusted, study=None),))
+        alone = not any((path / "data").glob("report.*")) and (path / "data/results.csv").is_file()
+        item = _overview(path, trusted) if alone else _bag(path, ".", trusted, study=None)
+        return Report(path=path.name, items=(item,))
     if (path / "communities.jsonl").is_file() or (path / "communities").is_dir():
         return Report(path=path.name, items=tuple(_batch(path, trusted)))
     raise InputError(
