@@ -186,7 +186,7 @@ def _parameter(name: str, value: Any) -> dict[str, Any]:
 
 def _software(name: str) -> str:
     distribution = "community-workbench" if name == "workbench" else name
-    return f"https://pypi.org/project/{distribution}/"
+    return f"pkg:pypi/{distribution}"  # a package URL: a name, no address
 
 
 def _links(names: Sequence[str]) -> list[dict[str, str]]:
