@@ -140,7 +140,7 @@ def head(c: Community) -> pd.DataFrame:
     if any(s.get("demonstration") for s in told["signatories"].values()):
         mark = ("示例签名：不具法律效力", "demonstration signature: no legal effect")
         rows.append(_text("head.demonstration", "签名性质", "Kind of signature", mark))
-    return pd.DataFrame(rows)
+    return pd.DataFrame([row for row in rows if row["display_zh"] != "—"])
 
 
 def _procedure(c: Community) -> list[dict[str, Any]]:
