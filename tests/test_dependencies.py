@@ -28,18 +28,26 @@ def requirements(*lists: list[str]) -> dict[str, Requirement]:
 
 
 def test_every_requirement_is_pinned_within_its_range() -> None:
-    wanted = requirements(PROJECT["dependencies"], PROJECT["optional-dependencies"]["dev"])
+    wanted = requirements(PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
     for name, req in wanted.items():
         assert name in PINS, f"{name} is not in the lock"
         assert req.specifier.contains(PINS[name], prereleases=True), f"{req} against {PINS[name]}"
 
 
-def test_every_pin_has_hashes_and_the_lock_names_no_index() -> None:
-    blocks = re.split(r"\n(?=\S)", LOCK.strip())
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-ci.lock"])
+def test_every_pin_has_hashes_and_the_lock_names_no_index(name: str) -> None:
+    lock = (ROOT / name).read_text(encoding="utf-8")
+    blocks = re.split(r"\n(?=\S)", lock.strip())
     for block in blocks:
         assert "--hash=sha256:" in block, block.splitlines()[0]
-    assert "://" not in LOCK
-    assert "index" not in re.sub(r"^[a-z0-9-]+==.*$", "", LOCK, flags=re.M)
+    assert "://" not in lock
+    assert "index" not in re.sub(r"^[a-z0-9-]+==.*$", "", lock, flags=re.M)
+
+
+def test_second_opinions_are_pinned_to_the_versions_of_the_lock() -> None:
+    lock = (ROOT / "requirements-ci.lock").read_text(encoding="utf-8")
+    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock, flags=re.M):
+        assert PINS.get(canonicalize_name(name), version) == version, name
 
 
 def test_environment_yml_asks_for_what_pyproject_asks_for() -> None:
