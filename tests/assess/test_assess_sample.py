@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench import findings, survey
-from workbench.assess import sample as assess
+from workbench import assess, findings, survey
+from workbench.assess.changes import _facts, _grounds
+from workbench.assess.sample import absent
 from workbench.charts import composition_chart
 from workbench.community import Community
 from workbench.protocol import Protocol
@@ -126,7 +127,7 @@ def test_an_opt_in_sample_alone_says_so_and_keeps_its_shares() -> None:
     sample = assess.design(c)
     assert "opt-in" in sample.reason_en
     assert "自愿" in sample.reason_zh
-    assert assess.absent(c, sample) == (sample.reason_zh, sample.reason_en)
+    assert absent(c, sample) == (sample.reason_zh, sample.reason_en)
     got = _all(c)
     assert got["survey.q1.top2.opt_in"]["n"] == 60
     assert got["survey.q1.top2.current"]["status"] == "not_computed"
@@ -188,17 +189,17 @@ def test_modes_have_words_and_unknown_ones_stay() -> None:
 
 def test_what_is_known_of_a_comparison_comes_from_the_answers() -> None:
     alike = _unit()
-    assert assess._facts(alike, ["q1"])["same_sample_kind"] is True
-    assert assess._facts(alike, ["q1"])["same_question"] is True
+    assert _facts(alike, ["q1"])["same_sample_kind"] is True
+    assert _facts(alike, ["q1"])["same_question"] is True
     mixed = _unit(mode=["post"] * 60 + ["household"] * 60)
-    assert assess._facts(mixed, ["q1"])["same_sample_kind"] is False
-    assert assess._facts(_unit(q1=[5.0] * 60 + [None] * 60), ["q1"])["same_question"] is False
+    assert _facts(mixed, ["q1"])["same_sample_kind"] is False
+    assert _facts(_unit(q1=[5.0] * 60 + [None] * 60), ["q1"])["same_question"] is False
 
 
 def test_no_grounds_without_a_grade() -> None:
     told = {"evidence_grade": ["E1", ""], "reason_zh": ["甲", "乙"], "reason_en": ["a", "b"]}
     frame = pd.DataFrame(told | {"finding": ["x", "y"], "status": ["ok", "not_computed"]})
-    out = assess._grounds(frame)
+    out = _grounds(frame)
     assert out["finding"].tolist() == ["x", "y", "change.grounds.1"]
     assert out["reason_zh"].tolist()[1] == "乙"
     assert survey.disclosure(pd.DataFrame({"n": [3]}))["status"].tolist() == ["suppressed"]

@@ -6,11 +6,14 @@ The statistics are those of :mod:`workbench.survey`, :mod:`workbench.change` and
 
 from __future__ import annotations
 
+from workbench.assess.changes import changes
 from workbench.assess.facts import arrivals, decisions, head, limits, outside
 from workbench.assess.indicators import indicators
 from workbench.assess.labels import only
 from workbench.assess.records import requests, survival
-from workbench.assess.sample import changes, design, response, satisfaction, subgroups, weights
+from workbench.assess.response import response
+from workbench.assess.sample import design, weights
+from workbench.assess.satisfaction import satisfaction, subgroups
 from workbench.assess.score import deductions, eligibility, score, warnings
 
 __all__ = [

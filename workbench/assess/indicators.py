@@ -10,7 +10,8 @@ import pandas as pd
 
 from workbench import change, scoring, survey
 from workbench.assess import records
-from workbench.assess.sample import Sample, _scale, _top
+from workbench.assess.sample import Sample
+from workbench.assess.satisfaction import scale_ends, top_codes
 from workbench.assess.series import gone as _gone
 from workbench.assess.series import measurement
 from workbench.errors import InputError
@@ -102,7 +103,7 @@ def _survey(c: Community, sample: Sample, measure: Mapping[str, Any]) -> Row:
     statistic = measure["statistic"]
     if now.domain.sum() == 0:
         return _gone("本期没有问卷", "there are no questionnaires in this wave")
-    scale = _scale(c, items) if statistic != "share" else {}
+    scale = scale_ends(c, items) if statistic != "share" else {}
     if statistic == "share":
         row = _share(c, now, measure)
     elif len(items) > 1 and statistic in {"mean_0_100", "mean"}:
@@ -118,7 +119,7 @@ def _survey(c: Community, sample: Sample, measure: Mapping[str, Any]) -> Row:
             "bottom2": survey.bottom2,
             "net": survey.net,
         }
-        extra: dict[str, Any] = {"top": _top(c, items)} if statistic != "bottom2" else {}
+        extra: dict[str, Any] = {"top": top_codes(c, items)} if statistic != "bottom2" else {}
         row = _first(calls[statistic](now, items, level=c.level, scale=scale, **extra))
     else:
         calls = {"mean": survey.mean, "mean_0_100": survey.mean_0_100}
