@@ -13,7 +13,7 @@ demo: .venv/installed
 	$(BIN)/workbench run data/demo --out reports/demo --jobs $(JOBS) || [ $$? -eq 3 ]
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "not soak" -n $(JOBS) --dist loadfile
 
 soak: .venv/installed
 	$(BIN)/python -m pytest -m soak
