@@ -48,6 +48,8 @@ class Community:
         Indicators that a critical check took away: slug → (finding, reason zh, reason en).
     undecided
         The tables before people's judgements struck anything out; empty before ``clear``.
+    below
+        ``measurements`` of the units below; ``tables`` holds the unit's own.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class Community:
     protocol: Protocol
     excluded: Mapping[str, tuple[str, str, str]] = dataclasses.field(default_factory=dict)
     undecided: Mapping[str, pd.DataFrame] = dataclasses.field(default_factory=dict)
+    below: Mapping[str, pd.DataFrame] = dataclasses.field(default_factory=dict)
 
     @property
     def community(self) -> str:
@@ -230,11 +233,17 @@ def _read(folder: Path) -> Community:
         file.stem: _typed(_text_frame(file), TABLES.get(file.stem), settings)
         for file in sorted((folder / "inputs").glob("*.csv"))
     }
+    below = {}
+    if "measurements" in tables:  # a figure of a lower unit is never taken for the unit's own
+        own = tables["measurements"]["community"].eq(settings["community"])
+        below["measurements"] = tables["measurements"][~own].reset_index(drop=True)
+        tables["measurements"] = tables["measurements"][own].reset_index(drop=True)
     return Community(
         folder=folder,
         settings=settings,
         tables=tables,
         protocol=Protocol.from_json(protocol),
+        below=below,
     )
 
 

@@ -30,7 +30,7 @@ TWENTY = [
         "“resident_satisfaction”",
         '"resident_satisfaction"',
     ),
-    ("table.not-read", "study.yaml[sources.photos]", "", "尚不能读取", "not read yet"),
+    ("table.unknown", "study.yaml[sources.photo]", "", "“photos”", '"photos"'),
     ("communities.id-unsafe", "data/communities.csv:4[community]", "../A-2", "字符", "characters"),
     ("communities.duplicate-id", "data/communities.csv:2[community]", "", "重复", "more than once"),
     ("communities.parent", "data/communities.csv:5[parent]", "A-3", "实为 SX", "found SX"),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from workbench.intake import write_tables
+from workbench.intake import cut, write_tables
 
 CORRECTIONS = "file,key,column,old,new,reason,author,date,approved_by,evidence\n"
 
@@ -223,7 +223,6 @@ BROKEN_CELLS = [
     ("data/requests.csv", "r2,", "r1,", "requests.duplicate-id"),
     ("study.yaml", "{id: w1,", "{id: w0, role: earlier}\n  - {id: w1,", "wave.no-responses"),
     ("study.yaml", "{default: probability}", "{paper: probability}", "sample.mode"),
-    ("study.yaml", "sources:", "sources:\n  photos: {file: x.csv}", "table.not-read"),
     ("study.yaml", "sources:", "sources:\n  request: {file: x.csv}", "table.unknown"),
     ("study.yaml", "unit: compound", "unit: district", "communities.none-assessed"),
     ("study.yaml", "timestamps:", "weighting: {rake: [sex]}\ntimestamps:", "margins.none"),
@@ -339,3 +338,87 @@ def test_answers_to_no_item_are_refused(folder):
 def test_files_that_settings_name_must_be_there(folder):
     folder.edit("study.yaml", "seed: 7", "seed: 7\nnotebook: mine.ipynb\ncalendar: days.csv")
     assert folder.codes() == ["study.file", "study.file"]
+
+
+RECORDS = {
+    "frame": "community,psu,size\nA-1,b1,40\nA-1,b2,35\n",
+    "photos": "photo,community,file,sha256,taken,lat,lon,release,caption_zh\n"
+    f"F1,A-1,f1.jpg,{'ab' * 32},2026-10-14 09:00,30.1,120.2,report,楼道\n",
+    "votes": "vote,community,date,base,eligible,cast,approve,threshold,level,effective\n"
+    "V1,A-1,2026-06-01,owners,200,180,160,0.8,co_govern,true\n",
+    "funds": "community,line,period,field,nature,source,planned,spent\n"
+    "A-1,L1,2026,environment,hard,local,400000,310000\n",
+    "documents": "document,community,kind,text,reported,verified,indicator\n"
+    "D1,A-1,self_report,自评满意度为92%,92,,resident_satisfaction\n",
+    "supply": "community,service,capacity,unit,group\nA-1,meals,60,places,60+\n",
+    "backchecks": "respondent,item,answer,method,checker,date\n3,q1,4,phone,K1,2026-11-08\n",
+    "objections": "objection,community,stage,received,about,claim,decision,reason_zh,decided\n"
+    "O1,A-1,notice,2026-12-02,deduction.1,设备故障,upheld,设备故障属实,2026-12-09\n",
+    "cases": "case_id,indicator,before,after,unit\nmine-1,resident_satisfaction,42,76,%\n",
+}
+
+
+@pytest.fixture
+def records(folder):
+    """The sound study with one file more for each of the further tables."""
+    lines = "".join(f"  {name}: {{file: data/{name}.csv}}\n" for name in RECORDS)
+    for name, text in RECORDS.items():
+        folder.write(f"data/{name}.csv", text)
+    return folder.edit("study.yaml", "sources:\n", "sources:\n" + lines)
+
+
+def test_every_further_table_is_read_and_typed(records):
+    frames = records.build().frames
+    assert {name: len(frames[name]) for name in RECORDS} == {
+        **dict.fromkeys(RECORDS, 1),
+        "frame": 2,
+    }
+    assert frames["votes"]["approve"].dtype == "Int64"
+    assert frames["votes"]["effective"].tolist() == [True]
+    assert frames["funds"]["planned"].tolist() == [400000.0]
+    assert frames["backchecks"]["wave"].tolist() == ["w2"]
+
+
+def test_the_slice_holds_them_without_what_must_stay_in_the_house(records, tmp_path):
+    study = records.load()
+    write_tables(records.build(), tmp_path / "tables")
+    for unit in ("A-1", "A-2"):
+        cut(study, tmp_path / "tables", unit, tmp_path / unit)
+    read = {p.stem: p.read_text("utf-8") for p in (tmp_path / "A-1" / "inputs").glob("*.csv")}
+    assert set(RECORDS) <= set(read)
+    assert "30.1" not in read["photos"]
+    assert "自评" not in read["documents"]
+    assert ",设备故障," not in read["objections"]
+    assert "设备故障属实" in read["objections"]
+    respondent = read["backchecks"].splitlines()[1].split(",")[0]
+    assert respondent.startswith("P")
+    assert respondent in read["responses"]
+    assert read["frame"].splitlines()[1].split(",")[1].startswith("B")
+    other = (tmp_path / "A-2" / "inputs" / "backchecks.csv").read_text("utf-8")
+    assert len(other.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new", "code"),
+    [
+        ("votes", "180,160", "150,160", "votes.count"),
+        ("votes", "180,160", "201,160", "votes.count"),
+        ("votes", "0.8", "80", "votes.threshold"),
+        ("votes", "co_govern", "decide", "cell.word"),
+        ("photos", "ab" * 32, "ab" * 31, "photos.sha256"),
+        ("objections", "设备故障属实", "", "objections.reason"),
+        ("objections", "2026-12-09", "2026-12-01", "objections.order"),
+        ("backchecks", "3,q1", "3,q9", "item.unknown"),
+        ("backchecks", "3,q1", "33,q1", "backchecks.respondent"),
+        ("documents", "resident_satisfaction", "resident_satisfacton", "documents.indicator"),
+        ("funds", "400000", "-1", "cell.range"),
+        ("frame", "b1,40", "b1,0", "cell.range"),
+        ("supply", "60,places", ",places", "cell.blank"),
+    ],
+)
+def test_a_fault_of_a_further_table_is_told(records, table, old, new, code):
+    problems = records.edit(f"data/{table}.csv", old, new).problems()
+    assert [problem.code for problem in problems] == [code]
+    assert problems[0].file == f"data/{table}.csv"
+    assert problems[0].remedy_zh
+    assert problems[0].remedy_en

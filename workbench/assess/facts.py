@@ -242,9 +242,21 @@ _TABLES = {
     "requests": ("居民诉求", "requests"),
     "facts": ("资格事实", "eligibility facts"),
     "issues": ("发现的问题", "issues found"),
+    "frame": ("抽样框", "sampling frame"),
+    "photos": ("照片登记", "pictures registered"),
+    "votes": ("表决记录", "votes"),
+    "funds": ("资金明细", "budget lines"),
+    "documents": ("文件材料", "documents"),
+    "supply": ("服务供给", "services and facilities"),
+    "backchecks": ("回访核对", "call-backs"),
+    "objections": ("异议", "objections"),
+    "cases": ("补充案例", "the study's own cases"),
     "corrections": ("数据更正", "corrections"),
     "judgements": ("人工决定", "judgements"),
 }
+
+
+_OPTIONAL = set("frame photos votes funds documents supply backchecks objections cases".split())
 
 
 def arrivals(c: Community) -> pd.DataFrame:
@@ -252,6 +264,8 @@ def arrivals(c: Community) -> pd.DataFrame:
     rows = []
     digests = c.settings.get("tables", {})
     for name, (zh, en) in _TABLES.items():
+        if name not in c.tables and name in _OPTIONAL:
+            continue
         n = len(c.tables[name]) if name in c.tables else 0
         sha = digests.get(name, {}).get("sha256", "")[:12]
         row = _text(

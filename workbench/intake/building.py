@@ -17,7 +17,7 @@ from workbench.intake.flags import add_flags
 from workbench.intake.frames import FILE, ROW, FileUsed, Log, Problems, Raw, Tables
 from workbench.intake.mapping import map_source
 from workbench.intake.read import filtered, read_file
-from workbench.intake.tables import NOT_YET, TABLES, Table
+from workbench.intake.tables import TABLES, Table
 from workbench.intake.units import Units
 from workbench.study import nearest_remedy
 
@@ -136,16 +136,6 @@ class _Intake:
 
     def _unknown_table(self, name: str) -> None:
         place = {"file": "study.yaml", "column": f"sources.{name}"}
-        if name in NOT_YET:
-            self.problems.add(
-                "table.not-read",
-                f"表 {name} 尚不能读取",
-                f"the table {name} is not read yet",
-                "从 sources: 中删去它",
-                "remove it from sources:",
-                **place,
-            )
-            return
         zh, en = nearest_remedy(name, TABLES)
         self.problems.add(
             "table.unknown", f"没有名为 {name} 的表", f"there is no table {name}", zh, en, **place
@@ -202,6 +192,8 @@ class _Intake:
                 ids = self.units.resolve(frame[name])
                 frame[name] = ids.fillna(frame[name])
             self.units.tree(frame, self.problems)
+        if table.name == "backchecks":
+            frame["wave"] = frame["wave"].fillna(self.study.current.id)
         return frame
 
     def _source(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from workbench.intake import rules_survey
+from workbench.intake import rules_records, rules_survey
 from workbench.intake.frames import Log, Problems
 from workbench.intake.tables import TABLES
 from workbench.intake.units import Units
@@ -63,6 +63,7 @@ def check_all(
     if "issues" in frames:
         _issues(frames["issues"], problems)
     _judged(study, units, problems)
+    rules_records.check(study, frames, problems)
     rules_survey.check(study, frames, units, problems)
 
 
@@ -73,7 +74,17 @@ def _duplicates(name: str, frame: pd.DataFrame, problems: Problems) -> None:
         return  # told when the units were taken
     key = [column for column in table.key if column in frame]
     rows = frame
-    if table.id in key and name in ("dispositions", "responses", "requests", "issues", "assessors"):
+    if table.id in key and name in (
+        "dispositions",
+        "responses",
+        "requests",
+        "issues",
+        "assessors",
+        "photos",
+        "votes",
+        "documents",
+        "objections",
+    ):
         rows = frame[frame[table.id].notna()]
     twice = rows[rows.duplicated(key, keep=False)]
     words = twice[key].astype("str").fillna("").agg(" / ".join, axis=1) if len(twice) else None

@@ -34,8 +34,8 @@ def assessed_units(study: Study, tables_dir: Path) -> list[str]:
 def cut(study: Study, tables_dir: Path, community: str, to: Path, *, edition: int = 1) -> str:
     """Write one unit's slice: ``inputs/*.csv``, ``inputs/study.json``, ``protocol/protocol.json``.
 
-    Only the unit's rows are read. A unit above others also gets the rows of persons, cases, visits
-    and requests of the units below it; ``communities`` and ``margins`` hold its ancestors too.
+    Only the unit's rows are read. A unit above others also gets the rows of the units below it
+    (facts and objections apart); ``communities`` and ``margins`` hold its ancestors too.
     Persons, ``psu`` and ``ssu`` carry numbers from a permutation keyed with the study's secret;
     addresses, devices, positions, personal items and free text of residents are left out.
 
@@ -114,6 +114,11 @@ class _Cut:
                 wanted = [self.unit, *(below if table.parts else [])]
                 tables[name] = read_columns(self.folder, name, wanted)
         self._number(tables)
+        if "backchecks" in self.meta["tables"]:
+            everything = read_columns(self.folder, "backchecks", None)
+            tables["backchecks"] = _of_persons(everything, self.numbers["respondent"])
+        if "cases" in self.meta["tables"]:
+            tables["cases"] = read_columns(self.folder, "cases", None)
         if "assessors" in self.meta["tables"]:
             here = {
                 who
@@ -137,7 +142,7 @@ class _Cut:
     def _number(self, tables: dict[str, Columns]) -> None:
         """Collect everything to be numbered in the unit and number it in keyed order."""
         found: dict[str, set[tuple[str, ...]]] = {kind: set() for kind in _LETTER}
-        for name in ("responses", "dispositions"):
+        for name in _NUMBERED:
             columns = tables.get(name, {})
             for column, key in _IDENTITY.items():
                 if column in columns:
@@ -151,7 +156,7 @@ class _Cut:
     def _renumber(self, name: str, columns: Columns) -> Columns:
         """Give the columns with numbers for persons and sampling units."""
         new = dict(columns)
-        if name in ("responses", "dispositions"):
+        if name in (*_NUMBERED, "backchecks"):
             for column, key in _IDENTITY.items():
                 if column in columns:
                     numbers = self.numbers[_KIND.get(column, column)]
@@ -235,9 +240,11 @@ class _Cut:
         """Give the id a row has in the slice."""
         if name is None:
             return ""
-        if table in ("responses", "dispositions"):
-            kind = "respondent" if table == "responses" else "case"
+        if table in ("responses", "dispositions", "backchecks"):
+            kind = "case" if table == "dispositions" else "respondent"
             return self.numbers[kind].get((wave or "", name), "")
+        if table == "frame":
+            return ""
         return self.people.get(name, name) if table in PEOPLE else name
 
     def _judgements(self) -> None:
@@ -347,6 +354,7 @@ _IDENTITY = {
 }
 """Columns that are renumbered, and what makes one of them the same as another."""
 
+_NUMBERED = ("responses", "dispositions", "frame")
 _KIND = {"substitute_for": "case"}
 _LETTER = {"respondent": "P", "case": "C", "panel_id": "N", "psu": "B", "ssu": "D"}
 
@@ -358,6 +366,13 @@ def _keys(columns: Columns, column: str, key: tuple[str, ...]) -> list[tuple[str
         None if own is None else tuple("" if part is None else part for part in parts_)
         for own, parts_ in zip(columns[column], parts, strict=True)
     ]
+
+
+def _of_persons(columns: Columns, numbers: dict[tuple[str, ...], str]) -> Columns:
+    """Keep the rows about persons who have a number in the slice."""
+    pairs = zip(columns["wave"], columns["respondent"], strict=True)
+    keep = [(wave or "", person) in numbers for wave, person in pairs]
+    return {c: [v for v, hit in zip(vs, keep, strict=True) if hit] for c, vs in columns.items()}
 
 
 def _where(columns: Columns, name: str, wanted: set[Any]) -> Columns:

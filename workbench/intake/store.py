@@ -24,6 +24,8 @@ PEOPLE = {
     "inspections": ("assessor",),
     "assessors": ("assessor",),
     "issues": ("verified_by",),
+    "backchecks": ("checker",),
+    "objections": ("decided_by",),
 }
 """Columns that name people of the assessor's; they are numbered alike in all units."""
 

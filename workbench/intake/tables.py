@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["NOT_YET", "PERIOD", "TABLES", "Column", "Table", "column_of"]
+__all__ = ["PERIOD", "TABLES", "Column", "Table", "column_of"]
 
 PERIOD = re.compile(
     r"\d{4}(?:-(?:H[12]|Q[1-4]|W(?:0[1-9]|[1-4]\d|5[0-3])|(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?))?\Z"
@@ -211,6 +211,7 @@ _ALL = (
         ),
         key=("community", "indicator", "period", "origin", "source", "device"),
         id="indicator",
+        parts=True,
     ),
     Table(
         "requests",
@@ -263,8 +264,147 @@ _ALL = (
     ),
 )
 
-TABLES = {table.name: table for table in _ALL}
-"""The tables that are read, by name, in the order they are built."""
+_MORE = (
+    Table(
+        "frame",
+        (
+            *_c("community psu", "id", required=True),
+            *_c("ssu stratum", "id"),
+            *_c("size", "float", required=True, above=0),
+            *_c("source"),
+            *_c("as_of", "period"),
+        ),
+        key=("community", "stratum", "psu", "ssu"),
+        id="psu",
+        parts=True,
+    ),
+    Table(
+        "photos",
+        (
+            *_c("photo community", "id", required=True),
+            *_c("file sha256", required=True),
+            *_c("taken", "time"),
+            *_c("lat lon", "float", house=True),
+            *_c("crs"),
+            *_c("caption_zh caption_en", "words"),
+            *_c("release", required=True, words="internal report public"),
+            *_c("redacted", "bool"),
+        ),
+        key=("photo",),
+        id="photo",
+        parts=True,
+    ),
+    Table(
+        "votes",
+        (
+            *_c("vote community", "id", required=True),
+            *_c("date", "date", required=True),
+            *_c("base", required=True),
+            *_c("eligible", "int", required=True, above=0),
+            *_c("cast", "int", low=0),
+            *_c("approve", "int", required=True, low=0),
+            *_c("threshold", "float", above=0),
+            *_c("level", words="inform consult co_plan co_govern"),
+            *_c("effective", "bool"),
+            *_c("subject_zh subject_en", "words"),
+        ),
+        key=("vote",),
+        id="vote",
+        parts=True,
+    ),
+    Table(
+        "funds",
+        (
+            *_c("community line", "id", required=True),
+            *_c("period", "period", required=True),
+            *_c("field"),
+            *_c("nature", words="hard soft"),
+            *_c("source"),
+            *_c("planned", "float", required=True, low=0),
+            *_c("spent", "float", low=0),
+        ),
+        key=("community", "line", "period", "source"),
+        id="line",
+        parts=True,
+    ),
+    Table(
+        "documents",
+        (
+            *_c("document community", "id", required=True),
+            *_c(
+                "kind",
+                required=True,
+                words="ledger activity minutes interview self_report plan",
+            ),
+            *_c("date", "date"),
+            *_c("text", "words", house=True),
+            *_c("reported verified", "float"),
+            *_c("theme"),
+            *_c("indicator", "id"),
+        ),
+        key=("document",),
+        id="document",
+        parts=True,
+    ),
+    Table(
+        "supply",
+        (
+            *_c("community service", "id", required=True),
+            *_c("capacity", "float", required=True, low=0),
+            *_c("unit group"),
+        ),
+        key=("community", "service", "group"),
+        id="service",
+        parts=True,
+    ),
+    Table(
+        "backchecks",
+        (
+            *_c("respondent item", "id", required=True),
+            *_c("answer", required=True),
+            *_c("wave", "id"),
+            *_c("method"),
+            *_c("checker", "id"),
+            *_c("date", "date"),
+        ),
+        key=("wave", "respondent", "item", "date"),
+        id="respondent",
+        unit="",
+    ),
+    Table(
+        "objections",
+        (
+            *_c("objection community", "id", required=True),
+            *_c("stage", required=True, words="factual_check notice"),
+            *_c("received", "date", required=True),
+            *_c("about", required=True),
+            *_c("claim", "words", required=True, house=True),
+            *_c("evidence", "words", house=True),
+            *_c("anonymous", "bool"),
+            *_c("state"),
+            *_c("decision", words="upheld in_part rejected"),
+            *_c("reason_zh reason_en", "words"),
+            *_c("decided", "date"),
+            *_c("decided_by"),
+        ),
+        key=("objection",),
+        id="objection",
+    ),
+    Table(
+        "cases",
+        (
+            *_c("case_id", "id", required=True),
+            *_c("programme place intervention", "text"),
+            *_c("indicator", "id", required=True),
+            *_c("indicator_zh"),
+            *_c("before after unit months_between comparison_group source_doc source_section"),
+            *_c("quote_zh", "words"),
+        ),
+        key=("case_id",),
+        id="case_id",
+        unit="",
+    ),
+)
 
-NOT_YET = "frame photos votes funds documents supply backchecks objections cases".split()
-"""Tables with a place in the plan of data that are not read yet."""
+TABLES = {table.name: table for table in (*_ALL, *_MORE)}
+"""The tables that are read, by name, in the order they are built."""
