@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench import __version__
+from workbench.cli import sealing
 from workbench.errors import InputError, MachineError, NotebookError, WorkbenchError
 
 __all__ = ["main"]
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--shard", type=_shard, default=(1, 1), metavar="i/n")
     run.add_argument("--lang", type=_languages, default=(), metavar="zh,en")
     run.set_defaults(call=_run)
+
+    sealing.add(commands)
 
     verify = commands.add_parser("verify", help="验证 / verify a report, bag or batch")
     verify.add_argument("path", type=Path)

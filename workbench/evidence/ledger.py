@@ -1,7 +1,8 @@
 """An institution's append-only log of what it issued, amended and withdrew (RFC 6962, C2SP).
 
 ``entries.jsonl`` holds one JSON line per entry; the bytes of the line without its line feed are
-the leaf. ``checkpoint`` is the signed head, ``checkpoints.jsonl`` every head so far.
+the leaf. ``checkpoint`` is the signed head, ``checkpoints.jsonl`` every head so far, ``stamps/``
+the time stamps of heads (``<size>.tsr`` over the bytes of that ``checkpoint``).
 ``offsets.bin`` and ``hashes.bin`` only make it fast and are made anew from the entries when they
 are lost. Nothing is ever taken out: a report is superseded or withdrawn by a further entry.
 """
@@ -12,7 +13,7 @@ import json
 import os
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,14 +26,26 @@ from workbench.evidence.result import Result, Verdict, result
 
 __all__ = ["ENTRY_TYPES", "Ledger", "check_ledger", "check_proof", "is_demonstration_log"]
 
-ENTRY_TYPES = ("open", "draw", "report", "amendment", "withdrawal", "notice", "close")
+ENTRY_TYPES = (
+    "open",
+    "draw",
+    "context",
+    "report",
+    "amendment",
+    "withdrawal",
+    "notice",
+    "close",
+)
 _ISSUES = ("report", "amendment")
 _PROOF = "c2sp.org/tlog-proof@v1"
 
 
 def is_demonstration_log(origin: str) -> bool:
-    """Tell whether a log is a demonstration, by its name: only such a log takes their entries."""
-    return "demonstration" in origin.lower()
+    """Tell by its name whether a log takes what demonstration keys signed.
+
+    A batch's own log does; an institution's does not.
+    """
+    return origin.startswith(("demonstration/", "batch/"))
 
 
 class Ledger:
@@ -44,6 +57,9 @@ class Ledger:
         The log's folder; made when missing.
     key : LogKey
         Signs the heads; its name is the log's origin.
+    witness : Path, optional
+        Where this machine keeps the newest head that it has signed: a log that was put back to an
+        earlier state is not continued.
 
     Examples
     --------
@@ -58,14 +74,19 @@ class Ledger:
     0
     """
 
-    def __init__(self, folder: Path, key: LogKey) -> None:
+    def __init__(self, folder: Path, key: LogKey, witness: Path | None = None) -> None:
         self.folder = folder
         self.verifier = key.verifier
         self._key = key
+        self._witness = witness
         self._known = 0
         self._issued: dict[tuple[Any, ...], int] = {}
-        self._numbers: set[int] = set()
+        self._numbers: set[int] = set()  # of reports and amendments
         self._superseded: set[int] = set()
+        self._contexts: dict[Any, Any] = {}  # study → digest
+        self._reported: set[Any] = set()  # studies
+        self._closed: set[Any] = set()
+        self._opened: dict[Any, int] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def head(self) -> Checkpoint:
@@ -112,7 +133,10 @@ class Ledger:
         ------
         InputError
             ``ledger.type``, ``ledger.twice`` (one study, community and edition),
-            ``ledger.supersedes`` (no such issue, or superseded already), ``ledger.demonstration``.
+            ``ledger.supersedes`` (no such issue, or superseded already), ``ledger.demonstration``,
+            ``ledger.closed`` (a report or a second ``close`` of a closed study),
+            ``ledger.context`` (another context once a report was issued), ``ledger.opened``
+            (a further ``open`` without a reason), ``ledger.late`` (an ``open`` after a report).
         MachineError
             ``ledger.*`` when the files do not fit the head.
         """
@@ -133,6 +157,7 @@ class Ledger:
             note = sign_note(head.body(), self._key)
             write_atomic(self.folder / "checkpoint", note.encode())  # from here on it is entered
             self._keep_head(note)
+            self._remember(note)
         for at, entry in enumerate(entries):
             self._learn(size + at, entry)
         self._known = size + len(lines)
@@ -154,17 +179,66 @@ class Ledger:
             stream.seek(begin)
             return stream.read(end - begin - 1)
 
-    def proof(self, index: int) -> str:
+    def proof(self, index: int, checkpoint: str = "") -> str:
         """Return the ``.tlog-proof`` of an entry: its number, the path, and the signed head.
+
+        Parameters
+        ----------
+        index : int
+            Number of the entry.
+        checkpoint : str
+            An earlier head of this log; empty for the newest.
 
         Raises
         ------
         ValueError
-            When there is no such entry.
+            When there is no such entry under that head.
         """
-        path = merkle.inclusion_proof(index, self.head().size, self._read)
+        note = checkpoint or self.checkpoint()
+        size = open_checkpoint(note, self.verifier).size
+        path = merkle.inclusion_proof(index, size, self._read)
         hashes = "".join(_base64(part) + "\n" for part in path)
-        return f"{_PROOF}\nindex {index}\n{hashes}\n{self.checkpoint()}"
+        return f"{_PROOF}\nindex {index}\n{hashes}\n{note}"
+
+    def issued(self, study: str, community: str, edition: int) -> int | None:
+        """Return the number of the entry that issued a unit's edition; None when there is none."""
+        self._read_on(self.head().size)
+        return self._issued.get((study, community, edition))
+
+    def opened(self, study: str) -> int | None:
+        """Return the number of the newest ``open`` entry of a study; None when there is none."""
+        self._read_on(self.head().size)
+        return self._opened.get(study)
+
+    def context(self, study: str) -> str | None:
+        """Return the digest under which a study's context was frozen; None before that."""
+        self._read_on(self.head().size)
+        found = self._contexts.get(study)
+        return None if found is None else str(found)
+
+    def closed(self, study: str) -> bool:
+        """Tell whether a study has been closed."""
+        self._read_on(self.head().size)
+        return study in self._closed
+
+    def stamp(self, ask: Callable[[bytes], bytes]) -> str:
+        """Have the newest head time-stamped, if it is not yet; return that head.
+
+        Parameters
+        ----------
+        ask : callable
+            Takes bytes and returns an RFC 3161 response over their SHA-256.
+        """
+        note = self.checkpoint()
+        file = self.stamp_file(open_checkpoint(note, self.verifier).size)
+        if not file.exists():
+            file.parent.mkdir(exist_ok=True)
+            write_atomic(file, ask(note.encode()))
+        return note
+
+    def stamp_file(self, size: int) -> Path:
+        """Return where the time stamp of the head of ``size`` entries lies."""
+        return self.folder / "stamps" / f"{size:08d}.tsr"
 
     def consistency(self, old: int) -> list[bytes]:
         """Return the hashes that show an earlier head of ``old`` leaves to begin this log."""
@@ -173,10 +247,7 @@ class Ledger:
     # --- rules ----------------------------------------------------------------------------------
 
     def _check_rules(self, size: int, entries: Sequence[Mapping[str, Any]]) -> None:
-        if self._known < size:
-            for number in range(self._known, size):
-                self._learn(number, json.loads(self._line(number)))
-            self._known = size
+        self._read_on(size)
         fresh: dict[tuple[Any, ...], int] = {}
         gone: set[int] = set()
         for at, entry in enumerate(entries):
@@ -201,7 +272,7 @@ class Ledger:
                 fresh[unit] = size + at
             if kind in ("amendment", "withdrawal"):
                 earlier = entry.get("supersedes")
-                if earlier not in self._numbers or earlier in self._superseded | gone:
+                if earlier not in self._numbers or earlier in self._superseded or earlier in gone:
                     raise _refused(
                         "ledger.supersedes",
                         "被取代的登记不存在或已被取代",
@@ -209,13 +280,69 @@ class Ledger:
                         found=str(earlier),
                     )
                 gone.add(int(str(earlier)))
+            self._check_study(kind, entry)
+
+    def _check_study(self, kind: str, entry: Mapping[str, Any]) -> None:
+        """Refuse what comes too late in a study's life, or without a reason."""
+        study = entry.get("study")
+        if kind in ("report", "close") and study in self._closed:
+            raise _refused(
+                "ledger.closed",
+                "该项目已关闭，不再登记新报告；更正须出新版",
+                "the study is closed: no further report; a correction is a new edition",
+                found=str(study),
+            )
+        frozen, issued = self._contexts.get(study), study in self._reported
+        if kind == "context" and issued and frozen != entry.get("context_sha256"):
+            raise _refused(
+                "ledger.context",
+                "该项目已有报告登记，其汇总已冻结，不能更换",
+                "a report of this study has been entered: its context is frozen",
+                expected=str(frozen),
+                found=str(entry.get("context_sha256")),
+            )
+        if kind == "open" and issued:
+            raise _refused(
+                "ledger.late",
+                "该项目已有报告登记，不能再登记开启",
+                "reports of this study have been entered: it is too late to open it",
+                found=str(study),
+            )
+        if kind == "open" and study in self._opened and not entry.get("reason"):
+            raise _refused(
+                "ledger.opened",
+                "该项目已登记开启；改动须说明理由",
+                "the study is opened already: a change needs a reason",
+                found=str(study),
+                remedy_zh="用 --reason 说明改动的理由",
+                remedy_en="give the reason of the change with --reason",
+            )
+
+    def _read_on(self, size: int) -> None:
+        """Read the entries that are not known yet."""
+        if self._known < size:
+            begin, end = self._offset(self._known), self._offset(size)
+            with (self.folder / "entries.jsonl").open("rb") as stream:
+                stream.seek(begin)
+                lines = stream.read(end - begin).split(b"\n")[:-1]
+            for at, line in enumerate(lines):
+                self._learn(self._known + at, json.loads(line))
+            self._known = size
 
     def _learn(self, number: int, entry: Mapping[str, Any]) -> None:
-        if entry.get("type") in _ISSUES:
+        kind, study = entry.get("type"), entry.get("study")
+        if kind in _ISSUES:
             self._issued[_unit(entry)] = number
             self._numbers.add(number)
-        if entry.get("type") in ("amendment", "withdrawal"):
+            self._reported.add(study)
+        if kind in ("amendment", "withdrawal"):
             self._superseded.add(int(str(entry["supersedes"])))
+        if kind == "open":
+            self._opened[study] = number
+        if kind == "context":
+            self._contexts[study] = entry.get("context_sha256")
+        if kind == "close":
+            self._closed.add(study)
 
     # --- files ----------------------------------------------------------------------------------
 
@@ -241,7 +368,27 @@ class Ledger:
             self._mend_history(history)
             if _last_size(history) != head.size:
                 self._keep_head(self.checkpoint())
+        self._check_witness(head.size)
         return head.size
+
+    def _check_witness(self, size: int) -> None:
+        """Refuse to continue a log that this machine has seen with other or more entries."""
+        if self._witness is None or not self._witness.exists():
+            return
+        seen = open_checkpoint(self._witness.read_text(encoding="utf-8"), self.verifier)
+        if seen.size > size or merkle.tree_root(seen.size, self._read) != seen.root:
+            raise _broken(
+                "ledger.rolled-back",
+                f"本机见过该账本有 {seen.size} 条登记，现只有 {size} 条或内容不同",
+                f"this machine has seen the log with {seen.size} entries; now {size}, or others",
+                None,
+            )
+
+    def _remember(self, note: str) -> None:
+        if self._witness is not None:  # an older one is a beginning of this log too: no sync
+            aside = self._witness.with_suffix(".part")
+            aside.write_text(note, encoding="utf-8")
+            aside.replace(self._witness)
 
     def _sound(self, head: Checkpoint) -> bool:
         """Whether hashes give the head's root, and offsets and entries its last leaf."""

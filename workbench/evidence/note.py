@@ -20,7 +20,15 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from workbench.evidence.files import write_atomic
 
-__all__ = ["Checkpoint", "LogKey", "VerifierKey", "make_log_key", "open_checkpoint", "sign_note"]
+__all__ = [
+    "Checkpoint",
+    "LogKey",
+    "VerifierKey",
+    "load_log_key",
+    "make_log_key",
+    "open_checkpoint",
+    "sign_note",
+]
 
 _NAME = re.compile(r"\A[^\s+]{1,200}\Z")
 _SIGNATURE = re.compile(r"\A— (\S+) (\S+)\Z")
@@ -112,7 +120,7 @@ def make_log_key(folder: Path, name: str) -> LogKey:
     if not _NAME.match(name):
         raise ValueError(f"not a name of a log: {name!r}")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = folder / (hashlib.sha256(name.encode()).hexdigest()[:16] + ".key.pem")
+    file = _key_file(folder, name)
     if not file.exists():
         pem = ed25519.Ed25519PrivateKey.generate().private_bytes(
             serialization.Encoding.PEM,
@@ -128,9 +136,24 @@ def make_log_key(folder: Path, name: str) -> LogKey:
             pass
         finally:
             aside.unlink()
-    private = serialization.load_pem_private_key(file.read_bytes(), None)
+    return load_log_key(folder, name)
+
+
+def load_log_key(folder: Path, name: str) -> LogKey:
+    """Return the key of a log that was made on this machine, or brought to it.
+
+    Raises
+    ------
+    FileNotFoundError
+        When this machine does not hold it.
+    """
+    private = serialization.load_pem_private_key(_key_file(folder, name).read_bytes(), None)
     assert isinstance(private, ed25519.Ed25519PrivateKey)
     return LogKey(name, private)
+
+
+def _key_file(folder: Path, name: str) -> Path:
+    return folder / (hashlib.sha256(name.encode()).hexdigest()[:16] + ".key.pem")
 
 
 def sign_note(text: str, key: LogKey) -> str:

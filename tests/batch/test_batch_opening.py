@@ -1,0 +1,96 @@
+"""What is entered before field work, and the seeds that derive from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workbench.batch.opening import draw_seed, enter_draw, open_study, opened
+from workbench.batch.slices import load_study
+from workbench.cli import main
+from workbench.errors import InputError, MachineError
+
+Write = Callable[..., Path]
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def code(call: Callable[[], object]) -> str:
+    with pytest.raises((InputError, MachineError)) as caught:
+        call()
+    return caught.value.problems[0].code
+
+
+def test_a_study_is_opened_before_its_data_exist(tiny: Write, tmp_path: Path) -> None:
+    study = tiny()
+    (study / "measurements.csv").unlink()  # field work has not begun
+    assert main(["--messages", "en", "open", str(study), "--out", str(tmp_path / "out")]) == 0
+    lines = (tmp_path / "out/ledger/entries.jsonl").read_bytes().splitlines()
+    assert len(lines) == 1
+    entry = json.loads(lines[0])
+    assert (entry["type"], entry["study"], entry["units"]) == ("open", "tiny", 3)
+    assert entry["decisions"]["multiplicity"] == "holm"
+    units = hashlib.sha256(b"AA-01\nAA-02\nAA-03\n").hexdigest()
+    assert entry["units_sha256"] == units
+
+
+def test_the_same_again_changes_nothing_and_a_change_needs_a_reason(
+    tiny: Write, tmp_path: Path
+) -> None:
+    study, out = tiny(), tmp_path / "out"
+    assert code(lambda: opened(load_study(str(study)), out)) == "open.missing"
+    first = open_study(load_study(str(study)), out)
+    assert open_study(load_study(str(study)), out).number == first.number == 0
+    file = study / "study.yaml"
+    file.write_text(file.read_text().replace("margin_pp: 5", "margin_pp: 3"))
+    changed = load_study(str(study))
+    assert code(lambda: open_study(changed, out)) == "ledger.opened"
+    second = open_study(changed, out, reason="合同补充协议")
+    assert (second.number, second.entry["changes"]) == (1, 0)
+    assert second.entry["decisions"]["margin_pp"] == 3
+    assert opened(changed, out).number == 1
+
+
+def test_the_seed_of_a_draw_is_computed_from_the_entry_alone(tiny: Write, tmp_path: Path) -> None:
+    study, out = load_study(str(tiny())), tmp_path / "out"
+    found = open_study(study, out)
+    leaf = (out / "ledger/entries.jsonl").read_bytes().rstrip(b"\n")
+    assert found.seed("sample") == draw_seed(leaf, b"", "sample")
+    empty = hashlib.sha256(b"").digest()
+    parts = hashlib.sha256(leaf).digest() + empty + hashlib.sha256(b"sample").digest()
+    assert found.seed("sample") == int.from_bytes(hashlib.sha256(parts).digest(), "big")
+    assert found.seed("sample") != found.seed("teams")
+    assert enter_draw(study, out, {"purpose": "sample", "drawn_sha256": "0" * 64}) == 1
+    entry = json.loads((out / "ledger/entries.jsonl").read_bytes().splitlines()[1])
+    assert (entry["type"], entry["open"], entry["purpose"]) == ("draw", 0, "sample")
+
+
+def test_a_ledger_put_back_to_an_earlier_state_is_not_continued(
+    tiny: Write, tmp_path: Path
+) -> None:
+    study, out = load_study(str(tiny())), tmp_path / "out"
+    open_study(study, out)
+    shutil.copytree(out / "ledger", tmp_path / "early")
+    enter_draw(study, out, {"purpose": "sample"})
+    shutil.rmtree(out / "ledger")
+    shutil.copytree(tmp_path / "early", out / "ledger")
+    assert code(lambda: enter_draw(study, out, {"purpose": "sample"})) == "ledger.rolled-back"
+
+
+def test_an_institutions_ledger_takes_no_demonstration_and_needs_its_key(
+    tiny: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny()
+    file = folder / "study.yaml"
+    file.write_text(
+        file.read_text().replace("timestamps: none", "timestamps: none\nledger: ../log")
+    )
+    study, out = load_study(str(folder)), tmp_path / "out"
+    open_study(study, out)
+    assert (out / "ledger/checkpoint").read_bytes() == (tmp_path / "log/checkpoint").read_bytes()
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "other"))
+    assert code(lambda: open_study(study, out)) == "ledger.key"
