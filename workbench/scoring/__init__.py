@@ -11,6 +11,12 @@ from workbench.scoring.aggregation import (
 )
 from workbench.scoring.alerts import warning_log, warnings
 from workbench.scoring.assessors import agreement, pair_differences, severity
+from workbench.scoring.civic import (
+    organisation_sheet,
+    participation_levels,
+    quality_sheet,
+    vote_results,
+)
 from workbench.scoring.coefficients import (
     bland_altman,
     chance_corrected,
@@ -28,6 +34,8 @@ from workbench.scoring.decision import (
     rank_sum_ratio,
     topsis,
 )
+from workbench.scoring.efficacy import efficacy_index
+from workbench.scoring.funds import fund_progress, fund_table, reward, special_fund
 from workbench.scoring.funnel import funnel_proportions, funnel_ratios
 from workbench.scoring.gaps import inequality, kind_gap, supply_demand
 from workbench.scoring.gates import decision_counts, eligibility, pass_rate
@@ -38,9 +46,23 @@ from workbench.scoring.money import (
     subsidy,
     welfare_subsidy,
 )
-from workbench.scoring.monitor import change_points, control_chart, noise_sd, robust_z
+from workbench.scoring.monitor import (
+    change_points,
+    control_chart,
+    noise_sd,
+    robust_z,
+    run_rules,
+)
 from workbench.scoring.ranking import best_set, marginal_rank_sets, rank_of, ranks, simulated_ranks
-from workbench.scoring.records import digit_preference, first_digits, recount, surge, text_overlap
+from workbench.scoring.records import (
+    device_faults,
+    digit_preference,
+    first_digits,
+    recount,
+    sprint,
+    surge,
+    text_overlap,
+)
 from workbench.scoring.scales import (
     denominate,
     impute_group_mean,
@@ -110,14 +132,18 @@ __all__ = [
     "decision_counts",
     "deductions",
     "denominate",
+    "device_faults",
     "digit_preference",
     "drift",
     "effective_weights",
+    "efficacy_index",
     "eligibility",
     "entropy_weights",
     "equal_scheme",
     "first_digits",
     "fleiss_kappa",
+    "fund_progress",
+    "fund_table",
     "funnel_proportions",
     "funnel_ratios",
     "fuzzy_evaluation",
@@ -139,18 +165,23 @@ __all__ = [
     "moments",
     "noise_sd",
     "normalise",
+    "organisation_sheet",
     "pair_differences",
     "pairs_apart",
     "participation_award",
+    "participation_levels",
     "pass_rate",
     "pca_weights",
     "percent_agreement",
+    "quality_sheet",
     "rank_of",
     "rank_shift",
     "rank_sum_ratio",
     "ranks",
     "recount",
+    "reward",
     "robust_z",
+    "run_rules",
     "scheme",
     "severity",
     "shares_of",
@@ -158,6 +189,8 @@ __all__ = [
     "shrink",
     "simulated_ranks",
     "sobol_indices",
+    "special_fund",
+    "sprint",
     "strengths",
     "subsidy",
     "supply_demand",
@@ -168,6 +201,7 @@ __all__ = [
     "traffic_light",
     "treat_outliers",
     "variation_weights",
+    "vote_results",
     "warning_log",
     "warnings",
     "welfare_subsidy",

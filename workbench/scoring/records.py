@@ -13,9 +13,18 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from workbench.scoring._frames import need, numbers, refuse
+from workbench.scoring import _periods
+from workbench.scoring._frames import check_level, critical, need, numbers, refuse, words
 
-__all__ = ["digit_preference", "first_digits", "recount", "surge", "text_overlap"]
+__all__ = [
+    "device_faults",
+    "digit_preference",
+    "first_digits",
+    "recount",
+    "sprint",
+    "surge",
+    "text_overlap",
+]
 
 
 def digit_preference(values: Sequence[float] | pd.Series) -> pd.DataFrame:
@@ -259,3 +268,203 @@ def recount(
     far = r > t * (1 + tolerance) + 1e-9
     verdict = np.select([~known, far], ["cannot_tell", "failed"], "passed")
     return counts.assign(value=excess, difference=r - t, verdict=verdict, method="scoring.recount")
+
+
+def sprint(
+    series: pd.DataFrame,
+    *,
+    assessed: str,
+    window: int = 2,
+    direction: int = 1,
+    unit: str = "community",
+    period: str = "period",
+    value: str = "value",
+    cadence: str = "month",
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Look for a step up just before an assessment and a fall just after it.
+
+    Parameters
+    ----------
+    series : DataFrame
+        One row per unit and period: ``value``; gaps are left out.
+    assessed : str
+        Period of the assessment, such as ``2026-10``; it belongs to the sprint.
+    window : int
+        Periods of the sprint (the assessment's own and those before it) and of the time after.
+    direction : int
+        1 where more is better, −1 where less is.
+    unit, period, value : str
+        Column names.
+    cadence : str
+        month, week, quarter …
+    level : float
+        Confidence level of each of the two differences.
+
+    Returns
+    -------
+    DataFrame
+        Two rows per unit: ``statistic`` ``sprint`` (mean of the sprint − mean before) and
+        ``rebound`` (mean after − mean of the sprint), in the unit of ``value``, ``std_error``,
+        ``ci_low``, ``ci_high``, ``df``, ``n`` (periods before), ``verdict`` (failed on both rows
+        where the sprint is surely an improvement and the rebound surely a loss; else passed;
+        cannot_tell: fewer than 4 periods before, or none after), ``status``, reasons, ``method``.
+
+    Notes
+    -----
+    Each difference is compared with the spread of the periods before the sprint,
+    ``se = s·sqrt(1/m + 1/n)``, t on n − 1 df. Seasons do the same: look at the same months of other
+    years. A flag starts a check and is no finding against anybody.
+
+    References
+    ----------
+    doc 002 §2.4: 60 % of compounds improve for the inspection and fall back.
+    """
+    check_level(level)
+    need(series, (unit, period, value), of="series")
+    if window < 1:
+        raise refuse("window", "window 应不小于 1", "window must be at least 1")
+    end = _periods.number(assessed, cadence)
+    frame = series.assign(_v=numbers(series, value)).dropna(subset=["_v"])
+    place = np.array([_periods.number(p, cadence) for p in words(frame, period)])
+    rows = []
+    for name in sorted(set(series[unit])):
+        own = frame[unit].eq(name).to_numpy()
+        at, x = place[own], frame["_v"].to_numpy()[own]
+        before = x[at <= end - window]
+        peak = x[(at > end - window) & (at <= end)]
+        after = x[(at > end) & (at <= end + window)]
+        n = len(before)
+        usable = n >= 4 and len(peak) > 0
+        spread = float(before.std(ddof=1)) if usable else np.nan
+        se_up = spread * np.sqrt(1 / max(len(peak), 1) + 1 / max(n, 1))
+        se_down = spread * np.sqrt(1 / max(len(peak), 1) + 1 / max(len(after), 1))
+        steps = {
+            "sprint": (_difference(peak, before), se_up),
+            "rebound": (_difference(after, peak), se_down),
+        }
+        half = float(critical(level, float(max(n - 1, 1))))
+        up = direction * steps["sprint"][0] > half * steps["sprint"][1]
+        down = -direction * steps["rebound"][0] > half * steps["rebound"][1]
+        short = not usable or not len(after)
+        verdict = "cannot_tell" if short else "failed" if up and down else "passed"
+        for statistic, (d, se) in steps.items():
+            lost = not usable or np.isnan(d)
+            d, se = (np.nan, np.nan) if lost else (d, se)
+            rows.append(
+                {unit: name, "statistic": statistic, "value": d, "std_error": se,
+                 "ci_low": d - half * se, "ci_high": d + half * se, "df": float(n - 1), "n": n,
+                 "verdict": verdict, "status": "not_computed" if lost else "ok",
+                 "reason_zh": "测评前或测评后的期数不足" if lost else "",
+                 "reason_en": "too few periods before or after the assessment" if lost else ""}
+            )  # fmt: skip
+    columns = [unit, "statistic", "value", "std_error", "ci_low", "ci_high", "df", "n", "verdict",
+               "status", "reason_zh", "reason_en"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns).assign(level=level, method="scoring.sprint")
+
+
+def _difference(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a.mean() - b.mean()) if len(a) and len(b) else np.nan
+
+
+def device_faults(
+    readings: pd.DataFrame,
+    *,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+    frozen: int = 3,
+    tolerance: float = 0.10,
+    most_faulty: float = 0.05,
+    cadence: str = "month",
+    through: str | None = None,
+) -> pd.DataFrame:
+    """Look for devices that stand still, freeze, or show what cannot be.
+
+    Parameters
+    ----------
+    readings : DataFrame
+        Canonical ``measurements`` of one indicator: ``period``, ``origin``, ``value`` or
+        ``numerator`` and ``denominator``; ``community``, ``device`` where they exist. Rows with
+        origin ``device`` are looked at; those of origin ``recount`` are the manual spot checks they
+        are held against.
+    bounds : (float, float)
+        Values that are possible.
+    frozen : int
+        So many equal values in a row are a frozen device (never at a bound: 100 % may last).
+    tolerance : float
+        Largest difference from the spot check that is let pass, in the unit of the value.
+    most_faulty : float
+        Share of periods with a fault from which a device fails (doc 002 §7.2: below 5 %).
+    cadence, through
+        How often a device reports, and the last period that should be there.
+
+    Returns
+    -------
+    DataFrame
+        One row per community and device: ``item`` (device), ``value`` (share of expected periods
+        with a fault, 0–1), ``n`` (expected periods), ``missing``, ``impossible``, ``frozen``,
+        ``apart`` (periods that differ from the spot check), ``checked`` (periods with one),
+        ``periods`` (those with a fault), ``verdict`` (failed where the share is not below
+        ``most_faulty``), ``method``.
+
+    Notes
+    -----
+    What a faulty device reported should be set aside for those periods by a judgement of kind
+    ``device_window``, with reason, and disclosed; nothing is taken out here.
+
+    References
+    ----------
+    doc 002 §6.3, §7.2; rule R-33 (devices are auxiliary, manual checks verify them).
+    """
+    need(readings, ("period", "origin"), of="readings")
+    figure = numbers(readings, "value")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = numbers(readings, "numerator") / numbers(readings, "denominator")
+    frame = readings.assign(
+        _x=np.where(np.isnan(figure), ratio, figure),
+        _unit=words(readings, "community"),
+        _device=words(readings, "device"),
+    )
+    spot = frame[frame["origin"].eq("recount")]
+    told = spot.groupby(["_unit", "period"])["_x"].mean().to_dict()
+    rows = []
+    for (unit, device), own in frame[frame["origin"].eq("device")].groupby(
+        ["_unit", "_device"], sort=True
+    ):
+        seen = own.groupby("period")["_x"].mean()
+        places = {_periods.number(str(p), cadence): float(x) for p, x in seen.items()}
+        last = max(places)
+        if through is not None:
+            last = max(last, _periods.number(through, cadence))
+        faults: dict[str, list[int]] = {"missing": [], "impossible": [], "frozen": [], "apart": []}
+        run: list[int] = []
+        checked = 0
+        for at in range(min(places), last + 1):
+            x = places.get(at, np.nan)
+            same = bool(run) and x == places.get(run[-1], np.nan) and run[-1] == at - 1
+            run = [*run, at] if same else [at]
+            if np.isnan(x):
+                faults["missing"].append(at)
+                continue
+            if not bounds[0] <= x <= bounds[1]:
+                faults["impossible"].append(at)
+            if len(run) >= frozen and x not in bounds:
+                faults["frozen"] = sorted({*faults["frozen"], *run})
+            by_hand = told.get((unit, _periods.text(at, cadence)), np.nan)
+            if not np.isnan(by_hand):
+                checked += 1
+                if abs(x - by_hand) > tolerance + 1e-12:
+                    faults["apart"].append(at)
+        bad = sorted(set().union(*faults.values()))
+        n = last - min(places) + 1
+        rows.append(
+            {"community": unit, "item": device, "statistic": "faulty_share", "value": len(bad) / n,
+             "n": n, **{kind: len(at) for kind, at in faults.items()}, "checked": checked,
+             "periods": ", ".join(_periods.text(at, cadence) for at in bad),
+             "verdict": "failed" if len(bad) / n >= most_faulty else "passed"}
+        )  # fmt: skip
+    columns = ["community", "item", "statistic", "value", "n", "missing", "impossible", "frozen",
+               "apart", "checked", "periods", "verdict"]  # fmt: skip
+    out = pd.DataFrame(rows, columns=columns).assign(
+        unit="share", target=most_faulty, method="scoring.device_faults"
+    )
+    return out if "community" in readings.columns else out.drop(columns="community")

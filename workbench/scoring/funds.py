@@ -1,0 +1,182 @@
+"""Funds: the itemised table, its shares, progress against the plan, rewards (R-58, R-59)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from workbench.scoring._frames import Floats, need, numbers, refuse, words
+
+__all__ = ["fund_progress", "fund_table", "reward", "special_fund"]
+
+# doc 001 §6.2: at most 500 000 yuan, and 50 yuan per resident and year (R-59)
+SPECIAL_CAP_YUAN, PER_RESIDENT_YUAN = 500_000.0, 50.0
+# doc 000 §7.2, §6.2: communities that meet their targets get 10 to 20 per cent (R-58)
+REWARD_SHARES = (0.10, 0.20)
+
+
+def fund_table(lines: pd.DataFrame, *, by: str = "field") -> pd.DataFrame:
+    """Give the itemised accounts: every line, a subtotal per group, and the total.
+
+    Parameters
+    ----------
+    lines : DataFrame
+        Canonical ``funds``: ``line``, ``planned`` (yuan ≥ 0), ``spent`` (yuan; missing: not
+        reported), the column ``by`` (field, nature or source); ``community``, ``period``.
+    by : str
+        What the subtotals are of.
+
+    Returns
+    -------
+    DataFrame
+        Per community rows ``part`` ``line``, ``group`` and ``total``: ``item``, ``group``,
+        ``period``, ``planned``, ``spent``, ``value`` (spent/planned), ``share_planned``,
+        ``share_spent`` (0–1 of the community's total), ``flags`` (``over_plan``, ``not_reported``),
+        ``method``. Lines add up to groups and groups to the total; a sum over lines of which one
+        is not reported leaves it out and carries the flag.
+
+    References
+    ----------
+    Capabilities C-44, C-82; doc 003 §2.2.2, §6.2.
+
+    Examples
+    --------
+    >>> lines = pd.DataFrame({"line": ["l1", "l2"], "field": ["environment", "service"],
+    ...                       "planned": [60.0, 40.0], "spent": [30.0, 50.0]})
+    >>> table = fund_table(lines).set_index("part")
+    >>> float(table.loc["total", "value"]), table.loc["line", "flags"].tolist()
+    (0.8, ['', 'over_plan'])
+    """
+    need(lines, ("line", "planned", by), of="funds")
+    frame, has_unit = _yuan(lines)
+    frame = frame.assign(_group=words(lines, by), _period=words(lines, "period"))
+    out = []
+    for unit, own in frame.groupby("_unit", sort=True):
+        whole = own["_planned"].sum(), own["_spent"].sum()
+        parts = [
+            ("line", line, group, period, own.iloc[[i]])
+            for i, (line, group, period) in enumerate(
+                own[["line", "_group", "_period"]].itertuples(index=False, name=None)
+            )
+        ]
+        parts += [("group", "", group, "", part) for group, part in own.groupby("_group")]
+        parts.append(("total", "", "", "", own))
+        for part, item, group, period, rows in parts:
+            planned, spent = float(rows["_planned"].sum()), float(rows["_spent"].sum(min_count=1))
+            flags = ["over_plan"] if spent > planned + 1e-9 else []
+            flags += ["not_reported"] if rows["_spent"].isna().any() else []
+            out.append(
+                {"community": unit, "part": part, "item": str(item), "group": str(group),
+                 "period": str(period), "planned": planned, "spent": spent,
+                 "value": spent / planned if planned > 0 else np.nan,
+                 "share_planned": planned / whole[0] if whole[0] > 0 else np.nan,
+                 "share_spent": spent / whole[1] if whole[1] > 0 else np.nan,
+                 "flags": ";".join(flags)}
+            )  # fmt: skip
+    columns = ["community", "part", "item", "group", "period", "planned", "spent", "value",
+               "share_planned", "share_spent", "flags"]  # fmt: skip
+    told = pd.DataFrame(out, columns=columns).assign(unit="share", method="scoring.fund_table")
+    return told if has_unit else told.drop(columns="community")
+
+
+def _yuan(lines: pd.DataFrame) -> tuple[pd.DataFrame, bool]:
+    planned, spent = numbers(lines, "planned"), numbers(lines, "spent")
+    if np.isnan(planned).any() or (planned < 0).any() or (spent < 0).any():
+        raise refuse("amount", "金额缺失或为负", "an amount is missing or negative")
+    has_unit = "community" in lines.columns
+    unit = words(lines, "community") if has_unit else np.full(len(lines), "", dtype=object)
+    return lines.assign(_planned=planned, _spent=spent, _unit=unit).reset_index(drop=True), has_unit
+
+
+def fund_progress(lines: pd.DataFrame, *, elapsed: float, behind_pp: float = 20.0) -> pd.DataFrame:
+    """Compare what was spent with what should be by now, for warning W-01.
+
+    Parameters
+    ----------
+    lines : DataFrame
+        Canonical ``funds`` of one period: ``planned``, ``spent`` (yuan), ``community``.
+    elapsed : float
+        Share of the plan that should be spent by now, 0–1 (the plan's own figure, or the share of
+        the period that has passed: say which).
+    behind_pp : float
+        Lag in percentage points of the plan that fires.
+
+    Returns
+    -------
+    DataFrame
+        One row per community: ``value`` (lag in percentage points: plan minus spent; negative =
+        ahead), ``numerator`` (spent), ``denominator`` (planned), ``target`` (``behind_pp``),
+        ``verdict`` (failed: fires; passed; cannot_tell: a line is not reported and could matter),
+        ``method``.
+
+    References
+    ----------
+    Rule W-01, doc 000 §6.3: read as percentage points of the plan; 20 itself fires.
+    """
+    need(lines, ("planned", "spent"), of="funds")
+    if not 0 <= elapsed <= 1:
+        raise refuse("elapsed", "elapsed 应在 0–1", "elapsed must lie in 0–1")
+    frame, has_unit = _yuan(lines)
+    rows = []
+    for unit, own in frame.groupby("_unit", sort=True):
+        planned, spent = float(own["_planned"].sum()), float(own["_spent"].sum())
+        silent = float(own.loc[own["_spent"].isna(), "_planned"].sum())
+        lag = round(100 * (elapsed - spent / planned), 9) if planned > 0 else np.nan
+        best = lag - 100 * silent / planned if planned > 0 else np.nan  # had it all been spent
+        verdict = "failed" if best >= behind_pp else "passed" if lag < behind_pp else "cannot_tell"
+        rows.append({"community": unit, "statistic": "lag", "value": lag, "numerator": spent,
+                     "denominator": planned, "target": behind_pp,
+                     "verdict": verdict if planned > 0 else "cannot_tell"})  # fmt: skip
+    columns = ["community", "statistic", "value", "numerator", "denominator", "target", "verdict"]
+    out = pd.DataFrame(rows, columns=columns).assign(
+        unit="percent_points", rule="W-01", method="scoring.fund_progress"
+    )
+    return out if has_unit else out.drop(columns="community")
+
+
+def reward(base_yuan: Floats | pd.Series, *, share: float, met: Floats | pd.Series) -> Floats:
+    """Give the reward instead of a subsidy: a share of the base where the targets are met.
+
+    Parameters
+    ----------
+    base_yuan : array of float
+        What the percentage is of (≥ 0); the source does not say (``award_base``), the study must.
+    share : float
+        0.10 to 0.20.
+    met : array of bool
+        Whether the targets are met, by the study's decision rule.
+
+    Returns
+    -------
+    array of float
+        Yuan.
+
+    References
+    ----------
+    Rule R-58; doc 000 §7.2, §6.2.
+    """
+    base = np.asarray(base_yuan, dtype=float)
+    low, high = REWARD_SHARES
+    if not low <= share <= high or (base < 0).any():
+        raise refuse("share", "奖励比例应在 10%–20%，基数不能为负",
+                     "the share must lie in 0.10–0.20 and the base not be negative",
+                     found=str(share))  # fmt: skip
+    return np.asarray(np.where(np.asarray(met, dtype=bool), base * share, 0.0))
+
+
+def special_fund(
+    residents: Floats | pd.Series,
+    *,
+    per_resident_yuan: float = PER_RESIDENT_YUAN,
+    cap_yuan: float = SPECIAL_CAP_YUAN,
+) -> Floats:
+    """Give the special fund of a community: so much per resident and year, cut at the cap.
+
+    References
+    ----------
+    Rule R-59, doc 001 §6.2: 50 yuan per resident and year; at most 500 000 yuan for clear results.
+    """
+    n = np.asarray(residents, dtype=float)
+    if (n < 0).any():
+        raise refuse("count", "人数不能为负", "a number of residents must not be negative")
+    return np.asarray(np.minimum(n * per_resident_yuan, cap_yuan))
