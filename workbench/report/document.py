@@ -11,9 +11,9 @@ from workbench.errors import InputError, Problem
 from workbench.report.annex import annexes
 from workbench.report.blocks import Block, plain, to_json
 from workbench.report.body import FIGURES, body_sections
+from workbench.report.fonts import clean
 from workbench.report.front import front_pages
 from workbench.report.register import Finding, Num, Quote, Register, Run
-from workbench.report.typst_pdf import clean
 from workbench.report.words import Words
 
 __all__ = ["assessed", "printed", "withheld"]

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from workbench.report import document
+from workbench.report import document, fonts
 from workbench.report.register import Finding
 from workbench.report.render import load_methods
 
 __all__ = ["render_html", "withheld_html"]
 
-_CSP = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_CSP = "default-src 'none'; font-src data:; img-src data:; style-src 'unsafe-inline'"
 
 _STYLE = """
 :root{--ink:#1d2733;--soft:#5b6776;--rule:#c9d0d8;--pale:#dfe5eb;--blue:#00588a;--bar:#0072b2;
@@ -22,9 +22,7 @@ _STYLE = """
 *{box-sizing:border-box}
 html{font-size:17px}
 body{margin:0 auto;padding:1.2rem 1.1rem 3rem;max-width:50rem;color:var(--ink);background:#fff;
-line-height:1.6;font-family:"Noto Serif SC","Source Han Serif SC","Songti SC",SimSun,Georgia,serif}
-header,footer,h1,h2,h3,table,figure,.sans{font-family:"Noto Sans SC","Source Han Sans SC",
-"PingFang SC","Microsoft YaHei",Arial,sans-serif}
+line-height:1.6;font-family:Report,sans-serif}
 h1{font-size:2rem;line-height:1.25;margin:.2rem 0}
 h2{font-size:1.25rem;color:var(--blue);border-bottom:2px solid var(--blue);margin:2.4rem 0 .8rem;
 padding-bottom:.2rem}
@@ -53,7 +51,8 @@ td.r.wrap{white-space:normal}
 .step{position:relative;height:.8rem;min-width:8rem;margin-top:.3rem}
 .step i{position:absolute;top:0;bottom:0;background:var(--lost);min-width:2px}
 .step i.post{background:var(--blue)}
-.dots{color:var(--bar);letter-spacing:.12em;white-space:nowrap}
+.dots{color:var(--bar);letter-spacing:.12em}
+.tenths td{white-space:nowrap}
 .own{color:var(--soft);font-size:.85em}
 figure{margin:1rem 0}
 figure img{max-width:100%;height:auto}
@@ -66,8 +65,9 @@ min-height:6rem}
 .sources span{color:var(--blue)}
 code{font-size:.85em;overflow-wrap:anywhere}
 :target{background:#fff3c4}
-html:lang(en) body{font-family:Georgia,"Times New Roman",serif}
-html:lang(en) :is(header,footer,h1,h2,h3,table,figure,.sans){font-family:Arial,Helvetica,sans-serif}
+html:lang(en) body{font-family:Georgia,"Times New Roman",Report,serif}
+html:lang(en) :is(header,footer,h1,h2,h3,table,figure,.sans){
+font-family:Arial,Helvetica,Report,sans-serif}
 @media (min-width:40.01rem){.stairs td:first-child{width:2.6rem}
 .stairs td:nth-child(2){width:9.5rem}.stairs td:nth-child(3){width:4rem}
 .stairs td:nth-child(5){width:15rem}}
@@ -240,7 +240,7 @@ class _Writer:
         )
         return (
             f"<h3>{_esc(b['title'])}</h3>"
-            f'<div class="wide"><table><tbody>{rows}</tbody></table></div>'
+            f'<div class="wide"><table class="tenths"><tbody>{rows}</tbody></table></div>'
             f'<p class="soft sans">{_esc(b["note"])}</p>'
         )
 
@@ -357,7 +357,8 @@ class _Writer:
         return "".join([*out, "</div>"])
 
 
-def _page(doc: Mapping[str, Any], files: Mapping[str, str]) -> bytes:
+def _page(document: Mapping[str, Any], files: Mapping[str, str]) -> bytes:
+    doc = fonts.cleaned(dict(document))
     write = _Writer(doc, files)
     foot = doc["footer"]
     line = (
@@ -365,14 +366,7 @@ def _page(doc: Mapping[str, Any], files: Mapping[str, str]) -> bytes:
         f"{_esc(foot['code_title'])} <code>{_esc(foot['code'])}</code>"
     )
     demo = f' <span class="demo">{_esc(foot["demo"])}</span>' if foot["demo"] else ""
-    parts = [
-        "<!doctype html>",
-        f'<html lang="{_LANGS[doc["lang"]]}"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{_esc(doc['document_title'])}</title><style>{_STYLE}</style></head><body>",
-        f'<header class="soft">{line}{demo}</header><main>',
-    ]
+    parts = [f'<header class="soft">{line}{demo}</header><main>']
     for i, blocks in enumerate(doc["front"]):
         mark = ' class="page2"' if i else ""
         parts.append(f"<section{mark}>{''.join(write.block(b) for b in blocks)}</section>")
@@ -383,4 +377,25 @@ def _page(doc: Mapping[str, Any], files: Mapping[str, str]) -> bytes:
             f"<h2>{_esc(section['no'])} {_esc(section['title'])}</h2>{body}</section>"
         )
     parts.append(f'</main><footer class="soft">{line}{demo}</footer></body></html>\n')
-    return "\n".join(parts).encode("utf-8")
+    body = "\n".join(parts)
+    head = [
+        "<!doctype html>",
+        f'<html lang="{_LANGS[doc["lang"]]}"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_CSP}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{_esc(doc['document_title'])}</title>",
+        f"<style>{_font_face(body, doc['lang'])}{_STYLE}</style></head><body>",
+    ]
+    return "\n".join([*head, body]).encode("utf-8")
+
+
+def _font_face(body: str, lang: str) -> str:
+    """Embed the characters that the page uses; in English letters and marks are every reader's."""
+    used = set(html.unescape(body))
+    if lang == "en":
+        used = {char for char in used if ord(char) > 0x206F}
+    data = base64.b64encode(fonts.subset(used)).decode("ascii")
+    return (
+        '@font-face{font-family:Report;src:url("data:font/otf;base64,'
+        f'{data}") format("opentype")}}'
+    )

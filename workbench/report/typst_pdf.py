@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -14,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import MachineError, NotebookError, Problem
+from workbench.report import fonts
 
-__all__ = ["Box", "Pdf", "clean", "compile_pdf"]
+__all__ = ["Box", "Pdf", "compile_pdf"]
 
 # pages one and two are set smaller when they would run over to a third
 SCALES = (1.0, 0.9, 0.82, 0.75)
@@ -45,60 +45,13 @@ class Pdf:
     boxes: Mapping[str, Box]
 
 
-def _font_files() -> tuple[Path, Path]:
-    from pylopdf_fonts_zh_cn import sans_path, serif_path
-
-    return Path(sans_path()), Path(serif_path())
-
-
 @lru_cache(maxsize=1)
 def _fonts() -> Any:
     import typst
 
-    sans, serif = _font_files()
-    folders = sorted({str(sans.parent), str(serif.parent)})
     return typst.Fonts(
-        include_system_fonts=False, include_embedded_fonts=True, font_paths=list(folders)
+        include_system_fonts=False, include_embedded_fonts=True, font_paths=list(fonts.folders())
     )
-
-
-@lru_cache(maxsize=1)
-def _printable() -> frozenset[int]:
-    """Code points that both Chinese fonts have."""
-    from fontTools.ttLib import TTFont
-
-    have: list[set[int]] = []
-    for path in _font_files():
-        with TTFont(path, lazy=True) as font:
-            have.append(set(font.getBestCmap()))
-    return frozenset(have[0] & have[1])
-
-
-def clean(text: str) -> str:
-    """Replace what the fonts cannot print by its number, such as ``⟨U+20BB7⟩``.
-
-    White space becomes a plain space; text is composed (NFC) first.
-    """
-    have = _printable()
-    out = []
-    for char in unicodedata.normalize("NFC", text):
-        if char.isspace():
-            out.append(" ")
-        elif ord(char) in have and unicodedata.category(char)[0] != "C":
-            out.append(char)
-        else:
-            out.append(f"⟨U+{ord(char):04X}⟩")
-    return "".join(out)
-
-
-def _clean(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, dict):
-        return {clean(key): _clean(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_clean(item) for item in value]
-    return value
 
 
 def template() -> bytes:
@@ -148,7 +101,7 @@ def compile_pdf(
                 (root / name).write_text(svg, encoding="utf-8")
             for name, content in attachments.items():
                 (root / name).write_bytes(content)
-            plain = _clean(dict(document))
+            plain = fonts.cleaned(dict(document))
             for scale in SCALES:
                 data = json.dumps({**plain, "scale": scale}, ensure_ascii=False)
                 (root / "document.json").write_text(data, encoding="utf-8")
