@@ -117,7 +117,7 @@ def test_a_series_with_a_date_is_compared_with_its_trend(rng: np.random.Generato
         frame, "y", time="month", date=25, up=False, margin=0.5,
         facts={"date_fixed_before": True, "shape_fixed_before": True},
     ).iloc[0]  # fmt: skip
-    assert made["method"] == "change.its.gls_reml"
+    assert made["method"] == "change.its.integrated"
     assert made["verdict"] == "better"
     assert made["evidence_grade"] == "E3"
     assert change.overclaims(made["wording_zh"], "E3") == []

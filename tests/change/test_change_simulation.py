@@ -141,39 +141,76 @@ def arms(rng: Rng, treated: int, comparison: int) -> Iterator[Draw]:
         }
 
 
-def series(rng: Rng, n: int) -> Iterator[Draw]:
+def series(rng: Rng, n: int, phi: float = 0.4) -> Iterator[Draw]:
+    t = np.arange(n)
+    harmonics = 0 if n < 12 else 1
+    names = f"{n} points" if phi == 0.4 else f"{n} points, lag-1 {phi:g}"
+    while True:
+        e = np.zeros(n)
+        e[0] = rng.normal() / math.sqrt(1 - phi**2)
+        for i in range(1, n):
+            e[i] = phi * e[i - 1] + rng.normal()
+        y = 10 + 0.05 * t + harmonics * np.cos(2 * np.pi * t / 12) + 1.0 * (t >= n // 2) + e
+        frame = pd.DataFrame({"t": t, "y": y})
+        made = change.segmented(frame, value="y", time="t", start=n // 2, harmonics=harmonics)
+        level = made[made["statistic"] == "level"].set_index("method")
+        end = made[(made["statistic"] == "effect") & made["preferred"]].iloc[0]
+        yield {
+            f"series, level, {names}": missed(level.loc["change.its.integrated"], 1.0),
+            f"series, effect at the end, {names}": missed(end, 1.0),
+            f"(series, REML with phi as known, {names})": missed(
+                level.loc["change.its.gls_reml"], 1.0
+            ),
+            f"(series, OLS, {names})": missed(level.loc["change.its.ols"], 1.0),
+            f"(series, Newey-West, {names})": missed(level.loc["change.its.newey_west"], 1.0),
+        }
+
+
+def count_series(rng: Rng, n: int) -> Iterator[Draw]:
+    """Complaints of about 12 a month, dispersion about 2, autocorrelated."""
     t = np.arange(n)
     while True:
         e = np.zeros(n)
         for i in range(1, n):
-            e[i] = 0.4 * e[i - 1] + rng.normal()
-        y = 10 + 0.05 * t + np.cos(2 * np.pi * t / 12) + 1.0 * (t >= n // 2) + e
-        frame = pd.DataFrame({"t": t, "y": y})
-        made = change.segmented(frame, value="y", time="t", start=n // 2)
+            e[i] = 0.4 * e[i - 1] + rng.normal(0, 0.27)
+        mean = 12 * np.exp(0.1 * np.cos(2 * np.pi * t / 12) - 0.3 * (t >= n // 2) + e)
+        frame = pd.DataFrame({"t": t, "y": rng.poisson(mean), "households": 1000.0})
+        made = change.segmented_counts(
+            frame, count="y", exposure="households", time="t", start=n // 2
+        )
         level = made[made["statistic"] == "level"].set_index("method")
+        ours = "change.its.counts_integrated"
         yield {
-            f"series, REML AR(1), {n} points": missed(level.loc["change.its.gls_reml"], 1.0),
-            f"(series, OLS, {n} points)": missed(level.loc["change.its.ols"], 1.0),
-            f"(series, Newey-West, {n} points)": missed(level.loc["change.its.newey_west"], 1.0),
+            f"counts in a series, {n} points": missed(level.loc[ours], -0.3),
+            f"(counts, Poisson, {n} points)": missed(level.loc["change.its.poisson"], -0.3),
+            f"(counts, Newey-West, {n} points)": missed(
+                level.loc["change.its.poisson_newey_west"], -0.3
+            ),
         }
 
 
-def staggered(rng: Rng) -> Iterator[Draw]:
-    unit, t = np.repeat(np.arange(15), 8), np.tile(np.arange(1, 9), 15)
-    g = np.array([0] * 7 + [4] * 4 + [6] * 4)[unit]
+def staggered(rng: Rng, sizes: tuple[int, int, int] = (7, 4, 4)) -> Iterator[Draw]:
+    n = sum(sizes)
+    unit, t = np.repeat(np.arange(n), 8), np.tile(np.arange(1, 9), n)
+    g = np.array([0] * sizes[0] + [4] * sizes[1] + [6] * sizes[2])[unit]
     lift = np.where((g > 0) & (t >= g), 2.0 + 1.0 * (t - g), 0.0)
     truth = float(lift[(g > 0) & (t >= g)].mean())
+    label = " + ".join(map(str, sizes)) + " units"
     while True:
-        y = rng.normal(0, 4, 15)[unit] + 0.5 * t + lift + rng.normal(0, 1, len(t))
-        frame = pd.DataFrame({"u": unit, "t": t, "g": g, "y": y})
-        names = {"outcome": "y", "unit": "u", "time": "t", "first_treated": "g"}
-        made = change.callaway_santanna(frame, **names)
-        two = change.two_way_effects(frame, **names)
+        noise = rng.normal(0, 4, n)[unit] + 0.5 * t + rng.normal(0, 1, len(t))
+        frame = pd.DataFrame({"u": unit, "t": t, "g": g, "y": noise + lift, "null": noise})
+        names = {"unit": "u", "time": "t", "first_treated": "g"}
+        made = change.callaway_santanna(frame, outcome="y", **names, rng=rng)
+        simple = made[made["statistic"] == "simple"].iloc[0]
+        normal = abs(simple["value"] - truth) > 1.959964 * simple["std_error"]
+        nothing = change.callaway_santanna(frame, outcome="null", **names, rng=rng)
+        drawn = nothing[nothing["method"] == "change.callaway_santanna.randomisation"]
+        two = change.two_way_effects(frame, outcome="y", **names)
         yield {
-            "Callaway-Sant'Anna simple, 7 + 4 + 4 units": missed(
-                made[made["statistic"] == "simple"].iloc[0], truth
-            ),
-            "(two-way effects, the same)": missed(two.iloc[0], truth),
+            f"Callaway-Sant'Anna simple, {label}": missed(simple, truth),
+            f"Callaway-Sant'Anna, randomisation p, {label}": drawn["p_value"].iloc[0] <= 0.05,
+            f"(Callaway-Sant'Anna, normal limits, {label})": bool(normal),
+            f"(two-way effects, {label})": missed(two.iloc[0], truth),
         }
 
 
@@ -186,9 +223,15 @@ SCENES: dict[str, Callable[[Rng], Iterator[Draw]]] = {
     "durations": open_cases,
     "did": lambda rng: arms(rng, 4, 6),
     "did_small": lambda rng: arms(rng, 3, 3),
+    "series10": lambda rng: series(rng, 10),
+    "series16": lambda rng: series(rng, 16),
     "series24": lambda rng: series(rng, 24),
+    "series24_strong": lambda rng: series(rng, 24, 0.7),
     "series48": lambda rng: series(rng, 48),
+    "counts24": lambda rng: count_series(rng, 24),
+    "counts48": lambda rng: count_series(rng, 48),
     "staggered": staggered,
+    "staggered_small": lambda rng: staggered(rng, (4, 2, 2)),
 }
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from workbench.change._frames import not_computed, record, refuse, row, table
 from workbench.change._means import mean_difference
@@ -333,9 +332,11 @@ def staggered(
     time: str,
     first_treated: str,
     level: float,
+    rng: Any,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Average group-time effects of communities that start at different dates."""
     rows = []
+    drawn = True
     for item in items:
         made = callaway_santanna(
             data,
@@ -344,12 +345,16 @@ def staggered(
             time=time,
             first_treated=first_treated,
             level=level,
+            rng=rng,
         )
-        one = record(made[made["statistic"] == "simple"])
-        z = float(stats.norm.ppf(level))
-        half = z * one.get("std_error", math.nan)
+        simple = made[made["statistic"] == "simple"]
+        one = record(simple[simple["method"] == "change.callaway_santanna"])
+        test = record(simple[simple["method"] == "change.callaway_santanna.randomisation"])
+        if test["status"] == "ok" and one["status"] == "ok":
+            one["p_value"] = float(test["p_value"])
+        else:
+            drawn = False
         one.update(item=item, adjustment="raw")
-        one.update(inner_low=one["value"] - half, inner_high=one["value"] + half)
         rows.append(one)
     start = data.groupby(community)[first_treated].first().fillna(0)
     groups = start[start > 0]
@@ -361,6 +366,7 @@ def staggered(
         "same_dates": True,
         "inference_by_community": True,
         "group_time_effects": True,
+        "p_by_randomisation": True if drawn else None,
     }
     return table(rows), known
 
@@ -389,7 +395,7 @@ def series(
             one = record(chosen)
             if one["status"] == "ok":
                 ends = ("value", "ci_low", "ci_high", "inner_low", "inner_high")
-                one.update({name: math.exp(one[name]) for name in ends}, unit="ratio")
+                one.update({n: math.exp(min(one[n], 700.0)) for n in ends}, unit="ratio")
         one.update(item=item, adjustment="raw")
         one.pop("preferred", None)
         rows.append(one)

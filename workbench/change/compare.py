@@ -213,7 +213,7 @@ better.'
                 "write time= and community=",
             )
         made, known = branches.staggered(
-            branches.plain(data), named, community, time, first_treated, level
+            branches.plain(data), named, community, time, first_treated, level, rng
         )
         return _finish(_Found(made, "staggered", known, "changes"), setting)
     if baseline is None or current is None:

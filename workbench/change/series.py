@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import stats
 
 from workbench.change._frames import check_level, not_computed, problem, refuse, row, table
 from workbench.change._means import mean_difference
+from workbench.change.autocorrelation import gls, integrated, newey_west
 from workbench.change.rates import _poisson
 from workbench.errors import InputError
 
@@ -143,10 +144,11 @@ def segmented(
     -------
     pandas.DataFrame
         ``level`` and ``slope`` (change per period) by ``change.its.ols``, ``.newey_west``,
-        ``.newey_west_adjusted``, ``.gls_ml`` and ``.gls_reml`` (AR(1)); ``effect`` at ``at`` by
-        OLS and REML; ``phi`` and ``loglik``; ``durbin_watson``, ``breusch_godfrey``;
-        ``naive_difference`` (Welch of the means, for contrast). ``preferred``: REML, or OLS below
-        12 points. Fewer than 3 points on a side: ``not_computed``.
+        ``.newey_west_adjusted``, ``.gls_ml`` and ``.gls_reml`` (AR(1)), ``effect`` at ``at``;
+        ``phi`` and ``loglik``; ``durbin_watson``, ``breusch_godfrey``; ``naive_difference``
+        (Welch of the means, for contrast). ``preferred`` is ``change.its.integrated``: the REML
+        estimate (OLS below 12 points) with an interval that does not take phi as known. Fewer
+        than 3 points on a side, or a series without error: ``not_computed``.
 
     Raises
     ------
@@ -174,14 +176,19 @@ def segmented(
         "n_before": before,
         "n_after": after,
     }
-    if min(before, after) < 3 or n <= k or np.ptp(s.y) == 0:
+    bread = np.linalg.pinv(s.X.T @ s.X)
+    beta = bread @ (s.X.T @ s.y)
+    e = s.y - s.X @ beta
+    exact = float(e @ e) <= 1e-20 * float(s.y @ s.y)
+    if min(before, after) < 3 or n <= k or exact:
         return table(
             [
                 not_computed(
                     name,
-                    "日期前后各须至少 3 个时点，且数值不全相同",
-                    "at least 3 points on each side of the date, not all equal, are needed",
-                    method="change.its.gls_reml",
+                    "日期前后各须至少 3 个时点，多于系数个数，且数值不得恰好落在直线上",
+                    "at least 3 points on each side of the date are needed, more than there are "
+                    "coefficients, with some error about the lines",
+                    method="change.its.integrated",
                     preferred=True,
                     **common,
                 )
@@ -191,11 +198,8 @@ def segmented(
     end = s.t[-1] if at is None else at
     reach = np.zeros(k)
     reach[2], reach[3] = 1.0, end - start + 1
-    bread = np.linalg.inv(s.X.T @ s.X)
-    beta = bread @ (s.X.T @ s.y)
-    e = s.y - s.X @ beta
     small = n < SMALL_SERIES
-    hac = _newey_west(s.X, e, bread, lags)
+    hac = newey_west(s.X, e, bread, lags)
     fits = [
         ("ols", beta, bread * float(e @ e) / (n - k)),
         ("newey_west", beta, hac),
@@ -203,19 +207,20 @@ def segmented(
     ]
     extra: list[dict[str, Any]] = []
     for name, reml in (("gls_ml", False), ("gls_reml", True)):
-        phi, b, V, loglik = _gls(s.X, s.y, reml)
+        phi, b, V, loglik = gls(s.X, s.y, reml)
         fits.append((name, b, V))
         method = f"change.its.{name}"
         extra.append(row("phi", phi, method=method, **{**common, "unit": "correlation"}))
         extra.append(row("loglik", loglik, method=method, **{**common, "unit": "loglik"}))
+    # the estimate keeps the rule for small series, the interval does not take phi as known
+    centre = beta if small else fits[-1][1]
+    contrasts = (("level", np.eye(k)[2]), ("slope", np.eye(k)[3]), ("effect", reach))
     rows = []
-    for name, b, V in fits:
-        chosen = name == ("ols" if small else "gls_reml")
-        for statistic, c in (("level", np.eye(k)[2]), ("slope", np.eye(k)[3]), ("effect", reach)):
-            rows.append(
-                _line(statistic, c, b, V, n - k, f"change.its.{name}", chosen, common)
-                | ({"time": end} if statistic == "effect" else {})
-            )
+    for statistic, c in contrasts:
+        when = {"time": end} if statistic == "effect" else {}
+        for name, b, V in fits:
+            rows.append(_line(statistic, c, b, V, n - k, f"change.its.{name}", common) | when)
+        rows.append(_honest(statistic, c, centre, s.X, s.y, "change.its.integrated", common) | when)
     return table([*rows, *extra, *_diagnostics(s, e, lags, common), _naive(s, common)])
 
 
@@ -226,7 +231,6 @@ def _line(
     V: Array,
     df: int,
     method: str,
-    chosen: bool,
     common: dict[str, Any],
 ) -> dict[str, Any]:
     b, se = float(c @ beta), math.sqrt(float(c @ V @ c))
@@ -244,57 +248,23 @@ def _line(
         df=df,
         test_statistic=b / se,
         p_value=float(2 * stats.t.sf(abs(b / se), df)),
-        preferred=chosen,
+        preferred=False,
         **common,
     )
 
 
-def _newey_west(X: Array, e: Array, bread: Array, lags: int) -> Array:
-    u = X * e[:, None]
-    S = u.T @ u
-    for lag in range(1, lags + 1):
-        part = u[lag:].T @ u[:-lag]
-        S = S + (1 - lag / (lags + 1)) * (part + part.T)
-    return np.asarray(bread @ S @ bread)
-
-
-def _gls(X: Array, y: Array, reml: bool) -> tuple[float, Array, Array, float]:
-    """Maximise the (restricted) likelihood of AR(1) errors, profiled over phi."""
-    n, k = X.shape
-
-    def parts(phi: float) -> tuple[Array, Array, Array, float]:
-        root = math.sqrt(1 - phi * phi)
-        z = np.empty_like(y)
-        W = np.empty_like(X)
-        z[0], W[0] = root * y[0], root * X[0]
-        z[1:], W[1:] = y[1:] - phi * y[:-1], X[1:] - phi * X[:-1]
-        A = np.linalg.inv(W.T @ W)
-        b = A @ (W.T @ z)
-        return W, A, b, float(((z - W @ b) ** 2).sum())
-
-    def loglik(phi: float) -> float:
-        _, A, _, rss = parts(phi)
-        half_log = 0.5 * math.log(1 - phi * phi)
-        m = n - k if reml else n
-        value: float = -m / 2 * (math.log(2 * math.pi * rss / m) + 1) + half_log
-        if reml:
-            value += 0.5 * float(np.linalg.slogdet(A)[1])
-            # nlme adds the constant of the design, so that fits of one design compare
-            value += 0.5 * float(np.linalg.slogdet(X.T @ X)[1])
-        return value
-
-    # the profile may have two modes: start from the best of a grid
-    grid = np.linspace(-0.95, 0.95, 39)
-    best = grid[int(np.argmax([loglik(float(v)) for v in grid]))]
-    found = optimize.minimize_scalar(
-        lambda v: -loglik(v),
-        bounds=(max(best - 0.06, -0.9999), min(best + 0.06, 0.9999)),
-        method="bounded",
-        options={"xatol": 1e-11},
-    )
-    phi = float(found.x)
-    _, A, b, rss = parts(phi)
-    return phi, b, A * rss / (n - k), loglik(phi)
+def _honest(
+    statistic: str,
+    c: Array,
+    beta: Array,
+    X: Array,
+    y: Array,
+    method: str,
+    common: dict[str, Any],
+) -> dict[str, Any]:
+    """Give an estimate with the interval that does not take the autocorrelation as known."""
+    made = integrated(X, y, c, level=common["level"])
+    return row(statistic, float(c @ beta), method=method, preferred=True, **made, **common)
 
 
 def _diagnostics(s: _Series, e: Array, lags: int, common: dict[str, Any]) -> list[dict[str, Any]]:
@@ -357,7 +327,8 @@ def segmented_counts(
     -------
     pandas.DataFrame
         ``level`` and ``slope`` on the log scale by ``change.its.poisson``, ``.quasi`` and
-        ``.poisson_newey_west`` (``preferred``); ``dispersion``; ``avoided``: events fewer than
+        ``.poisson_newey_west``, and by ``.counts_integrated`` (``preferred``: dispersion and AR(1) of
+        the scaled residuals, not taken as known); ``dispersion``; ``avoided``: events fewer than
         the continued trend would have given, with a delta-method error from Newey-West.
 
     References
@@ -394,23 +365,19 @@ def segmented_counts(
     beta, mu = _poisson(s.X, s.y, offset)
     A = np.linalg.inv(s.X.T @ (mu[:, None] * s.X))
     phi = float((((s.y - mu) ** 2) / mu).sum()) / (n - k)
-    hac = _newey_west(s.X, s.y - mu, A, lags)
+    hac = newey_west(s.X, s.y - mu, A, lags)
     common: dict[str, Any] = {"unit": "log_ratio", "level": level, "n": n}
     rows = []
     for name, V in (("poisson", A), ("quasi", A * phi), ("poisson_newey_west", hac)):
         for statistic, at in (("level", 2), ("slope", 3)):
-            rows.append(
-                _line(
-                    statistic,
-                    np.eye(k)[at],
-                    beta,
-                    V,
-                    n - k,
-                    f"change.its.{name}",
-                    name == "poisson_newey_west",
-                    common,
-                )
-            )
+            c = np.eye(k)[at]
+            rows.append(_line(statistic, c, beta, V, n - k, f"change.its.{name}", common))
+    # AR(1) in the scaled residuals of the fit, its correlation integrated over
+    root = np.sqrt(mu)
+    scaled = root[:, None] * s.X, root * (s.X @ beta + (s.y - mu) / mu)
+    for statistic, at in (("level", 2), ("slope", 3)):
+        key = "change.its.counts_integrated"
+        rows.append(_honest(statistic, np.eye(k)[at], beta, *scaled, key, common))
     plain = s.X.copy()
     plain[:, 2:4] = 0.0
     other = np.exp(plain @ beta + offset)
