@@ -123,10 +123,97 @@ def test_a_series_with_a_date_is_compared_with_its_trend(rng: np.random.Generato
     assert change.overclaims(made["wording_zh"], "E3") == []
 
 
-def test_a_short_series_uses_least_squares() -> None:
+def test_a_short_series_keeps_the_estimate_of_least_squares() -> None:
     frame = pd.DataFrame({"t": range(10), "y": [1, 2, 1, 2, 1, 4, 5, 4, 5, 4]})
     made = change.segmented(frame, value="y", time="t", start=5, harmonics=0)
-    assert set(made.loc[made["preferred"], "method"]) == {"change.its.ols"}
+    level = made[made["statistic"] == "level"].set_index("method")
+    assert level.index[level["preferred"]].tolist() == ["change.its.integrated"]
+    ours = level.loc["change.its.integrated"]
+    assert ours["value"] == pytest.approx(level.loc["change.its.ols", "value"], rel=1e-12)
+
+
+def test_the_interval_of_a_series_is_the_mixture_over_the_autocorrelation(
+    rng: np.random.Generator,
+) -> None:
+    """Naive: draw phi by its restricted likelihood, then the level from its t, and take limits."""
+    t = np.arange(24)
+    e = rng.normal(0, 1, 24)
+    for i in range(1, 24):
+        e[i] += 0.5 * e[i - 1]
+    y = 10 + 0.1 * t - 2 * (t >= 12) + e
+    frame = pd.DataFrame({"t": t, "y": y})
+    made = change.segmented(frame, value="y", time="t", start=12, harmonics=0)
+    ours = made[(made["statistic"] == "level") & made["preferred"]].iloc[0]
+    post = (t >= 12).astype(float)
+    X = np.column_stack([np.ones(24), t, post, np.where(post > 0, t - 11, 0)])
+    draws, logs, m = [], [], 20
+    for phi in np.linspace(0, 0.98, 50):
+        R = phi ** np.abs(np.subtract.outer(t, t)) / (1 - phi**2)  # variance of AR(1)
+        inverse = np.linalg.inv(R)
+        A = np.linalg.inv(X.T @ inverse @ X)
+        b = A @ X.T @ inverse @ y
+        rss = float((y - X @ b) @ inverse @ (y - X @ b))
+        log = -0.5 * np.linalg.slogdet(R)[1] + 0.5 * np.linalg.slogdet(A)[1]
+        logs.append(log - m / 2 * np.log(rss) - 0.5 * np.log(1 - phi**2))
+        draws.append(b[2] + np.sqrt(A[2, 2] * rss / m) * rng.standard_t(m, 4000))
+    weights = np.exp(np.array(logs) - max(logs))
+    flat = np.concatenate(draws)
+    order = np.argsort(flat)
+    share = np.cumsum(np.repeat(weights / weights.sum() / 4000, 4000)[order])
+    low, high = (flat[order][np.searchsorted(share, p)] for p in (0.025, 0.975))
+    width = ours["ci_high"] - ours["ci_low"]
+    assert ours["ci_low"] == pytest.approx(low, abs=0.03 * width)
+    assert ours["ci_high"] == pytest.approx(high, abs=0.03 * width)
+    plugged = made[(made["statistic"] == "level") & made["method"].eq("change.its.gls_reml")]
+    assert width > 0.9 * float((plugged["ci_high"] - plugged["ci_low"]).iloc[0])
+
+
+def test_a_series_without_error_is_not_computed() -> None:
+    t = np.arange(24)
+    frame = pd.DataFrame({"t": t, "y": 10.0 + t + 3 * (t >= 12)})
+    made = change.segmented(frame, value="y", time="t", start=12, harmonics=0)
+    assert set(made["status"]) == {"not_computed"}
+    assert made["reason_zh"].ne("").all()
+
+
+def test_start_dates_are_reassigned_in_every_way(rng: np.random.Generator) -> None:
+    """Naive: the simple average is computed again for each of the assignments."""
+    from itertools import permutations
+
+    unit, t = np.repeat(np.arange(5), 4), np.tile(np.arange(1, 5), 5)
+    start = np.array([0, 0, 2, 3, 3])
+    frame = pd.DataFrame({"u": unit, "t": t, "g": start[unit], "y": rng.normal(0, 1, 20)})
+    names: dict[str, Any] = {"outcome": "y", "unit": "u", "time": "t", "first_treated": "g"}
+
+    def simple(data: pd.DataFrame) -> pd.DataFrame:
+        made = change.callaway_santanna(data, **names)
+        return made.set_index("statistic").loc[["simple", "randomisation"]]
+
+    made = simple(frame)
+    ours = made.loc["randomisation"]
+    ways = sorted(set(permutations(start.tolist())))
+    values = [simple(frame.assign(g=np.array(way)[unit]))["value"].iloc[0] for way in ways]
+    observed = made["value"].iloc[0]
+    naive = np.mean([abs(v) >= abs(observed) - 1e-12 for v in values])
+    assert ours["assignments"] == len(ways) == 30
+    assert ours["p_value"] == pytest.approx(naive, rel=1e-12)
+
+
+def test_group_time_effects_of_few_units_are_those_of_a_t_test(rng: np.random.Generator) -> None:
+    """One group, two periods: the two-sample t of unequal variances (Welch)."""
+    from scipy import stats
+
+    unit, t = np.repeat(np.arange(9), 2), np.tile([1, 2], 9)
+    frame = pd.DataFrame(
+        {"u": unit, "t": t, "g": np.where(unit < 3, 2, 0), "y": rng.normal(0, 1, 18)}
+    )
+    made = change.callaway_santanna(frame, outcome="y", unit="u", time="t", first_treated="g")
+    ours = made[(made["statistic"] == "group_average")].iloc[0]
+    change_of = frame.pivot(index="u", columns="t", values="y").diff(axis=1)[2].to_numpy()
+    welch = stats.ttest_ind(change_of[:3], change_of[3:], equal_var=False)
+    assert ours["value"] == pytest.approx(change_of[:3].mean() - change_of[3:].mean())
+    assert ours["p_value"] == pytest.approx(welch.pvalue, rel=1e-9)
+    assert ours["df"] == pytest.approx(welch.df, rel=1e-9)
 
 
 def test_published_figures_without_n_are_reported_only() -> None:

@@ -204,7 +204,7 @@ def staggered(rng: Rng, sizes: tuple[int, int, int] = (7, 4, 4)) -> Iterator[Dra
         simple = made[made["statistic"] == "simple"].iloc[0]
         normal = abs(simple["value"] - truth) > 1.959964 * simple["std_error"]
         nothing = change.callaway_santanna(frame, outcome="null", **names, rng=rng)
-        drawn = nothing[nothing["method"] == "change.callaway_santanna.randomisation"]
+        drawn = nothing[nothing["statistic"] == "randomisation"]
         two = change.two_way_effects(frame, outcome="y", **names)
         yield {
             f"Callaway-Sant'Anna simple, {label}": missed(simple, truth),

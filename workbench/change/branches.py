@@ -347,9 +347,8 @@ def staggered(
             level=level,
             rng=rng,
         )
-        simple = made[made["statistic"] == "simple"]
-        one = record(simple[simple["method"] == "change.callaway_santanna"])
-        test = record(simple[simple["method"] == "change.callaway_santanna.randomisation"])
+        one = record(made[made["statistic"] == "simple"])
+        test = record(made[made["statistic"] == "randomisation"])
         if test["status"] == "ok" and one["status"] == "ok":
             one["p_value"] = float(test["p_value"])
         else:

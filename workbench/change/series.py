@@ -263,7 +263,7 @@ def _honest(
     common: dict[str, Any],
 ) -> dict[str, Any]:
     """Give an estimate with the interval that does not take the autocorrelation as known."""
-    made = integrated(X, y, c, level=common["level"])
+    made: dict[str, Any] = {**integrated(X, y, c, level=common["level"])}
     return row(statistic, float(c @ beta), method=method, preferred=True, **made, **common)
 
 
@@ -326,9 +326,9 @@ def segmented_counts(
     Returns
     -------
     pandas.DataFrame
-        ``level`` and ``slope`` on the log scale by ``change.its.poisson``, ``.quasi`` and
-        ``.poisson_newey_west``, and by ``.counts_integrated`` (``preferred``: dispersion and AR(1) of
-        the scaled residuals, not taken as known); ``dispersion``; ``avoided``: events fewer than
+        ``level`` and ``slope`` on the log scale by ``change.its.poisson``, ``.quasi``,
+        ``.poisson_newey_west`` and ``.counts_integrated`` (``preferred``: dispersion and AR(1)
+        of the scaled residuals, not taken as known); ``dispersion``; ``avoided``: events fewer than
         the continued trend would have given, with a delta-method error from Newey-West.
 
     References

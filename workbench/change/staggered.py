@@ -116,9 +116,9 @@ def callaway_santanna(
         ``event_time`` row per distance, ``calendar``. ``std_error`` from influence functions, as
         in R ``did``; the weights' own error enters ``simple``, ``dynamic`` and ``calendar``;
         ``group_average`` takes the sizes of the groups as given. Interval and p are those of
-        few units, see Notes. ``simple`` stands a second time with the method
-        ``change.callaway_santanna.randomisation``: the share of all assignments of the same start
-        dates to other units that give as large an average (``p_value``, ``assignments``).
+        few units, see Notes. ``randomisation`` repeats the simple average with the
+        share of all assignments of the same start dates to other units that give as large an
+        average (``p_value``, ``assignments``).
 
     Raises
     ------
@@ -269,7 +269,7 @@ def _drawn(
     listed = _assignments(codes, rng)
     if listed is None:
         return not_computed(
-            "simple",
+            "randomisation",
             "分配方式太多，须给出随机数发生器",
             "too many assignments to list: give rng=",
             method=key,
@@ -282,7 +282,7 @@ def _drawn(
     observed = float(parts[np.arange(len(g)), codes].sum())
     slack = 1e-12 * max(1.0, float(np.abs(values).max()))
     return row(
-        "simple",
+        "randomisation",
         observed,
         method=key,
         p_value=float((np.abs(values) >= abs(observed) - slack).mean()),
