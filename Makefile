@@ -15,8 +15,13 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -m "not soak" -n $(JOBS) --dist loadfile
 
+# the long lists, whole; what they print is kept, with its date and the commit it was made from
 soak: .venv/installed
-	$(BIN)/python -m pytest -m soak
+	mkdir -p docs/measured
+	{ echo "make soak, $$(date -u +%Y-%m-%d), commit $$(git rev-parse --short HEAD)"; \
+	  $(BIN)/python -m pytest -m soak -n $(JOBS) --timeout 7200 -q -rP --durations=0 --durations-min=1; \
+	} > .venv/soak.txt 2>&1; status=$$?; cp .venv/soak.txt docs/measured/soak.txt; \
+	cat docs/measured/soak.txt; exit $$status
 
 lint: .venv/installed
 	$(BIN)/ruff check .
