@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pandas as pd
 import pytest
@@ -44,6 +44,8 @@ def _unit(tables: dict[str, pd.DataFrame], **settings: Any) -> Community:
 
 class _Protocol:
     """Indicators of one unit of measure, all with the same target."""
+
+    parameters: ClassVar[dict[str, Any]] = {}
 
     def indicator(self, slug: str) -> Any:
         return SimpleNamespace(unit="score_100" if slug == "points" else "yes_no")

@@ -26,6 +26,8 @@ def _name(text: str) -> Any:
 class _Protocol:
     """Two channels without a scheme, one gate and one warning."""
 
+    parameters: ClassVar[dict[str, Any]] = {}
+
     schemes: tuple[str, ...] = ()
     dimensions: ClassVar[dict[str, Any]] = {d: SimpleNamespace(name=_name(d)) for d in ("d1", "d2")}
 

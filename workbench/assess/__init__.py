@@ -9,6 +9,7 @@ from __future__ import annotations
 from workbench.assess.changes import changes
 from workbench.assess.facts import arrivals, decisions, head, limits, outside
 from workbench.assess.indicators import indicators
+from workbench.assess.inspections import agreement
 from workbench.assess.labels import only
 from workbench.assess.records import requests, survival
 from workbench.assess.response import response
@@ -17,6 +18,7 @@ from workbench.assess.satisfaction import satisfaction, subgroups
 from workbench.assess.score import deductions, eligibility, score, warnings
 
 __all__ = [
+    "agreement",
     "arrivals",
     "changes",
     "decisions",

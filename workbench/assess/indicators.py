@@ -10,6 +10,7 @@ import pandas as pd
 
 from workbench import change, scoring, survey
 from workbench.assess import records
+from workbench.assess.inspections import marks, places, unmerged
 from workbench.assess.sample import Sample
 from workbench.assess.satisfaction import scale_ends, top_codes
 from workbench.assess.series import gone as _gone
@@ -35,6 +36,7 @@ _UNITS = {
     "ratio": "ratio",
     "score_5": "score",
 }
+_NOT_INSPECTED = ("本期没有检查这些项目", "these items were not inspected in this wave")
 _SIGN = {">=": "≥", "<=": "≤", ">": ">", "<": "<", "=": "≥"}
 _TAKEN = (
     "value unit std_error ci_low ci_high level n numerator denominator df n_effective method "
@@ -165,8 +167,10 @@ def _inspection(c: Community, measure: Mapping[str, Any]) -> Row:
     frame = marks(c, measure.get("visits"))
     frame = frame[frame["item"].isin(measure["items"])]
     if frame.empty:
-        return _gone("本期没有检查这些项目", "these items were not inspected in this wave")
-    told = scoring.inspection(frame, level=c.level)
+        why = unmerged(c, measure.get("visits"))
+        return _gone(*(why or _NOT_INSPECTED))
+    known = {item: n for item, n in places(c).items() if item in measure["items"]}
+    told = scoring.inspection(frame, level=c.level, places_total=known)
     statistic = measure["statistic"]
     wanted = "share_passed" if statistic == "share_passed" else "score_0_100"
     whole = told[told["statistic"].eq(wanted) & told["item"].fillna("").eq("")]
@@ -176,15 +180,6 @@ def _inspection(c: Community, measure: Mapping[str, Any]) -> Row:
     if row["unit"] == "score_0_100" and statistic == "points":
         row["unit"] = "score_0_100"
     return row
-
-
-def marks(c: Community, visits: list[str] | None) -> pd.DataFrame:
-    """Give the inspection marks of this wave for some kinds of visit, calibration left out."""
-    frame = c.tables["inspections"]
-    frame = frame[frame["wave"].eq(c.wave)]
-    if visits:
-        frame = frame[frame["visit"].isin(visits)]
-    return frame[frame["visit"].ne("calibration")].reset_index(drop=True)
 
 
 def _fact(c: Community, measure: Mapping[str, Any]) -> Row:

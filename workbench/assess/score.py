@@ -11,7 +11,8 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess import records
-from workbench.assess.indicators import marks, unestimated
+from workbench.assess.indicators import unestimated
+from workbench.assess.inspections import marks, places
 from workbench.assess.series import by_period
 from workbench.findings import interval, number
 
@@ -101,7 +102,7 @@ def _mystery(c: Community) -> pd.DataFrame:
     if c.has("inspections"):
         frame = marks(c, ["mystery"])
         if len(frame):
-            told = scoring.inspection(frame, level=c.level)
+            told = scoring.inspection(frame, level=c.level, places_total=places(c))
             whole = told[
                 told["statistic"].eq("score_0_100") & told["item"].fillna("").eq("")
             ].to_dict("records")

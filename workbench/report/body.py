@@ -33,7 +33,8 @@ FIGURES = {
 
 # sections of findings that the body prints; another section is printed under «other results»
 KNOWN = set(
-    "head data checks response weights satisfaction subgroups change requests indicators score "
+    "head data checks response weights satisfaction subgroups change requests agreement indicators "
+    "score "
     "deductions eligibility warnings decisions limits scope context report".split()
 )
 
@@ -347,6 +348,11 @@ def _decisions(page: Page) -> list[Block]:
     return [table(columns, rows)] if rows else []
 
 
+def _agreement(page: Page) -> list[Block]:
+    """Make the table of those who scored: totals, differences, coefficients."""
+    return estimates(page, page.rows("agreement"))
+
+
 def _context(page: Page) -> list[Block]:
     pairs = page.rows("context")
     texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
@@ -408,6 +414,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Page], list[Block]]], ...] = (
     ("satisfaction", _satisfaction),
     ("change", _change),
     ("requests", _requests),
+    ("agreement", _agreement),
     ("indicators", _indicators),
     ("score", _score),
     ("deductions", _deductions),
