@@ -22,6 +22,8 @@ from workbench.errors import InputError
 from workbench.evidence import keys, pdfsign
 from workbench.evidence.keys import ROLES, SigningKey
 from workbench.evidence.result import Verdict
+from workbench.evidence.timestamp import Authority as Authority_
+from workbench.evidence.timestamp import local_authority
 
 NOW = datetime(2026, 12, 21, 8, tzinfo=UTC)
 Sign = Callable[..., bytes]
@@ -86,23 +88,10 @@ class Authority:
         )
         return SigningKey(self._issue(name, key), keys._FileKey(key), (self.root,))
 
-    def time_stamps(self, at: datetime) -> object:
-        from asn1crypto import keys as asn1_keys
-        from asn1crypto import x509 as asn1_x509
-        from pyhanko.sign.timestamps import DummyTimeStamper
-
+    def time_stamps(self, at: datetime) -> Authority_:
         key = rsa.generate_private_key(65537, 2048)
         cert = self._issue("TSA", key, tsa=True)
-        der = key.private_bytes(
-            serialization.Encoding.DER,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        return DummyTimeStamper(
-            asn1_x509.Certificate.load(cert.public_bytes(serialization.Encoding.DER)),
-            asn1_keys.PrivateKeyInfo.load(der),
-            fixed_dt=at,
-        )
+        return local_authority(cert, keys._FileKey(key), clock=lambda: at)
 
 
 def codes(pdf: bytes, roots: list[x509.Certificate], now: datetime = NOW) -> list[str]:
@@ -263,7 +252,7 @@ def test_after_the_certificate_has_expired_only_a_time_stamp_helps(pdf: bytes) -
     later = NOW + timedelta(days=60)
     assert codes(bare, [authority.root], later) == ["expired"] * 3
     clock = Authority(end=NOW + timedelta(days=900))  # outlives the signers
-    stamped = sign_with(pdf, signers, timestamper=clock.time_stamps(NOW))
+    stamped = sign_with(pdf, signers, clock=clock.time_stamps(NOW))
     assert codes(stamped, [authority.root], later) == ["expired"] * 3  # unknown time stamps
     found = pdfsign.signatures(stamped, [authority.root, clock.root], now=later)
     assert [status.code for status in found] == ["valid"] * 3
@@ -594,3 +583,45 @@ def test_openssl_agrees(signed: bytes, home: Path, tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+# --- long-term signatures -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(home: Path) -> Authority_:
+    own = keys.demo_clock(home)
+    return local_authority(own.certificate, own.private, own.chain, clock=lambda: NOW)
+
+
+def long_term(pdf: bytes, demo_keys: dict[keys.Role, SigningKey], clock: Authority_) -> bytes:
+    done = pdfsign.prepare(pdf, store=True)
+    for role in ROLES:
+        done = pdfsign.sign(done, role, demo_keys[role], reason="r", time=NOW, clock=clock)
+    return done
+
+
+def test_a_long_term_signature_brings_its_time_and_revocation_lists(
+    pdf: bytes, demo_keys: dict[keys.Role, SigningKey], clock: Authority_, roots: list[Any]
+) -> None:
+    done = long_term(pdf, demo_keys, clock)
+    found = pdfsign.signatures(done, roots, now=NOW)
+    assert [(s.code, s.proven_at) for s in found] == [("demonstration", NOW.isoformat())] * 3
+    store = pypdf.PdfReader(io.BytesIO(done)).trailer["/Root"]["/DSS"]
+    assert len(store["/CRLs"]) == 1
+    assert len(store["/Certs"]) == 4
+    reader = pdfsign._reader(done)  # judged by the short comparison, not the one of 5 s
+    assert pdfsign._only_signed_after(reader, pdfsign._embedded(reader)[0].signed_revision)
+
+
+def test_what_is_slipped_in_with_the_revocation_lists_is_caught(
+    pdf: bytes, demo_keys: dict[keys.Role, SigningKey], clock: Authority_, roots: list[Any]
+) -> None:
+    done = long_term(pdf, demo_keys, clock)
+
+    def page_in_store(writer: pypdf.PdfWriter) -> None:
+        store: Any = writer._root_object["/DSS"]
+        store["/Certs"].append(writer.pages[0].indirect_reference)
+
+    assert "added-after" in codes(update(done, page_in_store), roots)
+    assert "added-after" in codes(annotated(done), roots)

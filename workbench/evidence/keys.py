@@ -1,7 +1,8 @@
-"""Signing keys: a demonstration authority, PKCS#12 and PEM files, the roots that are believed.
+"""Signing keys: a demonstration authority, PKCS#12 and PEM files, tokens, the roots believed.
 
-``WORKBENCH_HOME`` (mode 0700) holds ``keys/demo/`` and ``trust/*.pem``; nothing of it ever lies
-in a study, a batch or a bag. Whether a certificate is a demonstration is read from itself.
+``WORKBENCH_HOME`` (mode 0700) holds ``keys/demo/``, ``trust/*.pem`` (roots) and ``trust/*.crl``
+(revocation lists); no key of it ever lies in a study, a batch or a bag. Whether a certificate is a
+demonstration is read from itself.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
+from urllib.parse import parse_qsl, unquote
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -24,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from workbench.errors import InputError, Problem
+from workbench.evidence.chain import current_lists, load_crls, path_to, read_crls, revoked
 from workbench.evidence.files import write_atomic
 
 __all__ = [
@@ -33,6 +36,7 @@ __all__ = [
     "Role",
     "SigningKey",
     "check_key",
+    "demo_clock",
     "home_folder",
     "is_demonstration",
     "list_keys",
@@ -49,6 +53,7 @@ _NAMES = {
     "lead": "示例 评估负责人 DEMONSTRATION lead assessor",
     "reviewer": "示例 复核人 DEMONSTRATION reviewer",
     "institution": "示例 评估机构 DEMONSTRATION institution",
+    "tsa": "示例时间戳 DEMONSTRATION time stamps",
 }
 _ORGANISATION = "示例机构 / DEMONSTRATION, not a real signature"
 # fixed, so that a demonstration works whatever a machine's clock says
@@ -78,11 +83,15 @@ class SigningKey:
         Signs; parsed once.
     chain : tuple of x509.Certificate
         Issuing certificates to be embedded in signatures, the root included or not.
+    lists : tuple of x509.CertificateRevocationList
+        Revocation lists in force when it was loaded, for every certificate below the root; empty
+        when one of them has none.
     """
 
     certificate: x509.Certificate
     private: PrivateKey
     chain: tuple[x509.Certificate, ...] = ()
+    lists: tuple[x509.CertificateRevocationList, ...] = ()
 
     @property
     def demonstration(self) -> bool:
@@ -181,7 +190,30 @@ def make_demo_ca(home: Path) -> Path:
     if pending.exists():
         write_atomic(home / "trust" / "demonstration.pem", (demo / "authority.pem").read_bytes())
         pending.unlink(missing_ok=True)
+    if not (demo / "authority.crl").exists():
+        write_atomic(demo / "authority.crl", _empty_list(demo))
     return demo
+
+
+def demo_clock(home: Path) -> SigningKey:
+    """Return the key of the demonstration's time stamps, made on first use."""
+    demo = make_demo_ca(home)
+    folder = demo / "tsa"
+    if not folder.exists():
+        aside = demo / f".tsa.{os.getpid()}.{secrets.token_hex(4)}"
+        aside.mkdir(mode=0o700)
+        try:
+            issuer = _demo_key(demo, "authority").key
+            _issue_one(aside, "tsa", issuer, ec.generate_private_key(ec.SECP256R1()))
+            aside.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    certificate = x509.load_pem_x509_certificate((folder / "tsa.pem").read_bytes())
+    root = x509.load_pem_x509_certificate((demo / "authority.pem").read_bytes())
+    return SigningKey(certificate, _demo_key(folder, "tsa"), (root,))
 
 
 def load_key(
@@ -199,7 +231,9 @@ def load_key(
     ----------
     setting : str or mapping
         ``demo``; ``{pkcs12: FILE, passphrase_file: FILE}``; ``{pem: FILE, passphrase_file: FILE}``
-        with key, certificate and chain in one file; or a path (``.p12``, ``.pfx``, ``.pem``).
+        with key, certificate and chain in one file; ``{pkcs11: {module, label, pin_file}}``; or,
+        as a person writes it, a path (``.p12``, ``.pfx``, ``.pem``) or a URI of RFC 7512
+        (``pkcs11:object=LABEL?module-path=DRIVER``).
     role : {"lead", "reviewer", "institution"}
         Chooses the signer of the demonstration authority.
     home : Path
@@ -209,49 +243,102 @@ def load_key(
     at : datetime
         Time of signing, aware; the certificate must be valid then.
     passphrase : bytes, optional
-        Asked from a person; otherwise ``passphrase_file``, otherwise none.
+        Passphrase or PIN asked from a person; otherwise the file named, otherwise none.
 
     Raises
     ------
     InputError
         ``key.*``: a setting that needs a person, a missing file, a file others may read, a wrong
-        passphrase, no or a foreign certificate, expired, not meant for signing, too weak.
+        passphrase, no or a foreign certificate, expired, revoked, not meant for signing, too weak.
     """
+    key = _opened(setting, role, home=home, base=base, passphrase=passphrase)
+    crls = [*key.lists, *load_crls([home / "trust", home / "keys" / "demo"])]
+    roots = load_roots(home)
+    problems = check_key(key, at=at, crls=crls, roots=roots)
+    if problems:
+        raise InputError(*problems)
+    path = _path(key, roots)
+    return replace(key, lists=tuple(current_lists(path, crls, at)) if path else ())
+
+
+def _opened(
+    setting: str | Mapping[str, Any],
+    role: Role,
+    *,
+    home: Path,
+    base: Path,
+    passphrase: bytes | None,
+) -> SigningKey:
     if setting == "demo":
         folder = make_demo_ca(home)
-        key = _from_pem(
+        return _from_pem(
             (folder / f"{role}.key.pem").read_bytes()
             + (folder / f"{role}.pem").read_bytes()
             + (folder / "authority.pem").read_bytes(),
             None,
             f"{role}.pem",
         )
-    else:
-        if isinstance(setting, str):
-            kind = "pkcs12" if setting.lower().endswith((".p12", ".pfx")) else "pem"
-            setting = {kind: setting} if setting != "person" else {}
-        kinds = [kind for kind in ("pkcs12", "pem") if kind in setting]
-        if len(kinds) != 1:
-            raise _refused(
-                "key.person",
-                "此密钥须由本人提供，程序不能自行打开",
-                "this key needs its person; the program cannot open it",
-                found=", ".join(map(str, setting)) or "person",
-                remedy_zh="报告留作草稿；自动签名须给出 pkcs12 或 pem 文件",
-                remedy_en="the report stays a draft; signing by itself needs a pkcs12 or pem file",
-            )
-        file = base / str(setting[kinds[0]])
-        data = _read_private(file)
-        if passphrase is None and setting.get("passphrase_file"):
-            passphrase = _read_private(base / str(setting["passphrase_file"])).rstrip(b"\r\n")
-        key = (_from_pkcs12 if kinds[0] == "pkcs12" else _from_pem)(data, passphrase, file.name)
-    problems = check_key(key, at=at)
-    if problems:
-        raise InputError(*problems)
-    return key
+    if isinstance(setting, str):
+        setting = _named(setting)
+    secret = next((setting[n] for n in ("passphrase_file", "pin_file") if setting.get(n)), None)
+    if "pkcs11" in setting:
+        token = dict(setting["pkcs11"])
+        secret = token.get("pin_file")
+        if passphrase is None and secret is not None:
+            passphrase = _read_private(base / str(secret)).rstrip(b"\r\n")
+        if passphrase is not None:
+            from workbench.evidence.token import open_token
+
+            pin = passphrase.decode()
+            private, own, others = open_token(str(token["module"]), str(token["label"]), pin)
+            return SigningKey(own, private, tuple(others))
+    kinds = [kind for kind in ("pkcs12", "pem") if kind in setting]
+    if len(kinds) != 1:
+        raise _refused(
+            "key.person",
+            "此密钥须由本人提供，程序不能自行打开",
+            "this key needs its person; the program cannot open it",
+            found=", ".join(map(str, setting)) or "person",
+            remedy_zh="报告留作草稿，由本人运行 workbench sign",
+            remedy_en="the report stays a draft; the person runs workbench sign",
+        )
+    file = base / str(setting[kinds[0]])
+    data = _read_private(file)
+    if passphrase is None and secret is not None:
+        passphrase = _read_private(base / str(secret)).rstrip(b"\r\n")
+    return (_from_pkcs12 if kinds[0] == "pkcs12" else _from_pem)(data, passphrase, file.name)
 
 
-def check_key(key: SigningKey, *, at: datetime) -> list[Problem]:
+def _named(setting: str) -> Mapping[str, Any]:
+    """Return the setting that a person's short form means."""
+    if setting.startswith("pkcs11:"):
+        path, _, query = setting.removeprefix("pkcs11:").partition("?")
+        told = dict(part.partition("=")[::2] for part in path.split(";"))
+        asked = dict(parse_qsl(query))
+        if "object" in told and "module-path" in asked:
+            token = {"module": asked["module-path"], "label": unquote(told["object"])}
+            if "pin-source" in asked:
+                token["pin_file"] = asked["pin-source"].removeprefix("file:")
+            return {"pkcs11": token}
+        raise _refused(
+            "key.uri",
+            "令牌的写法不完整",
+            "the token is not named in full",
+            expected="pkcs11:object=LABEL?module-path=DRIVER",
+            found=setting[:100],
+        )
+    if setting == "person":
+        return {}
+    return {"pkcs12" if setting.lower().endswith((".p12", ".pfx")) else "pem": setting}
+
+
+def check_key(
+    key: SigningKey,
+    *,
+    at: datetime,
+    crls: Sequence[x509.CertificateRevocationList] = (),
+    roots: Sequence[x509.Certificate] = (),
+) -> list[Problem]:
     """Return what speaks against signing with a key at a time; an empty list when nothing does.
 
     Parameters
@@ -260,6 +347,10 @@ def check_key(key: SigningKey, *, at: datetime) -> list[Problem]:
         Certificate and key.
     at : datetime
         Aware; compared with the certificate's validity (the machine's clock is not read).
+    crls : sequence of CertificateRevocationList
+        Revocation lists; what they revoke does not sign, whenever it was revoked.
+    roots : sequence of Certificate
+        Roots that a chain without its own may lead to.
     """
     if at.tzinfo is None:
         raise ValueError("the time of signing needs a time zone")
@@ -277,6 +368,18 @@ def check_key(key: SigningKey, *, at: datetime) -> list[Problem]:
                 found=f"{at:%Y-%m-%dT%H:%M:%SZ}",
                 remedy_zh="使用有效期内的证书",
                 remedy_en="use a certificate that is in force",
+            )
+        )
+    gone = revoked(_path(key, roots) or (certificate, *key.chain), crls)
+    if gone is not None:
+        found.append(
+            _problem(
+                "key.revoked",
+                "证书已被吊销",
+                "the certificate has been revoked",
+                found=f"{gone:%Y-%m-%dT%H:%M:%SZ}",
+                remedy_zh="向签发机构申请新证书",
+                remedy_en="get a new certificate from the authority",
             )
         )
     usage = _extension(certificate, x509.KeyUsage)
@@ -403,38 +506,67 @@ def _issue_demo(folder: Path) -> None:
     """Write the authority and three signers into an empty folder."""
     root_key = ec.generate_private_key(ec.SECP256R1())
     for who in ("authority", *ROLES):
-        authority = who == "authority"
-        key = root_key if authority else ec.generate_private_key(ec.SECP256R1())
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(_name(who))
-            .issuer_name(_name("authority"))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(_NOT_BEFORE)
-            .not_valid_after(_NOT_AFTER)
-            .add_extension(
-                x509.BasicConstraints(authority, 0 if authority else None), critical=True
-            )
-            .add_extension(_usage(authority=authority), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), False
-            )
-        )
-        if not authority:
-            builder = builder.add_extension(x509.ExtendedKeyUsage(_PURPOSES), False)
-        certificate = builder.sign(root_key, hashes.SHA256())
-        write_atomic(
-            folder / f"{who}.pem", certificate.public_bytes(serialization.Encoding.PEM), mode=0o644
-        )
-        pem = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        write_atomic(folder / f"{who}.key.pem", pem, mode=0o600)
+        key = root_key if who == "authority" else ec.generate_private_key(ec.SECP256R1())
+        _issue_one(folder, who, root_key, key)
     write_atomic(folder / "announce-root", b"")
+
+
+def _issue_one(folder: Path, who: str, root_key: Any, key: ec.EllipticCurvePrivateKey) -> None:
+    """Write one certificate of the demonstration and its key."""
+    authority = who == "authority"
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name(who))
+        .issuer_name(_name("authority"))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(_NOT_BEFORE)
+        .not_valid_after(_NOT_AFTER)
+        .add_extension(x509.BasicConstraints(authority, 0 if authority else None), critical=True)
+        .add_extension(_usage(authority=authority), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), False
+        )
+    )
+    if who == "tsa":  # RFC 3161 §2.3: this purpose alone, and critical
+        purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+        builder = builder.add_extension(purpose, critical=True)
+    elif not authority:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(_PURPOSES), False)
+    certificate = builder.sign(root_key, hashes.SHA256())
+    write_atomic(
+        folder / f"{who}.pem", certificate.public_bytes(serialization.Encoding.PEM), mode=0o644
+    )
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    write_atomic(folder / f"{who}.key.pem", pem, mode=0o600)
+
+
+def _demo_key(folder: Path, who: str) -> _FileKey:
+    key = serialization.load_pem_private_key((folder / f"{who}.key.pem").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return _FileKey(key)
+
+
+def _empty_list(folder: Path) -> bytes:
+    """Return the demonstration authority's revocation list, on which nobody stands."""
+    builder = x509.CertificateRevocationListBuilder(
+        _name("authority"), _NOT_BEFORE, _NOT_AFTER, []
+    ).add_extension(x509.CRLNumber(1), critical=False)
+    made = builder.sign(_demo_key(folder, "authority").key, hashes.SHA256())
+    return made.public_bytes(serialization.Encoding.PEM)
+
+
+def _path(
+    key: SigningKey, roots: Sequence[x509.Certificate]
+) -> tuple[x509.Certificate, ...] | None:
+    """Return the path above a key's certificate; a root in its own chain ends it too."""
+    own = [one for one in key.chain if one.issuer == one.subject]
+    return path_to(key.certificate, key.chain, [*roots, *own])
 
 
 def _name(who: str) -> x509.Name:
@@ -509,9 +641,10 @@ def _from_pem(data: bytes, passphrase: bytes | None, name: str) -> SigningKey:
             raise ValueError("no private key in it")
         key = serialization.load_pem_private_key(data[begin:], passphrase)
         certificates = x509.load_pem_x509_certificates(data)
+        lists = tuple(read_crls(data))
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _unreadable(name, error) from error
-    return _assemble(key, certificates, name)
+    return replace(_assemble(key, certificates, name), lists=lists)
 
 
 def _assemble(key: Any, certificates: list[x509.Certificate], name: str) -> SigningKey:

@@ -15,9 +15,12 @@ from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from io import BytesIO
 from typing import Any, TypeVar
 
+from asn1crypto import crl as asn1_crl
+from asn1crypto import tsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -31,6 +34,7 @@ from pyhanko.sign.general import SigningError
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes, Signer
 from pyhanko.sign.timestamps import TimeStamper
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.pdf_embedded import (
     EmbeddedPdfSignature,
     async_validate_pdf_signature,
@@ -46,6 +50,7 @@ from workbench.evidence.keys import ROLES, Role, SigningKey, is_demonstration
 from workbench.evidence.pdftext import shown_text, unicode_table
 from workbench.evidence.result import Verdict
 from workbench.evidence.signature import FIELDS, LABELS, REASONS, FieldBox, SignatureStatus
+from workbench.evidence.timestamp import Authority, ask
 
 __all__ = [
     "attachments",
@@ -81,7 +86,9 @@ for _name in ("pyhanko", "pyhanko_certvalidator"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
-def prepare(pdf: bytes, boxes: Mapping[Role, FieldBox] | None = None) -> bytes:
+def prepare(
+    pdf: bytes, boxes: Mapping[Role, FieldBox] | None = None, *, store: bool = False
+) -> bytes:
     """Add the three signature fields to an unsigned report, tagged as PDF/UA wants it.
 
     The same bytes give the same bytes; metadata are left as they are.
@@ -93,6 +100,9 @@ def prepare(pdf: bytes, boxes: Mapping[Role, FieldBox] | None = None) -> bytes:
     boxes : mapping of Role to FieldBox, optional
         Where the page prints the signature block of each role; a role without a box gets a field
         without extent on the last page.
+    store : bool
+        Whether signatures will bring certificates and revocation lists (B-LT); the place for them
+        is made now, so that a signature changes nothing else.
 
     Returns
     -------
@@ -132,6 +142,8 @@ def prepare(pdf: bytes, boxes: Mapping[Role, FieldBox] | None = None) -> bytes:
             ),
         )
         _tag_field(writer, name, LABELS[role])
+    if store:
+        DocumentSecurityStore.supply_dss_in_writer(writer, None)
     return _written(writer)
 
 
@@ -142,9 +154,12 @@ def sign(
     *,
     reason: str,
     time: datetime,
-    timestamper: TimeStamper | None = None,
+    clock: Authority | None = None,
 ) -> bytes:
-    """Sign a prepared report in one of the three roles (PAdES B-B, or B-T with a time stamp).
+    """Sign a prepared report in one of the three roles: PAdES B-B, or B-LT with a time stamp.
+
+    With a time stamp, certificates and revocation lists in force are put in beside it; where the
+    key has no such lists (:attr:`workbench.evidence.keys.SigningKey.lists`) it stays B-T.
 
     Parameters
     ----------
@@ -158,8 +173,8 @@ def sign(
         Printed by PDF readers beside the signature.
     time : datetime
         Signing time, aware.
-    timestamper : TimeStamper, optional
-        Asks a time-stamp authority; without one nothing leaves the machine.
+    clock : Authority, optional
+        Asked for a time stamp; without one nothing leaves the machine.
 
     Returns
     -------
@@ -171,6 +186,8 @@ def sign(
     InputError
         ``sign.*``: no such field, signed already, out of order, the same certificate or key in two
         roles, an earlier signature that no longer holds, a time without zone.
+    MachineError
+        ``stamp.*``, when no time stamp can be had.
     """
     if time.tzinfo is None:
         raise _refused("sign.time", "签名时间没有时区", "the signing time has no time zone")
@@ -217,8 +234,16 @@ def sign(
         certify=role == ROLES[0],
         docmdp_permissions=MDPPerm.NO_CHANGES if role == ROLES[-1] else MDPPerm.FILL_FORMS,
     )
-    pdf_signer = PdfSigner(settings, signer, timestamper=timestamper, stamp_style=_NoStamp())
-    return _run(_sign(pdf_signer, writer, time, _room(key, timestamper)))
+    stamper = _stamper(clock) if clock else None
+    if clock and key.lists:
+        DocumentSecurityStore.supply_dss_in_writer(
+            writer,
+            None,
+            certs=[_to_asn1(one) for one in (key.certificate, *key.chain)],
+            crls=[_to_asn1_list(one) for one in key.lists],
+        )
+    pdf_signer = PdfSigner(settings, signer, timestamper=stamper, stamp_style=_NoStamp())
+    return _run(_sign(pdf_signer, writer, time, key, stamper))
 
 
 def signed_roles(pdf: bytes) -> list[Role | None]:
@@ -371,15 +396,34 @@ class _Signer(Signer):
         return self._key.sign(data)
 
 
+class _Stamper(TimeStamper):
+    """Hands requests to an authority of ours."""
+
+    def __init__(self, authority: Authority) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._authority = authority
+
+    async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
+        """Ask, and wait for the answer."""
+        return tsp.TimeStampResp.load(ask(self._authority, req.dump()))
+
+
+@lru_cache(maxsize=4)
+def _stamper(authority: Authority) -> _Stamper:
+    """Return the stamper of an authority: its first answer is kept, to know how long they are."""
+    return _Stamper(authority)
+
+
 async def _sign(
-    signer: PdfSigner, writer: _Writer, time: datetime, bytes_reserved: int | None
+    signer: PdfSigner, writer: _Writer, time: datetime, key: SigningKey, stamper: _Stamper | None
 ) -> bytes:
     """Run pyHanko's steps with our time instead of the clock's."""
     session = signer.init_signing_session(writer, existing_fields_only=True)
     session.system_time = time
     validation = await session.perform_presign_validation(writer)
-    if bytes_reserved is None:
-        bytes_reserved = await session.estimate_signature_container_size(validation, tight=False)
+    bytes_reserved = _room(key)
+    if stamper is not None:
+        bytes_reserved += 4 * len((await stamper.async_dummy_response("sha256")).dump())
     document = session.prepare_tbs_document(
         validation_info=validation, bytes_reserved=bytes_reserved, appearance_text_params=None
     )
@@ -414,14 +458,12 @@ def _run(coroutine: Coroutine[Any, Any, _T]) -> _T:
         return pool.submit(alone).result()
 
 
-def _room(key: SigningKey, timestamper: TimeStamper | None) -> int | None:
-    """Return hex digits to reserve; None lets pyHanko try the time stamp's size.
+def _room(key: SigningKey) -> int:
+    """Return hex digits to reserve.
 
     Certificates, plus signature (512 bytes serve RSA-4096), attributes and names with margin: a
     trial signature is not needed, which a person with a token would have to confirm.
     """
-    if timestamper is not None:
-        return None
     encoding = serialization.Encoding.DER
     certificates = [key.certificate, *key.chain]
     return 2 * (sum(len(cert.public_bytes(encoding)) for cert in certificates) + 2048)
@@ -639,7 +681,8 @@ def _only_signed_after(reader: Any, revision: int) -> bool:
     """Whether every later revision does nothing but fill one empty signature field of ours.
 
     Such a revision writes two objects: the field, equal but for a new ``/V``, and under a number
-    never used before the signature that ``/V`` refers to. Anything else is for the full comparison.
+    never used before the signature that ``/V`` refers to. Beside them it may lengthen the lists of
+    the document security store by new streams. Anything else is for the full comparison.
     """
     table = reader.xrefs
     if table.hybrid_xrefs_present:
@@ -658,27 +701,59 @@ def _fills_a_field(reader: Any, number: int) -> bool:
     before, after = (reader.get_historical_resolver(at) for at in (number - 1, number))
     size = int(before.trailer_view["/Size"])
     written = table.explicit_refs_in_revision(number)
-    fresh = [ref for ref in written if ref.idnum >= size]
-    fields = [ref for ref in written if ref.idnum < size]
-    if len(fresh) != 1 or len(fields) != 1 or any(ref.generation for ref in written):
+    fresh = {ref.idnum: ref for ref in written if ref.idnum >= size}
+    store = before.root.get_value_as_reference("/DSS", optional=True)
+    old_ones = [ref for ref in written if ref.idnum < size]
+    fields = [ref for ref in old_ones if store is None or ref.idnum != store.idnum]
+    stored = _stored(before, after, store) if len(fields) < len(old_ones) else set()
+    if stored is None or stored - set(fresh) or len(fields) != 1:
         return False
-    if table.refs_freed_in_revision(number) or int(after.trailer_view["/Size"]) <= fresh[0].idnum:
+    if any(ref.generation for ref in written):
         return False
-    if table.get_introducing_revision(fresh[0]) != number:
+    if table.refs_freed_in_revision(number) or int(after.trailer_view["/Size"]) <= max(fresh):
+        return False
+    if any(table.get_introducing_revision(ref) != number for ref in fresh.values()):
         return False
     if _plain(before.trailer_view, _TECHNICAL) != _plain(after.trailer_view, _TECHNICAL):
         return False
     old, new = before.get_object(fields[0]), after.get_object(fields[0])
     value = new.raw_get("/V")
+    streams = [ref for idnum, ref in fresh.items() if idnum in stored]
+    if any(not isinstance(after.get_object(ref), generic.StreamObject) for ref in streams):
+        return False
+    (signed,) = [ref for idnum, ref in fresh.items() if idnum not in stored]
     return (
         isinstance(old, generic.DictionaryObject)
         and str(_at(old, "/T")) in FIELDS.values()
         and "/V" not in old
         and _plain(old, set()) == _plain(new, {"/V"})
         and isinstance(value, generic.IndirectObject)
-        and value.reference.idnum == fresh[0].idnum
-        and type(after.get_object(fresh[0])) is generic.DictionaryObject
+        and value.reference.idnum == signed.idnum
+        and type(after.get_object(signed)) is generic.DictionaryObject
     )
+
+
+def _stored(before: Any, after: Any, store: Any) -> set[int] | None:
+    """Return the numbers a revision added to the security store; None when it did anything else."""
+    old, new = before.get_object(store), after.get_object(store)
+    if not isinstance(new, generic.DictionaryObject) or set(new) - {"/Certs", "/CRLs"}:
+        return None
+    added: set[int] = set()
+    for name in ("/Certs", "/CRLs"):
+        lists = [
+            [one.idnum for one in map(_reference, found.raw_get(name))] if name in found else []
+            for found in (old, new)
+        ]
+        if lists[1][: len(lists[0])] != lists[0]:
+            return None
+        added |= set(lists[1][len(lists[0]) :])
+    return added
+
+
+def _reference(found: Any) -> Any:
+    if not isinstance(found, generic.IndirectObject):
+        raise TypeError("not a reference")
+    return found.reference
 
 
 def _plain(found: Any, without: set[str]) -> dict[str, bytes]:
@@ -769,6 +844,10 @@ def _written(writer: Any) -> bytes:
 
 def _to_asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
     return asn1_x509.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
+
+
+def _to_asn1_list(crl: x509.CertificateRevocationList) -> asn1_crl.CertificateList:
+    return asn1_crl.CertificateList.load(crl.public_bytes(serialization.Encoding.DER))
 
 
 def _to_x509(certificate: asn1_x509.Certificate) -> x509.Certificate:

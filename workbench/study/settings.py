@@ -198,11 +198,19 @@ class Pkcs12(Model):
     passphrase_file: Word
 
 
+class Pem(Model):
+    """A file with key, certificate and chain, and the file that holds its passphrase, if any."""
+
+    pem: Word
+    passphrase_file: Word | None = None
+
+
 class Token(Model):
-    """A token's driver and the label of the key in it."""
+    """A token's driver and the label of the key in it; without a PIN file a person is asked."""
 
     module: Word
     label: Word
+    pin_file: Word | None = None
 
 
 class Pkcs11(Model):
@@ -214,7 +222,9 @@ class Pkcs11(Model):
 def _key_kind(value: Any) -> Any:
     if isinstance(value, str) and value not in ("demo", "person"):
         raise PydanticCustomError(
-            "signing_key", "unknown", {"expected": "demo | person | {pkcs12: …} | {pkcs11: …}"}
+            "signing_key",
+            "unknown",
+            {"expected": "demo | person | {pkcs12: …} | {pem: …} | {pkcs11: …}"},
         )
     return value
 
@@ -224,7 +234,7 @@ class Signatory(Model):
 
     name: Bilingual
     organisation: Bilingual
-    key: Annotated[Literal["demo", "person"] | Pkcs12 | Pkcs11, BeforeValidator(_key_kind)]
+    key: Annotated[Literal["demo", "person"] | Pkcs12 | Pem | Pkcs11, BeforeValidator(_key_kind)]
 
 
 class Signatories(Model):
@@ -259,6 +269,7 @@ class Settings(Model):
     decisions: Decisions = Decisions()
     signatories: Signatories
     timestamps: Literal["each", "ledger", "none"] = "ledger"
+    tsa: Annotated[str, Field(pattern=r"\Ahttps?://\S+\Z")] | None = None
     ledger: Word | None = None
     languages: Annotated[tuple[Literal["zh", "en"], ...], Field(min_length=1)] = ("zh", "en")
     notebook: Word | None = None
