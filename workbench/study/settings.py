@@ -269,7 +269,7 @@ class Settings(Model):
     decisions: Decisions = Decisions()
     signatories: Signatories
     timestamps: Literal["each", "ledger", "none"] = "ledger"
-    tsa: Annotated[str, Field(pattern=r"\Ahttps?://\S+\Z")] | None = None
+    tsa: Annotated[str, Field(pattern=r"^https?://[!-~]+$")] | None = None
     ledger: Word | None = None
     languages: Annotated[tuple[Literal["zh", "en"], ...], Field(min_length=1)] = ("zh", "en")
     notebook: Word | None = None
