@@ -17,6 +17,7 @@ from workbench.intake.flags import add_flags
 from workbench.intake.frames import FILE, ROW, FileUsed, Log, Problems, Raw, Tables
 from workbench.intake.mapping import map_source
 from workbench.intake.read import filtered, read_file
+from workbench.intake.seals import check_seals
 from workbench.intake.tables import TABLES, Table
 from workbench.intake.units import Units
 from workbench.study import nearest_remedy
@@ -125,6 +126,8 @@ class _Intake:
         if "responses" in frames:
             frames["responses"] = add_flags(frames["responses"], self.study)
         files = sorted(self.files.values(), key=lambda file: (not file.outside, file.name))
+        if "inspections" in whole:
+            check_seals(whole["inspections"], files, self.problems, self.log)
         tables = Tables(
             frames=frames,
             log=tuple(self.log.entries),

@@ -34,6 +34,7 @@ from workbench.scoring.decision import (
     rank_sum_ratio,
     topsis,
 )
+from workbench.scoring.draws import barred, draw_teams, draw_units, draw_visits
 from workbench.scoring.efficacy import efficacy_index
 from workbench.scoring.funds import fund_progress, fund_table, reward, special_fund
 from workbench.scoring.funnel import funnel_proportions, funnel_ratios
@@ -111,6 +112,7 @@ __all__ = [
     "appraisal_scheme",
     "attainment",
     "award_history",
+    "barred",
     "best_set",
     "between_variance",
     "bland_altman",
@@ -134,6 +136,9 @@ __all__ = [
     "denominate",
     "device_faults",
     "digit_preference",
+    "draw_teams",
+    "draw_units",
+    "draw_visits",
     "drift",
     "effective_weights",
     "efficacy_index",
