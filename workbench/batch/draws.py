@@ -224,7 +224,8 @@ def _draw(
     )
     crossed: list[str] | None = None
     if purpose == "cross":
-        crossed = scoring.draw_units(list(units["community"]), rng=rng, share=_share(study, purpose))
+        share = _share(study, purpose)
+        crossed = scoring.draw_units(list(units["community"]), rng=rng, share=share)
         least = 1
     return scoring.draw_teams(
         people, units, rng=rng, by=days[0], team=team, per_team=(int(least), int(most)),
