@@ -26,10 +26,14 @@ Write = Callable[..., Path]
 def tree(out: Path) -> dict[str, str]:
     """Digest of every file of the bags that does not depend on signatures and their time."""
     left_out = {"tagmanifest-sha256.txt", "manifest-sha256.txt", "bag-info.txt"}
+    left_out |= {"ro-crate-metadata.json"}  # tells when the notebook ran
     return {
         path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted((out / "communities").rglob("*"))
-        if path.is_file() and path.suffix != ".pdf" and path.name not in left_out
+        if path.is_file()
+        and path.suffix != ".pdf"
+        and path.name not in left_out
+        and "attest" not in path.parts
     }
 
 

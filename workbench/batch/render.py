@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench import findings
+from workbench.batch import seal
 from workbench.batch.reduce import context_of
 from workbench.batch.work import map_folder, opened_study
 from workbench.errors import InputError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from workbench.evidence.keys import Role, SigningKey
     from workbench.study import Study
 
-__all__ = ["RenderJob", "render_unit", "write_overview"]
+__all__ = ["RenderJob", "open_keys", "render_unit", "sign_report", "write_overview"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class RenderJob:
     render_key: str
     languages: tuple[str, ...]
     outcome: str
+    marked: bool = False
+    """Whether the pages bear the mark of a demonstration whatever the study says of its keys."""
 
 
 def render_unit(job: RenderJob) -> dict[str, Any]:
@@ -66,13 +69,13 @@ def render_unit(job: RenderJob) -> dict[str, Any]:
     found = _findings(out, data, job.community)
     listing = bags.evidence_list(data)
     (data / "evidence-sha256.txt").write_bytes(listing)
-    signers = _signers(study)
-    marked = _marked(study, signers)
+    signers = open_keys(study)
+    marked = job.marked or _marked(study, signers)
     for lang in job.languages:
-        report = _report(job, data, found, listing, lang, marked, study.settings.issued, study.id)
-        pdf, html = report
-        (data / f"report.{lang}.pdf").write_bytes(_sign(pdf, signers))
+        pdf, html = _report(job, data, found, listing, lang, marked, study)
+        (data / f"report.{lang}.pdf").write_bytes(sign_report(pdf, signers, study))
         (data / f"report.{lang}.html").write_bytes(html)
+    seal.describe(staged, study, note)
     bags.write_bag(
         staged,
         study=study.id,
@@ -82,14 +85,17 @@ def render_unit(job: RenderJob) -> dict[str, Any]:
         info={
             "Workbench-Map-Key": job.map_key,
             "Workbench-Render-Key": job.render_key,
-            "Workbench-State": _state(signers),
+            "Workbench-State": "signing" if signers else "draft",
             "Workbench-Outcome": job.outcome,
+            seal.SIGNED: " ".join(signers),
         },
     )
+    if len(signers) == len(keys.ROLES):
+        seal.attach_statement(staged, study, out, note, signers)
     digests = bags.digests(staged)
     replace_directory(target)
     return {
-        "state": _state(signers),
+        "state": "signing" if signers else "draft",
         "outcome": job.outcome,
         "map_key": job.map_key,
         "render_key": job.render_key,
@@ -120,7 +126,7 @@ def _findings(out: Path, data: Path, unit: str) -> list[dict[str, Any]]:
     return both
 
 
-def _signers(study: Study) -> dict[Role, SigningKey]:
+def open_keys(study: Study) -> dict[Role, SigningKey]:
     """Open the keys that need no person, in the order of signing; stop at the first that does."""
     home, now = keys.home_folder(os.environ), datetime.now(UTC)
     opened: dict[Role, SigningKey] = {}
@@ -149,15 +155,11 @@ def _marked(study: Study, signers: dict[Role, SigningKey]) -> bool:
     return named or any(key.demonstration for key in signers.values())
 
 
-def _state(signers: dict[Role, SigningKey]) -> str:
-    if len(signers) == len(keys.ROLES):
-        return "signed"
-    return "signing" if signers else "draft"
-
-
-def _sign(pdf: bytes, signers: dict[Role, SigningKey]) -> bytes:
+def sign_report(pdf: bytes, signers: Mapping[Role, SigningKey], study: Study) -> bytes:
+    """Sign a prepared report with these keys, in their order."""
     from workbench.evidence import pdfsign
 
+    each = study.settings.timestamps == "each"
     for role, key in signers.items():
         pdf = pdfsign.sign(
             pdf,
@@ -165,6 +167,7 @@ def _sign(pdf: bytes, signers: dict[Role, SigningKey]) -> bytes:
             key,
             reason="社区测评报告 / community assessment report",
             time=datetime.now(UTC),
+            clock=seal.clock_of(study) if each else None,
         )
     return pdf
 
@@ -176,8 +179,7 @@ def _report(
     listing: bytes,
     lang: str,
     marked: bool,
-    issued: date,
-    study: str,
+    study: Study,
 ) -> tuple[bytes, bytes]:
     """Typeset one language: the prepared PDF and the HTML page."""
     from workbench import report
@@ -187,9 +189,9 @@ def _report(
     common: dict[str, Any] = {
         "lang": lang,
         "evidence_digest": sha256_bytes(listing),
-        "issued": issued,
+        "issued": study.settings.issued,
         "edition": 1,
-        "report_number": f"{study}/{job.community}/1",
+        "report_number": f"{study.id}/{job.community}/1",
         "demonstration": marked,
     }
     attached: dict[str, Any] = {
@@ -206,7 +208,8 @@ def _report(
     boxes: dict[Any, FieldBox] = {
         role: FieldBox(box.page, box.x0, box.y0, box.x1, box.y1) for role, box in pdf.boxes.items()
     }
-    return pdfsign.prepare(pdf.data, boxes), html
+    store = study.settings.timestamps == "each"
+    return pdfsign.prepare(pdf.data, boxes, store=store), html
 
 
 def write_overview(study: Study, out: Path, units: Sequence[str]) -> None:
@@ -218,6 +221,8 @@ def write_overview(study: Study, out: Path, units: Sequence[str]) -> None:
     from workbench.batch import state
 
     target = out / "overview"
+    if (target / "attest").exists():  # closed
+        return
     staged = staging_directory(target)
     data = staged / "data"
     shutil.copytree(out / "private" / "reduce" / "data", data)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from workbench import __version__, bundle
-from workbench.batch import state
+from workbench.batch import seal, state
 from workbench.batch.pool import Failure, Task, run_tasks
 from workbench.batch.progress import Progress
 from workbench.batch.reduce import reduce
-from workbench.batch.render import RenderJob, render_unit, write_overview
+from workbench.batch.render import RenderJob, open_keys, render_unit, write_overview
 from workbench.batch.slices import digest, environment, load_study, package_digest, read_study
 from workbench.batch.work import MapJob, SliceJob, cut_slice, map_folder, map_unit
 from workbench.errors import InputError, MachineError, Problem
@@ -119,6 +119,8 @@ def run(
         known = [u for u in units if u in chosen or (map_folder(out, u) / "map.json").exists()]
         keys = _slice_all(study, opened, out, known, jobs, told)
         _refuse_changed(out, keys)
+        rows = state.read(out)
+        seal.refuse_unfit(opened, out, [u for u in chosen if not _signed(rows.get(u))])
         started = datetime.now(UTC)
         contexts = None
         with _kernels(kernels) as environment:
@@ -149,7 +151,8 @@ def _reconcile(out: Path) -> None:
     for bag in sorted(p for p in (out / "communities").glob("[!.]*") if p.is_dir()):
         info = bag_info(bag)
         row = rows.get(bag.name, {})
-        if row.get("render_key") == info.get("Workbench-Render-Key"):
+        told = (info.get("Workbench-Render-Key"), info.get("Workbench-State"))
+        if (row.get("render_key"), row.get("state")) == told:
             continue
         state.append(
             out,
@@ -164,6 +167,11 @@ def _reconcile(out: Path) -> None:
                 "digests": digests(bag),
             },
         )
+
+
+def _signed(row: Mapping[str, Any] | None) -> bool:
+    """Say whether a unit's report bears a signature."""
+    return row is not None and row.get("state") in {"signing", "signed"}
 
 
 def _mapped(out: Path, unit: str, key: str) -> bool:
@@ -294,7 +302,7 @@ def _refuse_changed(out: Path, keys: dict[str, str]) -> None:
     changed = [
         unit
         for unit, key in sorted(keys.items())
-        if rows.get(unit, {}).get("state") in {"signing", "signed"} and rows[unit]["map_key"] != key
+        if _signed(rows.get(unit)) and rows[unit]["map_key"] != key
     ]
     if changed:
         raise InputError(
@@ -381,22 +389,49 @@ def _render_all(
             continue
         key = digest([kept["key"], contexts[unit], langs, package_digest()])
         row = rows.get(unit, {})
-        signed = row.get("state") in {"signing", "signed"}
-        if signed or (row.get("state") == "draft" and row.get("render_key") == key):
+        if _signed(row) or (row.get("state") == "draft" and row.get("render_key") == key):
             continue
         job = RenderJob(study, str(out.resolve()), unit, keys[unit], key, langs, kept["outcome"])
         tasks.append(Task(unit, render_unit, job))
+    opened = load_study(study)
+    if tasks and open_keys(opened):
+        seal.freeze(opened, out)
     told.begin("出具并签名", "reports", len(tasks))
+    waiting: dict[str, dict[str, Any]] = {}
     for task, answer in run_tasks(tasks, jobs=jobs, seconds=SECONDS):
         row = {"community": task.name, "edition": 1, "map_key": keys[task.name]}
         row["attempt"] = int(rows.get(task.name, {}).get("attempt") or 0) + 1
         if isinstance(answer, Failure):
             reason = {"code": answer.code, "cell": None, "zh": answer.message, "en": answer.message}
             state.append(out, row | {"state": "failed", "reason": reason})
+        elif seal.waits_for_entry(out / "communities" / task.name):
+            waiting[task.name] = row | answer
         else:
             state.append(out, row | answer)
         told.step(task.name)
     told.end()
+    enter_all(opened, out, waiting)
+
+
+def enter_all(study: Study, out: Path, waiting: Mapping[str, Mapping[str, Any]]) -> None:
+    """Enter in the ledger what bears all signatures, those of an interrupted run too.
+
+    Parameters
+    ----------
+    study, out
+        The study and the batch folder, which is held.
+    waiting
+        State lines of bags signed just now, not written yet.
+    """
+    rows = state.read(out) | dict(waiting)
+    entered: dict[str, dict[str, str]] = {}
+    try:
+        entered = seal.enter_signed(study, out)
+    finally:
+        for name in sorted({*entered, *waiting}):
+            done = name in entered
+            more = {"state": "signed", "digests": entered[name]} if done else {}
+            state.append(out, {**rows[name], **more})
 
 
 def _set_aside(out: Path, unit: str) -> None:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,7 @@ def map_unit(job: MapJob) -> dict[str, Any]:
 
     from workbench.batch.execute import execute, parameters_of
 
-    started, cpu = time.monotonic(), _cpu()
+    started, cpu, begun = time.monotonic(), _cpu(), datetime.now(UTC)
     out = Path(job.out)
     target = map_folder(out, job.community)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +113,9 @@ def map_unit(job: MapJob) -> dict[str, Any]:
     outcome, reason = _outcome(done["error"])
     _write(data, done["notebook"], job.community, settings, strict=outcome != "failed")
     told = {"key": job.key, "outcome": outcome, "reason": reason}
-    (staged / "map.json").write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+    ran = {"started": begun.isoformat(), "finished": datetime.now(UTC).isoformat()}
+    note = told | ran | {"parameters": parameters}
+    (staged / "map.json").write_text(json.dumps(note, ensure_ascii=False), encoding="utf-8")
     if outcome == "failed":
         failed = out / "failed" / job.community
         failed.parent.mkdir(exist_ok=True)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 
 from workbench.errors import InputError, Problem
 from workbench.evidence.bag import EVIDENCE_LIST, bag_info
 from workbench.evidence.files import canonical_json, is_plain_file, sha256_file, write_atomic
 from workbench.evidence.keys import SigningKey
-from workbench.evidence.ledger import Ledger, check_proof
+from workbench.evidence.ledger import Ledger, check_proof, head_size
 from workbench.evidence.note import VerifierKey
 from workbench.evidence.result import Result, Verdict, result
 from workbench.evidence.statement import check_statement, payload_digest, sign_statement
@@ -22,12 +22,21 @@ from workbench.evidence.statement import check_statement, payload_digest, sign_s
 __all__ = ["check_attest", "enter", "load_logs", "report_entry", "write_attest"]
 
 STATEMENT = "evaluation.intoto.json"
+PROOF = "entry.tlog-proof"
+HEAD_STAMP = "checkpoint.tsr"
 
 
-def write_attest(bag: Path, statement: bytes, keys: Mapping[str, SigningKey]) -> None:
-    """Write the signed statement and the certificates of a bag's signers into ``attest/``.
+def write_attest(
+    bag: Path,
+    statement: bytes,
+    keys: Mapping[str, SigningKey],
+    *,
+    signers: Mapping[str, Sequence[x509.Certificate]] | None = None,
+    lists: Iterable[x509.CertificateRevocationList] = (),
+) -> None:
+    """Write the signed statement, and certificates and revocation lists of the signers.
 
-    The tag manifest has to be written anew afterwards (:func:`workbench.evidence.bag.write_bag`).
+    The tag manifest has to be written anew afterwards (:func:`workbench.evidence.bag.write_tags`).
 
     Parameters
     ----------
@@ -37,16 +46,24 @@ def write_attest(bag: Path, statement: bytes, keys: Mapping[str, SigningKey]) ->
         From :func:`workbench.evidence.statement.make_statement`.
     keys : mapping of str to SigningKey
         Role → key; every one signs.
+    signers : mapping of str to sequence of Certificate, optional
+        Certificates of those who signed the reports on another day or machine.
+    lists : iterable of CertificateRevocationList
+        Revocation lists beside those of the keys.
     """
-    certs = bag / "attest" / "certs"
-    certs.mkdir(parents=True, exist_ok=True)
-    write_atomic(bag / "attest" / STATEMENT, sign_statement(statement, list(keys.values())))
-    for role, key in keys.items():
-        pem = [
-            certificate.public_bytes(serialization.Encoding.PEM)
-            for certificate in (key.certificate, *key.chain)
-        ]
-        write_atomic(certs / f"{role}.pem", b"".join(pem))
+    folder = bag / "attest"
+    (folder / "certs").mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / STATEMENT, sign_statement(statement, list(keys.values())))
+    shown = dict(signers or {}) | {r: (k.certificate, *k.chain) for r, k in keys.items()}
+    encoding = serialization.Encoding.PEM
+    for role, certificates in shown.items():
+        pem = b"".join(certificate.public_bytes(encoding) for certificate in certificates)
+        write_atomic(folder / "certs" / f"{role}.pem", pem)
+    every = [*lists, *(crl for key in keys.values() for crl in key.lists)]
+    for crl in {one.fingerprint(hashes.SHA256()): one for one in every}.values():
+        (folder / "crls").mkdir(exist_ok=True)
+        name = crl.fingerprint(hashes.SHA256()).hex()[:16]
+        write_atomic(folder / "crls" / f"{name}.crl", crl.public_bytes(encoding))
 
 
 def report_entry(bag: Path, *, study: str, community: str, edition: int) -> dict[str, Any]:
@@ -65,20 +82,61 @@ def report_entry(bag: Path, *, study: str, community: str, edition: int) -> dict
 
 
 def enter(
-    ledger: Ledger, bags: Sequence[tuple[Path, Mapping[str, Any]]], *, demonstration: bool
+    ledger: Ledger,
+    bags: Sequence[tuple[Path, Mapping[str, Any]]],
+    *,
+    demonstration: bool,
+    stamp: Callable[[bytes], bytes] | None = None,
 ) -> list[int]:
     """Enter signed bags into the ledger in one step and put entry and proof into each ``attest/``.
+
+    What was entered before a crash is found again and not entered twice.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        The log.
+    bags : sequence of (Path, mapping)
+        Each bag with its entry.
+    demonstration : bool
+        Whether demonstration keys signed them.
+    stamp : callable, optional
+        Has the head time-stamped: bytes in, RFC 3161 response out.
 
     Returns
     -------
     list of int
         Numbers of the entries.
+
+    Raises
+    ------
+    InputError
+        ``ledger.*``, also when another report of the same unit and edition is entered.
+    MachineError
+        ``stamp.*``: the entries are made, and the next call goes on from there.
     """
-    numbers = ledger.append([entry for _, entry in bags], demonstration=demonstration)
+    before = [_entered(ledger, entry) for _, entry in bags]
+    fresh = [entry for (_, entry), at in zip(bags, before, strict=True) if at is None]
+    made = iter(ledger.append(fresh, demonstration=demonstration) if fresh else ())
+    numbers = [next(made) if at is None else at for at in before]
+    head = ledger.stamp(stamp) if stamp else ledger.checkpoint()
+    token = ledger.stamp_file(head_size(head)) if stamp else None
     for number, (bag, _) in zip(numbers, bags, strict=True):
         write_atomic(bag / "attest" / "entry.json", ledger.entry(number))
-        write_atomic(bag / "attest" / "entry.tlog-proof", ledger.proof(number).encode())
+        write_atomic(bag / "attest" / PROOF, ledger.proof(number, head).encode())
+        if token is not None:
+            write_atomic(bag / "attest" / HEAD_STAMP, token.read_bytes())
     return numbers
+
+
+def _entered(ledger: Ledger, entry: Mapping[str, Any]) -> int | None:
+    """Return the number under which exactly this entry is in the log."""
+    if entry["type"] == "close":
+        at = ledger.closed(entry["study"])
+    else:
+        at = ledger.issued(entry["study"], entry["community"], entry["edition"])
+    same = at is not None and ledger.entry(at) == canonical_json(dict(entry))[:-1]
+    return at if same else None
 
 
 def load_logs(home: Path, trust: Path | None = None) -> list[VerifierKey]:

@@ -28,7 +28,9 @@ __all__ = [
     "evidence_list",
     "list_files",
     "read_list",
+    "set_info",
     "write_bag",
+    "write_tags",
 ]
 
 EVIDENCE_LIST = "evidence-sha256.txt"
@@ -129,9 +131,22 @@ def write_bag(
     text = "".join(f"{key}: {value}\n" for key, value in lines.items())
     write_atomic(bag / "bag-info.txt", text.encode())
     write_atomic(bag / "manifest-sha256.txt", _listing(bag, payload))
+    write_tags(bag)
+
+
+def write_tags(bag: Path) -> None:
+    """Write the manifest of the tag files anew: after ``attest/`` or ``bag-info.txt`` changed."""
     tags = {"bagit.txt", "bag-info.txt", "manifest-sha256.txt"}
-    tags |= {name for name in files if name.startswith("attest/")}
+    tags |= {name for name in list_files(bag) if name.startswith("attest/")}
     write_atomic(bag / "tagmanifest-sha256.txt", _listing(bag, tags))
+
+
+def set_info(bag: Path, **more: str) -> None:
+    """Change lines of ``bag-info.txt`` (``_`` stands for ``-``) and renew the tag manifest."""
+    told = bag_info(bag) | {name.replace("_", "-"): value for name, value in more.items()}
+    text = "".join(f"{key}: {value}\n" for key, value in sorted(told.items()))
+    write_atomic(bag / "bag-info.txt", text.encode())
+    write_tags(bag)
 
 
 def digests(bag: Path) -> dict[str, str]:

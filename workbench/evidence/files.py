@@ -21,6 +21,7 @@ from workbench.errors import InputError, Problem
 __all__ = [
     "ASIDE",
     "canonical_json",
+    "copied_directory",
     "is_plain_file",
     "read_json",
     "recover",
@@ -120,6 +121,25 @@ def staging_directory(target: Path) -> Path:
     folder = _aside(target, "tmp")
     folder.mkdir(parents=True)
     return folder
+
+
+def copied_directory(target: Path) -> Path:
+    """Begin the successor of ``target`` as a copy of it; see :func:`replace_directory`.
+
+    Files are linked where the system can: :func:`write_atomic` never writes into a file that is
+    there, so the old folder stays as it is.
+    """
+    staged = staging_directory(target)
+    staged.rmdir()
+    shutil.copytree(target, staged, symlinks=True, copy_function=_link)
+    return staged
+
+
+def _link(source: str, to: str) -> None:
+    try:
+        os.link(source, to, follow_symlinks=False)
+    except OSError:  # another file system, or one without links
+        shutil.copy2(source, to, follow_symlinks=False)
 
 
 def replace_directory(target: Path) -> None:

@@ -24,7 +24,14 @@ from workbench.evidence.files import canonical_json, write_atomic
 from workbench.evidence.note import Checkpoint, LogKey, VerifierKey, open_checkpoint, sign_note
 from workbench.evidence.result import Result, Verdict, result
 
-__all__ = ["ENTRY_TYPES", "Ledger", "check_ledger", "check_proof", "is_demonstration_log"]
+__all__ = [
+    "ENTRY_TYPES",
+    "Ledger",
+    "check_ledger",
+    "check_proof",
+    "head_size",
+    "is_demonstration_log",
+]
 
 ENTRY_TYPES = (
     "open",
@@ -46,6 +53,11 @@ def is_demonstration_log(origin: str) -> bool:
     A batch's own log does; an institution's does not.
     """
     return origin.startswith(("demonstration/", "batch/"))
+
+
+def head_size(checkpoint: str) -> int:
+    """Return how many entries a head says that it covers; whether it is signed is not looked at."""
+    return int(checkpoint.split("\n")[1])
 
 
 class Ledger:
@@ -85,7 +97,7 @@ class Ledger:
         self._superseded: set[int] = set()
         self._contexts: dict[Any, Any] = {}  # study → digest
         self._reported: set[Any] = set()  # studies
-        self._closed: set[Any] = set()
+        self._closed: dict[Any, int] = {}
         self._opened: dict[Any, int] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -216,10 +228,10 @@ class Ledger:
         found = self._contexts.get(study)
         return None if found is None else str(found)
 
-    def closed(self, study: str) -> bool:
-        """Tell whether a study has been closed."""
+    def closed(self, study: str) -> int | None:
+        """Return the number of the entry that closed a study; None while it is open."""
         self._read_on(self.head().size)
-        return study in self._closed
+        return self._closed.get(study)
 
     def stamp(self, ask: Callable[[bytes], bytes]) -> str:
         """Have the newest head time-stamped, if it is not yet; return that head.
@@ -342,7 +354,7 @@ class Ledger:
         if kind == "context":
             self._contexts[study] = entry.get("context_sha256")
         if kind == "close":
-            self._closed.add(study)
+            self._closed[study] = number
 
     # --- files ----------------------------------------------------------------------------------
 

@@ -54,6 +54,7 @@ from workbench.evidence.timestamp import Authority, ask
 
 __all__ = [
     "attachments",
+    "certificates",
     "page_texts",
     "prepare",
     "sign",
@@ -260,6 +261,28 @@ def signed_roles(pdf: bytes) -> list[Role | None]:
         raise
     except Exception as error:  # a crafted file can break a parser anywhere
         raise _unreadable(error) from error
+
+
+def certificates(pdf: bytes) -> dict[Role, list[x509.Certificate]]:
+    """Return the certificates in each signature: the signer's, then those above it.
+
+    Raises
+    ------
+    InputError
+        ``pdf.unreadable``.
+    """
+    found: dict[Role, list[x509.Certificate]] = {}
+    try:
+        for signature in _embedded(_reader(pdf)):
+            role = _role_of(signature)
+            if role is not None:
+                every = [signature.signer_cert, *signature.other_embedded_certs]
+                found[role] = list(dict.fromkeys(map(_to_x509, every)))
+    except InputError:
+        raise
+    except Exception as error:  # a crafted file can break a parser anywhere
+        raise _unreadable(error) from error
+    return found
 
 
 def signatures(

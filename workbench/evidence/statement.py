@@ -28,6 +28,7 @@ __all__ = [
     "BUILD_TYPE",
     "check_statement",
     "make_statement",
+    "named_log",
     "open_envelope",
     "payload_digest",
     "sign_statement",
@@ -52,6 +53,7 @@ def make_statement(
     versions: Mapping[str, str],
     started: datetime,
     finished: datetime,
+    log: str = "",
 ) -> bytes:
     """Return the statement about a bag whose manifests are written.
 
@@ -67,6 +69,8 @@ def make_statement(
         Workbench, notebook, Python and libraries.
     started, finished : datetime
         Of the notebook's run, aware.
+    log : str
+        Public key of the ledger (``name+id+base64``) in which the report is going to be entered.
 
     Returns
     -------
@@ -92,6 +96,7 @@ def make_statement(
                     "edition": edition,
                     "parameters": dict(parameters),
                 },
+                "internalParameters": {"ledger": log},
                 "resolvedDependencies": dependencies,
             },
             "runDetails": {
@@ -243,6 +248,21 @@ def check_statement(
             f"signed by a signer of the report, {len(listed)} files as it says",
         )
     ]
+
+
+def named_log(envelope: bytes) -> str:
+    """Return the ledger's public key that a statement names; empty when it names none.
+
+    Raises
+    ------
+    ValueError
+        When it is no envelope.
+    """
+    try:
+        statement = json.loads(open_envelope(envelope, [])[0])
+        return str(statement["predicate"]["buildDefinition"]["internalParameters"]["ledger"])
+    except (LookupError, TypeError):
+        return ""
 
 
 def payload_digest(envelope: bytes) -> str:
