@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from workbench import assess, findings, survey
-from workbench.assess.changes import _facts, _grounds
+from workbench.assess.changes import _asked, _facts, _grounds
 from workbench.assess.sample import absent
 from workbench.charts import composition_chart
 from workbench.community import Community
@@ -189,11 +189,11 @@ def test_modes_have_words_and_unknown_ones_stay() -> None:
 
 def test_what_is_known_of_a_comparison_comes_from_the_answers() -> None:
     alike = _unit()
-    assert _facts(alike, ["q1"])["same_sample_kind"] is True
-    assert _facts(alike, ["q1"])["same_question"] is True
+    assert _facts(alike)["same_sample_kind"] is True
+    assert _asked(alike, "q1")["same_question"] is True
     mixed = _unit(mode=["post"] * 60 + ["household"] * 60)
-    assert _facts(mixed, ["q1"])["same_sample_kind"] is False
-    assert _facts(_unit(q1=[5.0] * 60 + [None] * 60), ["q1"])["same_question"] is False
+    assert _facts(mixed)["same_sample_kind"] is False
+    assert _asked(_unit(q1=[5.0] * 60 + [None] * 60), "q1")["same_question"] is False
 
 
 def test_no_grounds_without_a_grade() -> None:

@@ -71,6 +71,42 @@ def plain_shares(rng: Rng) -> Iterator[Draw]:
         }
 
 
+def verdicts(rng: Rng, n: int) -> Iterator[Draw]:
+    """A change of exactly the margin, and a share exactly at its target: neither may be claimed."""
+    while True:
+        one, two = (
+            pd.DataFrame({"wave": 1, "q": rng.random(n) < 0.60}),
+            pd.DataFrame({"wave": 2, "q": rng.random(n) < 0.70}),
+        )
+        frame = pd.concat([one, two]).astype({"q": int})
+        made = change.compare(frame, "q", of="share", baseline=1, current=2, margin=0.10).iloc[0]
+        at = change.target_test(int(rng.binomial(n, 0.85)), n, 0.85).iloc[0]
+        yield {
+            f"“no relevant change” said of a change of the margin, {n} + {n}": made["verdict"]
+            == "no_relevant_change",
+            f"“met” said of a share exactly at its target, {n}": at["verdict"] == "met",
+        }
+
+
+def many_items(rng: Rng) -> Iterator[Draw]:
+    """Ten items without any change, Holm over them: one false verdict or more."""
+    while True:
+        frame = pd.DataFrame(
+            {f"q{i}": (rng.random(240) < 0.6).astype(int) for i in range(10)}
+        ).assign(wave=[1] * 120 + [2] * 120)
+        items = [f"q{i}" for i in range(10)]
+        made = change.compare(frame, items, of="share", baseline=1, current=2)
+        plain = change.compare(frame, items, of="share", baseline=1, current=2, adjust=None)
+        yield {
+            "any false verdict among 10 items, Holm": bool(
+                made["verdict"].isin(["better", "worse"]).any()
+            ),
+            "(any false verdict among 10 items, uncorrected)": bool(
+                plain["verdict"].isin(["better", "worse"]).any()
+            ),
+        }
+
+
 def pairs(rng: Rng) -> Iterator[Draw]:
     while True:
         base = rng.normal(0, 1, 60)
@@ -215,13 +251,19 @@ def staggered(rng: Rng, sizes: tuple[int, int, int] = (7, 4, 4)) -> Iterator[Dra
 
 
 SCENES: dict[str, Callable[[Rng], Iterator[Draw]]] = {
+    "design6": lambda rng: under_design(rng, 6),
     "design8": lambda rng: under_design(rng, 8),
+    "design12": lambda rng: under_design(rng, 12),
     "design20": lambda rng: under_design(rng, 20),
     "shares": plain_shares,
     "pairs": pairs,
+    "verdicts120": lambda rng: verdicts(rng, 120),
+    "verdicts300": lambda rng: verdicts(rng, 300),
+    "many_items": many_items,
     "rates": rates,
     "durations": open_cases,
     "did": lambda rng: arms(rng, 4, 6),
+    "did_one_side": lambda rng: arms(rng, 2, 11),
     "did_small": lambda rng: arms(rng, 3, 3),
     "series10": lambda rng: series(rng, 10),
     "series16": lambda rng: series(rng, 16),

@@ -10,6 +10,7 @@ from workbench.assess.changes import changes
 from workbench.assess.facts import arrivals, decisions, head, limits, outside
 from workbench.assess.indicators import indicators
 from workbench.assess.inspections import agreement
+from workbench.assess.interrupted import interrupted
 from workbench.assess.labels import only
 from workbench.assess.records import requests, survival
 from workbench.assess.response import response
@@ -27,6 +28,7 @@ __all__ = [
     "eligibility",
     "head",
     "indicators",
+    "interrupted",
     "limits",
     "only",
     "outside",

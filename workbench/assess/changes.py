@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import change, survey
+from workbench.assess.indicators import targets
 from workbench.assess.sample import Sample, cases, labelled
 from workbench.assess.satisfaction import (
     bound_items,
@@ -20,7 +21,7 @@ from workbench.findings import number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["changes"]
+__all__ = ["changes", "check_rows"]
 
 _NO_PAIR = (
     "基期或本期没有这一题的概率样本答案，无法比较",
@@ -32,16 +33,22 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
     """Compare each item with the baseline: weighted to the population, and beside it unweighted.
 
     The weighted comparison carries the verdict; the difference between both is what the changed
-    composition of the answers makes. Where a wave has fewer answers to an item than may be
-    published, nothing of its comparison is computed, and it takes no part in the correction for
-    the number of comparisons; where a wave has none, the comparison stands with the reason.
+    composition of the answers makes. Where nothing was weighted, the change with the baseline's
+    composition stands beside the raw one instead. Where a wave has fewer answers to an item than
+    may be published, nothing of its comparison is computed, and it takes no part in the correction
+    for the number of comparisons; where a wave has none, the comparison stands with the reason;
+    where one wave is a probability and the other an opt-in sample, both shares are reported at E0
+    and nothing is compared. The 28 checks of each comparison follow, one row per check.
     """
     asked = satisfaction_items(c)
     if not asked or not c.baseline:
         return pd.DataFrame()
     fewest = {item: min(_answered(c, sample, item)) for item in asked}
     items = [item for item in asked if fewest[item] >= max(c.min_cell, 1)]
-    withheld = [_withheld(c, item, fewest[item]) for item in asked if item not in items]
+    apart = {item: _kinds_apart(c, item) for item in asked if not fewest[item]}
+    withheld = [
+        apart.get(item) or _withheld(c, item, fewest[item]) for item in asked if item not in items
+    ]
     if not items or sample.raked is None or sample.base is None:
         return pd.DataFrame(withheld)
     margin = c.settings["decisions"].get("margin_pp")
@@ -57,20 +64,190 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
         "level": c.level,
     }
     weighted = sample.raked is not sample.base
-    facts = _facts(c, items)
+    facts = _facts(c)
+    aims = _targets(c, items)
+    told: dict[str, Any] = {
+        "item_facts": {item: _asked(c, item) for item in items},
+        "variables": _composition(c, sample.base),
+        "clusters": "psu" if _has_psu(sample) else None,
+        "earlier": _earlier(c, items),
+        "months": _months(c),
+        "instruments": (_instrument(c, str(c.baseline)), _instrument(c, c.wave)),
+        "denominators": (_denominator(c), _denominator(c)),
+        "highest": max(max(top) for top in top_codes(c, items).values()),
+        "targets": aims,
+    }
+    if sample.base.data["panel_id"].notna().all():
+        told["person"] = "panel_id"
+    if len(set(sample.base.data["community"])) > 1:
+        told["community"] = "community"
     plain = survey.Design(sample.base.data, psu="psu") if _has_psu(sample) else sample.base
     parts = [pd.DataFrame(withheld)] if withheld else []
+    found = []
     for family in _families(c, items):
-        adjusted = change.compare(
-            sample.raked, family, facts=facts | {"composition_adjusted": weighted}, **common
+        adjusted, checked = change.examine(
+            sample.raked, family, facts=facts | {"composition_adjusted": weighted}, **told, **common
         )
         parts.append(_compared(c, adjusted, "", "", ""))
-    raw = change.compare(
-        plain, bound_items(c, items), facts=facts | {"composition_adjusted": False}, **common
-    )
+        found.append(checked[checked["check"].ne(3)] if told["variables"] else checked)
+    if told["variables"]:
+        found.append(_composition_check(c, sample, told["variables"]))
+    bound = bound_items(c, items)
+    same: dict[str, Any] = {"facts": facts | {"composition_adjusted": False}}
+    same["item_facts"] = told["item_facts"]
+    raw = change.compare(plain, bound, **same, **common)
     contrast = ("（未加权，仅供对照）", " (unweighted, for contrast)")
     parts.append(_compared(c, raw, ".unweighted", *contrast))
-    return _grounds(pd.concat(parts, ignore_index=True))
+    if not weighted and told["variables"]:
+        made = change.compare(sample.base, bound, standardise=told["variables"], **same, **common)
+        parts.append(_compared(c, made, ".standardised", *_STANDARDISED, part="standardised"))
+        parts.append(_compared(c, made, ".composition", *_OF_COMPOSITION, part="composition"))
+    out = pd.concat(parts, ignore_index=True)
+    out["target"] = out["item"].map(aims)
+    labels = {i: (topic(c, i, "zh"), topic(c, i, "en")) for i in items}
+    return pd.concat(
+        [_grounds(out), check_rows(pd.concat(found), labels, prefix="change")], ignore_index=True
+    )
+
+
+_STANDARDISED = ("（按基期构成标准化）", " (standardised to the composition of the baseline)")
+_OF_COMPOSITION = ("（其中来自样本构成的部分）", " (part that comes from composition)")
+
+
+def check_rows(
+    found: pd.DataFrame, labels: dict[str, tuple[str, str]], *, prefix: str
+) -> pd.DataFrame:
+    """Give the 28 checks of comparisons as findings ``<prefix>.check.NN``, one row each."""
+    out = change.checks_by_number(found, labels)
+    out["finding"] = [f"{prefix}.check.{number:02d}" for number in out["check"]]
+    return out.assign(kind="check", value=math.nan, n=out["n"].astype(float))
+
+
+def _targets(c: Community, items: list[str]) -> dict[str, float]:
+    """Give the target share of the items that feed an indicator by themselves."""
+    alone = {
+        slug: str(measure["items"][0])
+        for slug, measure in c.measures.items()
+        if measure["channel"] == "survey"
+        and measure["statistic"] == "top2"
+        and len(measure["items"]) == 1
+        and measure["items"][0] in items
+    }
+    if not alone:
+        return {}
+    aims = targets(c)
+    level = aims[aims["target_kind"].eq("level") & aims["target"].notna()]
+    found = zip(level["indicator"], level["target"].astype(float), strict=True)
+    return {alone[slug]: aim for slug, aim in found if slug in alone and 0 < aim < 1}
+
+
+def _composition(c: Community, base: survey.Design) -> list[str]:
+    """Give the demographic items that both waves have, every category with answers in both."""
+    out = []
+    frame = base.data
+    for name in c.items("demographic"):
+        if name not in frame or frame[name].isna().any():
+            continue
+        column, wave = frame[name], frame["wave"]
+        seen = [set(column[wave.eq(w)]) for w in (c.wave, str(c.baseline))]
+        if seen[0] == seen[1] and len(seen[0]) > 1:
+            out.append(name)
+    return out
+
+
+def _composition_check(c: Community, sample: Sample, variables: list[str]) -> pd.DataFrame:
+    """Check 3 on the answers as they were drawn, with what weighting leaves of the difference."""
+    assert sample.base is not None
+    assert sample.raked is not None
+    made = [
+        change.check_composition(
+            design.data.assign(_weight=design.weights),
+            by="wave",
+            baseline=c.baseline,
+            current=c.wave,
+            variables=variables,
+            weights="_weight",
+        )
+        for design in (sample.base, sample.raked)
+    ]
+    out = made[0].assign(item="")
+    if sample.raked is not sample.base:
+        left = abs(float(made[1]["value"].iloc[0]))
+        out["reason_zh"] += f"；加权后为 {left:.2f}，判断以加权比较为准"
+        out["reason_en"] += f"; {left:.2f} after weighting: the verdict is that of the weighted one"
+    return out
+
+
+def _earlier(c: Community, items: list[str]) -> dict[str, list[float]]:
+    """Give each item's share satisfied in the waves before the baseline, as they were answered."""
+    frame = c.answers()
+    order = [wave["id"] for wave in c.settings["waves"]]
+    before = order[: order.index(str(c.baseline))]
+    out = {}
+    for item in items:
+        top = top_codes(c, [item])[item]
+        given = [frame.loc[frame["wave"].eq(w), item].dropna() for w in before]
+        out[item] = [float(g.isin(top).mean()) for g in given if len(g)]
+    return {item: values for item, values in out.items() if values}
+
+
+def _months(c: Community) -> tuple[list[int], list[int]]:
+    """Give the calendar months of field work of baseline and wave; empty where not stated."""
+    waves = {wave["id"]: wave for wave in c.settings["waves"]}
+    before, now = (
+        sorted({int(str(day)[5:7]) for day in waves[w].get("fieldwork") or ()})
+        for w in (str(c.baseline), c.wave)
+    )
+    return before, now
+
+
+def _instrument(c: Community, wave: str) -> dict[str, Any]:
+    """Say what measured: the modes of a wave and the weighting; the codebook is one for both."""
+    frame = c.answers()
+    modes = sorted(set(frame.loc[frame["wave"].eq(wave), "mode"].dropna()))
+    return {"mode": modes, "weighting": dict(c.settings["weighting"])}
+
+
+def _denominator(c: Community) -> dict[str, Any]:
+    return {
+        "unit": "share of those who answered the item",
+        "population": str(c.settings["weighting"].get("population") or ""),
+    }
+
+
+def _kinds_apart(c: Community, item: str) -> dict[str, Any] | None:
+    """Report both shares at E0 where one wave is a probability, the other an opt-in sample."""
+    frame = c.tables["responses"]
+    if item not in frame:
+        return None
+    kinds = c.kind_of_sample(frame).replace({"census": "probability"})
+    shares, said = [], []
+    for wave in (str(c.baseline), c.wave):
+        mine = frame["wave"].eq(wave) & frame[item].notna()
+        kind = next((k for k in ("probability", "opt_in") if (mine & kinds.eq(k)).any()), None)
+        given = frame.loc[mine & kinds.eq(kind), item] if kind else frame.loc[mine, item]
+        if kind is None or len(given) < max(c.min_cell, 1):
+            return None
+        shares.append(float(given.isin(top_codes(c, [item])[item]).mean()))
+        said.append(kind)
+    if said[0] == said[1]:
+        return None
+    pair = [number(v, "share", "en") for v in shares]
+    one, two = (_KIND_WORDS[kind][0] for kind in said)
+    first, second = (_KIND_WORDS[kind][1] for kind in said)
+    return _withheld(c, item, 0) | {
+        "evidence_grade": "E0",
+        "method": "change.grade",
+        "reason_zh": f"基期为{one}，本期为{two}，只能分别报告：{pair[0]}与{pair[1]}，不作比较",
+        "reason_en": f"{first} before, {second} now: {pair[0]} and {pair[1]} were reported; "
+        "they are not compared",
+    }
+
+
+_KIND_WORDS = {
+    "probability": ("概率样本", "a probability sample"),
+    "opt_in": ("自愿参与样本", "an opt-in sample"),
+}
 
 
 def _answered(c: Community, sample: Sample, item: str) -> tuple[int, int]:
@@ -154,37 +331,27 @@ def _has_psu(sample: Sample) -> bool:
     return sample.base is not None and bool(sample.base.data["psu"].notna().all())
 
 
-def _facts(c: Community, items: list[str]) -> dict[str, Any]:
-    """Collect what is known about the comparison: question, mode, months, response.
+def _facts(c: Community) -> dict[str, Any]:
+    """Collect what is known about the comparison: dates, mode, months, response, units.
 
-    ``items`` are those compared. An item is one entry of the codebook and one column with answers
-    in both waves; the codebook has no wording by wave, so this is all that says the question is
-    the same. Denominators are alike as both are those who answered, weighted alike.
+    Denominators are alike as both are those who answered, weighted alike.
     """
-    waves = {wave["id"]: wave for wave in c.settings["waves"]}
-    now, before = waves[c.wave], waves[str(c.baseline)]
-    months = [{str(day)[5:7] for day in wave.get("fieldwork") or ()} for wave in (now, before)]
     frame = c.answers()
     both = [frame["wave"].eq(w) for w in (c.wave, str(c.baseline))]
     kinds = [set(c.kind_of_sample(frame[mine])) for mine in both]
-    book = c.settings["codebook"]
-    asked = [i in book and all(frame.loc[m, i].notna().any() for m in both) for i in items]
-    modes = [
-        frame.loc[frame["wave"].eq(w), "mode"].value_counts(normalize=True)
-        for w in (c.wave, str(c.baseline))
-    ]
+    modes = [frame.loc[mine, "mode"].value_counts(normalize=True) for mine in both]
     shift = modes[0].sub(modes[1], fill_value=0).abs().sum() / 2
+    before, now = _months(c)
     facts: dict[str, Any] = {
         "kind": "waves",
         "n_known": True,
-        "dates_known": all(months),
-        "question_known": all(bool(book.get(i, {}).get("wording")) for i in items),
+        "dates_known": bool(before and now),
         "interval": True,
-        "same_question": all(asked),
         "same_mode": bool(shift < 0.1) if frame["mode"].notna().any() else None,
-        "same_months": months[0] == months[1] if all(months) else None,
+        "same_months": before == now if before and now else None,
         "same_denominator": True,
         "same_sample_kind": kinds[0] == kinds[1],
+        "comparable_units": not (c.has("communities") and c.unit.get("predecessors")),
     }
     if c.has("dispositions"):
         reached = c.tables["dispositions"]
@@ -195,8 +362,24 @@ def _facts(c: Community, items: list[str]) -> dict[str, Any]:
     return facts
 
 
-def _compared(c: Community, frame: pd.DataFrame, suffix: str, zh: str, en: str) -> pd.DataFrame:
-    out = frame[frame["adjustment"].eq("raw")].copy()
+def _asked(c: Community, item: str) -> dict[str, Any]:
+    """Say whether the question is known and the same.
+
+    An item is one entry of the codebook and one column with answers in both waves; the codebook
+    has no wording by wave, so this is all that says the question is the same.
+    """
+    book, frame = c.settings["codebook"], c.answers()
+    asked = [frame.loc[frame["wave"].eq(w), item].notna().any() for w in (c.wave, str(c.baseline))]
+    return {
+        "question_known": bool(book.get(item, {}).get("wording")),
+        "same_question": item in book and all(asked),
+    }
+
+
+def _compared(
+    c: Community, frame: pd.DataFrame, suffix: str, zh: str, en: str, *, part: str = "raw"
+) -> pd.DataFrame:
+    out = frame[frame["adjustment"].eq(part)].copy()
     out["finding"] = "change." + out["item"] + "." + out["statistic"] + suffix
     out["label_zh"] = [f"{topic(c, i, 'zh')}{zh}" for i in out["item"]]
     out["label_en"] = [f"{topic(c, i, 'en')}{en}" for i in out["item"]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.change._checks import CHECKS
-from workbench.change.checks import checks
+from workbench.change.checks import checks, checks_by_number
 from workbench.change.checks_claim import (
     check_conflicting_text,
     check_dispersion,
@@ -43,6 +43,7 @@ from workbench.change.compare import compare
 from workbench.change.cross import wave_change
 from workbench.change.did import community_changes, did, randomisation
 from workbench.change.durations import durations, kaplan_meier, kaplan_meier_curve
+from workbench.change.examine import Examined, examine
 from workbench.change.grade import GRADES, DesignFacts, Grade, grade, grade_table
 from workbench.change.multiple import adjust, false_alarm, multiplicity, multiplicity_summary
 from workbench.change.panel import (
@@ -101,6 +102,7 @@ __all__ = [
     "GRADES",
     "VERDICTS",
     "DesignFacts",
+    "Examined",
     "Grade",
     "Verdict",
     "adjust",
@@ -139,6 +141,7 @@ __all__ = [
     "check_trend",
     "check_unchanged",
     "checks",
+    "checks_by_number",
     "claim_unit",
     "cluster_rows",
     "community_changes",
@@ -154,6 +157,7 @@ __all__ = [
     "e_value",
     "equivalence_shares",
     "event_study",
+    "examine",
     "expected_maximum",
     "false_alarm",
     "fit",

@@ -378,13 +378,15 @@ def series(
     exposure: str | None,
     harmonics: int,
     level: float,
+    unit: str | Mapping[str, str],
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Compare a series with its own trend: the effect at its end, or the level of a count."""
     rows = []
     settings: dict[str, Any] = {"time": time, "start": date, "harmonics": harmonics}
     for item in items:
         if exposure is None:
-            made = segmented(data, value=item, level=level, **settings)
+            own = unit[item] if isinstance(unit, Mapping) else unit
+            made = segmented(data, value=item, level=level, unit=own, **settings)
             chosen = made[made["preferred"]]
             end = chosen[chosen["statistic"] == "effect"]
             one = record(end if len(end) else chosen)

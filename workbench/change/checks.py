@@ -13,7 +13,7 @@ from workbench.change._checks import CHECKS, check
 from workbench.change._frames import record
 from workbench.change.grade import DesignFacts
 
-__all__ = ["checks"]
+__all__ = ["checks", "checks_by_number"]
 
 
 def checks(
@@ -36,6 +36,7 @@ def checks(
     denominators: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
     selection: Mapping[str, Any] | None = None,
     others: Sequence[pd.DataFrame] = (),
+    absent: Sequence[int] = (),
 ) -> pd.DataFrame:
     """Run the 28 checks on a comparison and give one finding or more for each.
 
@@ -64,6 +65,9 @@ def checks(
     others
         Frames of single checks that need a series, a panel or durations (7-9, 11, 12, 19-24);
         they replace "not applicable".
+    absent
+        Checks that cannot arise in this design, so that nothing is missing where they are not
+        made.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def checks(
         found.append(design.check_attrition(told.attrition, boundary=told.attrition_boundary))
     if told.treated is not None and told.comparison is not None:
         found.append(design.check_few(told.treated, told.comparison))
-    return _complete(found, told)
+    return _complete(found, absent)
 
 
 def _item_checks(
@@ -141,7 +145,7 @@ def _item_checks(
             parts.append(design.check_response(*shares, told.response_before, told.response_after))
     counts = _counts(one)
     if counts:
-        parts.append(claim.check_sparse(*counts))
+        parts.append(claim.check_sparse(*counts, used=one["method"] in _EXACT))
     if data is not None and item in data.columns and baseline is not None:
         answers = data.loc[data[by] == baseline, item]
         if pd.api.types.is_numeric_dtype(answers):
@@ -199,6 +203,15 @@ def _data_checks(
     return parts
 
 
+# methods that hold for few counts
+_EXACT = (
+    "change.difference.newcombe",
+    "change.difference.newcombe_effective",
+    "change.difference.tango",
+    "change.rate_ratio.exact",
+    "change.rate_ratio.midp",
+    "change.rate_ratio.one_sided",
+)
 # which facts would be needed where a check was not made
 _NEEDS: dict[int, tuple[str, str]] = {
     1: ("是否因基期低而选、以往信度未给出", "how the unit was chosen was not stated"),
@@ -215,10 +228,10 @@ _NEEDS: dict[int, tuple[str, str]] = {
 }
 
 
-def _complete(found: list[pd.DataFrame], told: DesignFacts) -> pd.DataFrame:
+def _complete(found: list[pd.DataFrame], absent: Sequence[int]) -> pd.DataFrame:
     have = {int(number) for part in found for number in part["check"]}
     for number in sorted(set(CHECKS) - have):
-        if number in _NEEDS:
+        if number in _NEEDS and number not in absent:
             found.append(check(number, "cannot_tell", *_NEEDS[number]))
         else:
             found.append(
@@ -228,3 +241,55 @@ def _complete(found: list[pd.DataFrame], told: DesignFacts) -> pd.DataFrame:
     for name in ("item", "flags"):
         out[name] = out[name].fillna("") if name in out else ""
     return out.sort_values(["check", "item"], kind="stable", ignore_index=True)
+
+
+# the worst first
+_ORDER = ("failed", "cannot_tell", "passed", "not_applicable")
+
+
+def checks_by_number(found: pd.DataFrame, labels: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
+    """Put the results of several comparisons together: one row per check, its worst verdict.
+
+    Parameters
+    ----------
+    found
+        Frame of :func:`checks`, or several of them one below the other.
+    labels
+        What each ``item`` is called, zh and en; another keeps its name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        28 rows: ``check``, labels, ``verdict``, ``n`` comparisons it was made on, ``reason_zh/en``
+        with the comparisons that have the worst verdict and why (three at most are named).
+    """
+    rows = []
+    for number in sorted(CHECKS):
+        mine = found[found["check"] == number]
+        worst = next(v for v in _ORDER if mine["verdict"].eq(v).any())
+        hit = mine[mine["verdict"] == worst]
+        one = record(hit)
+        known = worst in ("passed", "failed")
+        made = {k: one.get(k) for k in ("method", "label_zh", "label_en", "severity", "reach")}
+        made |= {"check": number, "verdict": worst, "status": "ok" if known else "not_computed"}
+        made["n"] = len(mine)
+        for at, lang, joint in ((0, "zh", "；"), (1, "en", "; ")):
+            said = dict.fromkeys(
+                _named(labels, str(item), at) + str(why)
+                for item, why in zip(hit["item"], hit[f"reason_{lang}"], strict=True)
+            )
+            if worst == "passed" and len(said) > 1:
+                text = (f"{len(hit)}项比较均通过", f"passed on all {len(hit)} comparisons")[at]
+            else:
+                text = joint.join(list(said)[:3])
+                if len(said) > 3:
+                    text += (f"；等{len(said)}项", f"; {len(said)} in all")[at]
+            made[f"reason_{lang}"] = text
+        rows.append(made)
+    return pd.DataFrame(rows)
+
+
+def _named(labels: Mapping[str, tuple[str, str]], item: str, at: int) -> str:
+    if not item:
+        return ""
+    return f"{labels.get(item, (item, item))[at]}" + ("：", ": ")[at]

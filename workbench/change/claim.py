@@ -27,6 +27,7 @@ class Setting:
     margin: float | Mapping[str, float] | None = 0.05
     up: bool | Mapping[str, bool] = True
     facts: DesignFacts | Mapping[str, Any] | None = None
+    item_facts: Mapping[str, Mapping[str, Any]] | None = None
     level: float = 0.95
     adjust: str | None = "holm"
 
@@ -90,7 +91,8 @@ def claims(
     rows = []
     for one in frame.to_dict("records"):
         record = {str(name): value for name, value in one.items()}
-        rows.append(_claim(record, setting, {**known, **given}, choice_zh, choice_en, about))
+        own = {**known, **given, **(setting.item_facts or {}).get(str(record["item"]), {})}
+        rows.append(_claim(record, setting, own, choice_zh, choice_en, about))
     out = table(rows)
     return out.drop(columns=["inner_low", "inner_high"])
 

@@ -81,6 +81,7 @@ def compare(
     margin: float | Mapping[str, float] | None = 0.05,
     up: bool | Mapping[str, bool] = True,
     facts: DesignFacts | Mapping[str, Any] | None = None,
+    item_facts: Mapping[str, Mapping[str, Any]] | None = None,
     standardise: str | Sequence[str] | None = None,
     weights: str | None = None,
     strata: str | Sequence[str] | None = None,
@@ -92,6 +93,7 @@ def compare(
     time: str | None = None,
     date: float | None = None,
     harmonics: int = 1,
+    unit: str | Mapping[str, str] = "score",
     exposure: str | None = None,
     duration: str | None = None,
     closed: str | None = None,
@@ -135,6 +137,8 @@ def compare(
     facts
         :class:`~workbench.change.DesignFacts` or a mapping; what the data show is filled in, what
         is stated here wins.
+    item_facts
+        Further facts by item, laid over ``facts``.
     standardise
         Categorical columns; gives the change with the baseline's composition and the part due to
         composition beside the raw change.
@@ -147,6 +151,8 @@ def compare(
     time, date, harmonics
         Column of equally spaced times, the first time after the change, and pairs of seasonal
         terms (period 12).
+    unit
+        Unit of the values of a series, one for all or by item; ``pp`` for shares 0-1.
     exposure
         Column of exposure, in household-years for rates.
     duration, closed, start, end, censored_at, within, time_unit
@@ -187,7 +193,9 @@ def compare(
 better.'
     """
     named = [items] if isinstance(items, str) else list(items or [])
-    setting = Setting(margin=margin, up=up, facts=facts, level=level, adjust=adjust)
+    setting = Setting(
+        margin=margin, up=up, facts=facts, item_facts=item_facts, level=level, adjust=adjust
+    )
     extra = [standardise] if isinstance(standardise, str) else list(standardise or [])
     if of == "published":
         made, known = branches.aggregates(branches.plain(data), level)
@@ -200,7 +208,7 @@ better.'
                 "argument", "须写明时间列", "name the column of times", "写 time=", "write time="
             )
         made, known = branches.series(
-            branches.plain(data), named, time, date, exposure, harmonics, level
+            branches.plain(data), named, time, date, exposure, harmonics, level, unit
         )
         return _finish(_Found(made, "series", known, "series"), setting)
     if first_treated is not None:

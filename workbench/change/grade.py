@@ -360,8 +360,16 @@ def _adjusted(f: DesignFacts, why: _Reasons) -> bool:
 def _series(f: DesignFacts, why: _Reasons) -> bool:
     need = 12 if f.seasonal is not False else 8
     tests = [
-        (f.date_fixed_before is True, "日期未事先确定", "the date was not fixed beforehand"),
-        (f.shape_fixed_before is True, "变化形式未事先确定", "the shape was not fixed beforehand"),
+        (
+            f.date_fixed_before is True,
+            "未见日期是事先确定的",
+            "the date is not known to have been fixed beforehand",
+        ),
+        (
+            f.shape_fixed_before is True,
+            "未见变化形式是事先确定的",
+            "the shape is not known to have been fixed beforehand",
+        ),
         (
             (f.points_before or 0) >= need,
             f"之前不足 {need} 个时点",

@@ -60,6 +60,9 @@ def figure(value: float, unit: str, lang: str, *, change: bool = False) -> str:
         return "—"
     sign = "+" if change else ""
     zh = lang == "zh"
+    digits = ".0f" if unit == "count" and not change else ".2f"
+    # no minus zero
+    value = round(value, 3 if unit in ("pp", "share") else int(digits[1])) + 0.0
     if unit == "pp":
         return f"{100 * value:{sign}.1f}" + (" 个百分点" if zh else " percentage points")
     if unit == "share":
@@ -72,7 +75,6 @@ def figure(value: float, unit: str, lang: str, *, change: bool = False) -> str:
         "per_100_households_year": ("次/百户·年", "per 100 households and year"),
         "points": ("分", "points"),
     }
-    digits = ".0f" if unit == "count" else ".2f"
     text = f"{value:{sign}{digits}}"
     if unit not in words:
         return text
@@ -150,7 +152,7 @@ def _interval(value: float, ci: tuple[float, float], unit: str, lang: str, level
     digits = 1 if unit == "pp" else 2
     factor = 100 if unit == "pp" else 1
     sign = "+" if change else ""
-    low, high = (f"{factor * end:{sign}.{digits}f}" for end in ci)
+    low, high = (f"{round(factor * end, digits) + 0.0:{sign}.{digits}f}" for end in ci)
     if lang == "zh":
         return f"{main}（{100 * level:.0f}% 区间 {low} 至 {high}）"
     return f"{main} ({100 * level:.0f}% interval {low} to {high})"

@@ -84,7 +84,12 @@ def _data(page: Page) -> list[Block]:
                 )
             )  # fmt: skip
         out += _keys(page, texts)
-    checks = page.rows("checks")
+    return out + _checked(page, page.rows("checks"))
+
+
+def _checked(page: Page, checks: Sequence[Pair]) -> list[Block]:
+    """List checks: the failed ones in a table, then those passed and those not made."""
+    w, out = page.words, []
     unmade = [pair for pair in checks if pair[1].get("status") == "not_computed"]
     failed = [p for p in checks if p not in unmade and p[1].get("verdict") != "passed"]
     passed = [p for p in checks if p not in unmade and p[1].get("verdict") == "passed"]
@@ -155,8 +160,10 @@ def _change(page: Page) -> list[Block]:
     pairs = page.rows("change")
     compared = [pair for pair in pairs if pair[1].get("kind") == "comparison"]
     texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
-    other = [pair for pair in pairs if pair not in compared and pair not in texts]
-    return comparisons(page, compared) + estimates(page, other) + _keys(page, texts)
+    checks = [pair for pair in pairs if pair[1].get("kind") == "check"]
+    other = [pair for pair in pairs if pair not in [*compared, *texts, *checks]]
+    out = comparisons(page, compared) + estimates(page, other) + _keys(page, texts)
+    return out + _checked(page, checks)
 
 
 def _requests(page: Page) -> list[Block]:
