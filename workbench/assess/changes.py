@@ -77,9 +77,10 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
         "highest": max(max(top) for top in top_codes(c, items).values()),
         "targets": aims,
     }
-    if sample.base.data["panel_id"].notna().all():
+    people = sample.base.data.get("panel_id")
+    if people is not None and people.notna().all():
         told["person"] = "panel_id"
-    if len(set(sample.base.data["community"])) > 1:
+    if sample.base.data.get("community", pd.Series(dtype=str)).nunique() > 1:
         told["community"] = "community"
     plain = survey.Design(sample.base.data, psu="psu") if _has_psu(sample) else sample.base
     parts = [pd.DataFrame(withheld)] if withheld else []
