@@ -138,7 +138,7 @@ def subset(text: Iterable[str]) -> bytes:
     )
     made.setupPost(keepGlyphNames=False)
     head = made.font["head"]
-    head.created = head.modified = 0
+    head.created = head.modified = source.head.created
     for side in ("xMin", "yMin", "xMax", "yMax"):
         setattr(head, side, getattr(source.head, side))
     made.font.recalcTimestamp = made.font.recalcBBoxes = False
