@@ -18,11 +18,12 @@ MAY_IMPORT = {
     "change": {"errors", "survey"},
     "scoring": {"errors", "survey"},
     "protocol": {"errors", "yamlfile"},
-    "report": {"errors", "bundle", "findings"},
+    "report": {"errors", "bundle", "findings", "wording"},
     "evidence": {"errors"},
     "findings": {"errors", "charts"},
-    "charts": {"errors"},
+    "charts": {"errors", "wording"},
     "yamlfile": {"errors"},
+    "wording": set(),
     "errors": set(),
 }
 

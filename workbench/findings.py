@@ -27,6 +27,7 @@ __all__ = [
     "COLUMNS",
     "MIME",
     "collecting",
+    "digits",
     "extract",
     "figures",
     "interval",
@@ -34,6 +35,7 @@ __all__ = [
     "record",
     "rows",
     "show",
+    "span",
     "to_csv",
     "to_json",
 ]
@@ -106,16 +108,27 @@ def number(value: float | None, unit: str, lang: str) -> str:
     return (zh if lang == "zh" else en).format(_digits(value, unit, signed=unit in _SIGNED))
 
 
-def interval(low: float | None, high: float | None, unit: str, lang: str) -> str:
-    """Print an interval in the unit of :func:`number`; an empty string when a limit is missing."""
+def digits(value: float | None, unit: str) -> str:
+    """Print a number as :func:`number` does and leave its unit out; percent stays."""
+    if value is None or math.isnan(value):
+        return "—"
+    return _digits(value, unit, signed=unit in _SIGNED) + ("%" if unit == "share" else "")
+
+
+def span(low: float | None, high: float | None, unit: str, lang: str) -> str:
+    """Print an interval as :func:`interval` does and leave its unit out; percent stays."""
     if low is None or high is None or math.isnan(low) or math.isnan(high):
         return ""
-    signed = unit in _SIGNED
     between = "{}至{}" if lang == "zh" else "{} to {}"
-    if unit == "share":
-        return between.format(_digits(low, unit) + "%", _digits(high, unit) + "%")
+    return between.format(digits(low, unit), digits(high, unit))
+
+
+def interval(low: float | None, high: float | None, unit: str, lang: str) -> str:
+    """Print an interval in the unit of :func:`number`; an empty string when a limit is missing."""
+    body = span(low, high, unit, lang)
+    if not body or unit == "share":
+        return body
     _, _, zh, en = _UNITS.get(unit, (1, 2, "{}", "{}"))
-    body = between.format(_digits(low, unit, signed=signed), _digits(high, unit, signed=signed))
     return (zh if lang == "zh" else en).format(body)
 
 

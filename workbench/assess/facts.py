@@ -216,6 +216,8 @@ def _given(value: Any, otherwise: Any) -> Any:
 def _signatory(told: Mapping[str, Any], role: str) -> tuple[str, str]:
     one = told["signatories"][role]
     name, firm = _both(one["name"]), _both(one.get("organisation"))
+    if name == firm:
+        return name
     return f"{name[0]}（{firm[0]}）", f"{name[1]} ({firm[1]})"
 
 
@@ -393,7 +395,7 @@ def outside(c: Community) -> pd.DataFrame:
 def limits(c: Community) -> pd.DataFrame:
     """Say what the report cannot carry: what is missing, assumed, or resolved in the source."""
     said: list[tuple[str, str]] = []
-    source: list[tuple[str, str]] = []
+    source: list[dict[str, Any]] = []
     missing = [n for n in ("responses", "inspections", "measurements", "requests") if not c.has(n)]
     came = c.settings.get("tables", {})
     emptied = [n for n in missing if (came.get(n, {}).get("rows") or 0) > 0]
@@ -441,12 +443,10 @@ def limits(c: Community) -> pd.DataFrame:
     scope = set(c.settings["scope"])
     for name, known in c.protocol.resolutions.items():
         if not known.indicators or scope & set(known.indicators):
-            zh = f"{name} {known.found.zh}，处理：{known.resolution.zh}"
-            en = f"{name} {known.found.en}, resolved: {known.resolution.en}"
-            source.append((zh, en))
-    if source:
-        zh, en = "；".join(one[0] for one in source), "; ".join(one[1] for one in source)
-        said.append((f"来源文件自相矛盾或缺漏之处及其处理：{zh}", f"Faults of the source: {en}"))
+            zh = f"{known.found.zh}，处理：{known.resolution.zh}"
+            en = f"{known.found.en}, resolved: {known.resolution.en}"
+            source.append(_text(f"source.{name}", name, name, (zh, en)) | {"rule": name})
     unique = dict.fromkeys(said)
     rows = [_text(f"limit.{i}", f"限制{i}", f"Limit {i}", told) for i, told in enumerate(unique, 1)]
+    rows += source
     return pd.DataFrame(rows)

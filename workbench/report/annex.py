@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.report.blocks import Block, line, table
-from workbench.report.body import of_source
-from workbench.report.register import Num, Register
+from workbench.report.blocks import Block, keys, line, table
+from workbench.report.body import of_source, volunteered
+from workbench.report.register import Finding, Num, Register
 from workbench.report.tables import Page, estimates
 from workbench.report.words import Words
 
 __all__ = ["annexes"]
 
-# item of disclosure -> findings that answer it (a trailing dot takes all that begin so)
+# item of disclosure -> findings that answer it (a trailing dot takes all that begin so); a finding
+# ``disclosure.<item>`` of the section «disclosure» answers it alone, others of that section follow
 _DISCLOSURE = (
     ("sponsor", ("head.commissioner",)),
     ("conductor", ("head.assessor",)),
@@ -23,8 +24,8 @@ _DISCLOSURE = (
     ("dates", ("head.period",)),
     ("method", ("head.sample", "response.sample")),
     ("modes", ("response.mode.",)),
-    ("n", ("data.responses.rows",)),
-    ("response", ("response.rr1", "response.coop1")),
+    ("n", ("weights.n", "response.n", "data.responses.rows")),
+    ("response", ("response.rr1", "response.rr3", "response.coop1")),
     ("weights", ("weights.raking",)),
     ("precision", ("weights.deff", "weights.n_effective")),
     ("indicators", ("head.indicator_set", "head.weights_origin")),
@@ -32,9 +33,15 @@ _DISCLOSURE = (
 
 
 def annexes(
-    register: Register, words: Words, methods: Mapping[str, Mapping[str, str]]
+    register: Register,
+    words: Words,
+    methods: Mapping[str, Mapping[str, str]],
+    before: Sequence[Any] = (),
 ) -> list[dict[str, Any]]:
-    """Give the annexes in order, lettered from A."""
+    """Give the annexes in order, lettered from A; ``before`` is all that is printed before them.
+
+    A text that stands there is not printed again where each number comes from.
+    """
     page = Page(register, words)
     parts: list[tuple[str, list[Block]]] = [
         ("disclosure", _disclosure(page)),
@@ -42,17 +49,28 @@ def annexes(
     ]
     flaws = [key for key, row in register.rows.items() if of_source(row)]
     if flaws:
-        items = [[Num(key)] for key in flaws if register.has(key)]
+        items = [
+            [*([str(rule), " "] if (rule := register.rows[key].get("rule")) else []), Num(key)]
+            for key in flaws
+            if register.has(key)
+        ]
         parts.append(("source", [{"type": "notes", "items": items}]))
+    aside = [pair for pair in page.rows("satisfaction") if volunteered(pair[1])]
+    if 0 < len(aside) < len(page.rows("satisfaction")):
+        parts.append(("opt_in", estimates(page, aside)))
+    passed = [pair for pair in page.rows("checks", "change") if passed_check(pair[1])]
+    if passed:
+        items = [page.label(key) for key, _ in passed]
+        parts.append(("checks", [{"type": "notes", "items": [line(items, words("semicolon"))]}]))
     own = [(key, row) for key, row in register.rows.items() if key.startswith("x.")]
     if own:
         note: Block = {"type": "para", "runs": [words("annex.own_note")]}
         parts.append(("own", [note, *estimates(page, own)]))
-    parts.append(("provenance", _provenance(page, methods)))
+    parts.append(("provenance", _provenance(page, _ids([before, parts]))))
     return [
         {
             "id": name,
-            "no": words("annex").replace("{letter}", "ABCDEF"[i]),
+            "no": words("annex").replace("{letter}", chr(ord("A") + i)),
             "title": words(f"annex.{name}"),
             "blocks": blocks,
         }
@@ -62,20 +80,36 @@ def annexes(
 
 def _disclosure(page: Page) -> list[Block]:
     words, rows = page.words, []
+    told = dict(page.rows("disclosure"))
     for item, names in _DISCLOSURE:
-        found: list[list[Any]] = []
-        for name in names:
-            for key in page.register.rows:
-                if (key == name or (name.endswith(".") and key.startswith(name))) and (
-                    page.register.has(key)
-                ):
-                    label = [page.register.label(key), words("colon")] if len(names) > 1 else []
-                    if name.endswith("."):
-                        label = [page.register.label(key), words("colon")]
-                    found.append([*label, Num(key)])
+        key = f"disclosure.{item}"
+        if key in told:
+            told.pop(key)
+            found = [page.num(key) or page.quote(key)]
+        else:
+            found = _answers(page, names)
         runs = line(found, words("semicolon")) or [words("disclosure.absent")]
         rows.append([[words(f"disclosure.{item}")], runs])
-    return [{"type": "keys", "rows": rows}]
+    rows += [[page.label(key), page.num(key) or page.quote(key)] for key in told]
+    return [keys(page.register, rows)]
+
+
+def _answers(page: Page, names: tuple[str, ...]) -> list[list[Any]]:
+    """Give what the findings of an item say, of this wave where they name one."""
+    found = []
+    for name in names:
+        for key in page.register.rows:
+            stem = key.removesuffix(".current")
+            if (stem != name and not (name.endswith(".") and stem.startswith(name))) or (
+                stem.endswith(".baseline") or not page.register.has(key)
+            ):
+                continue
+            single = len(names) == 1 and not name.endswith(".")
+            label = [] if single else [*page.label(key), page.words("colon")]
+            found.append([*label, Num(key)])
+        if found and name == "weights.n":
+            break
+    return found
 
 
 def _methods(page: Page, methods: Mapping[str, Mapping[str, str]]) -> list[Block]:
@@ -100,6 +134,12 @@ def _methods(page: Page, methods: Mapping[str, Mapping[str, str]]) -> list[Block
     ]
 
 
+def passed_check(row: Finding) -> bool:
+    """Tell whether a finding is a check that found nothing."""
+    passed = row.get("verdict") == "passed" and row.get("status") != "not_computed"
+    return passed and row.get("kind") == "check" and row.get("section") in ("checks", "change")
+
+
 def _inputs(register: Register) -> dict[str, str]:
     """Name each distinct set of input digests I1, I2, I3."""
     names: dict[str, str] = {}
@@ -110,15 +150,23 @@ def _inputs(register: Register) -> dict[str, str]:
     return names
 
 
-def _provenance(page: Page, methods: Mapping[str, Mapping[str, str]]) -> list[Block]:
+def _ids(value: Any) -> set[str]:
+    """Collect the findings whose value is printed."""
+    if isinstance(value, Num):
+        return {value.id} if value.field == "value" else set()
+    parts = value.values() if isinstance(value, dict) else value
+    return set().union(*map(_ids, parts)) if isinstance(value, dict | list | tuple) else set()
+
+
+def _provenance(page: Page, told: set[str]) -> list[Block]:
     words, register = page.words, page.register
     names = _inputs(register)
     digests = []
-    for told, name in names.items():
-        for i, part in enumerate(told.split(";")):
+    for listed, name in names.items():
+        for i, part in enumerate(listed.split(";")):
             table_name, _, sha = part.strip().rpartition(":")
             digests.append([[name if i == 0 else ""], [table_name], [sha]])
-    groups: dict[tuple[str, str, str], list[list[Any]]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[str, bool]]] = {}
     for key, row in register.rows.items():
         if not register.has(key):
             continue
@@ -127,7 +175,8 @@ def _provenance(page: Page, methods: Mapping[str, Mapping[str, str]]) -> list[Bl
         else:
             cell = " / ".join(str(row[name]) for name in ("notebook", "cell") if row.get(name))
             place = (cell, str(row.get("method") or ""), names.get(str(row.get("inputs")), ""))
-        groups.setdefault(place, []).append([{"anchor": key}, Num(key)])
+        written = (row.get("kind") == "text" and key in told) or passed_check(row)
+        groups.setdefault(place, []).append((key, written))
     out: list[Block] = [{"type": "para", "runs": [words("annex.provenance_note")]}]
     if digests:
         out.append({"type": "para", "runs": [words("annex.inputs_note")]})
@@ -143,6 +192,13 @@ def _provenance(page: Page, methods: Mapping[str, Mapping[str, str]]) -> list[Bl
         {
             "type": "sources",
             "head": [words("col.cell"), words("col.method"), words("col.inputs")],
-            "groups": [{"place": list(place), "items": items} for place, items in groups.items()],
+            "groups": [
+                {
+                    "place": list(place),
+                    "texts": ", ".join(key for key, written in found if written),
+                    "items": [[{"anchor": key}, Num(key)] for key, written in found if not written],
+                }
+                for place, found in groups.items()
+            ],
         },
     ]

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.report.register import Num, Quote, Register, Run
+from workbench.report.register import Num, Quote, Register, Run, foreign
+from workbench.wording import ems
 
-__all__ = ["Block", "Tone", "line", "plain", "table", "to_json"]
+__all__ = ["Block", "Tone", "keys", "line", "plain", "table", "to_json"]
 
 Block = dict[str, Any]
 
@@ -57,22 +58,31 @@ def table(
 
     Notes
     -----
-    A column without any content is left out, the first apart.
+    A column without any content is left out, the first apart. A row of one cell goes across the
+    table and leads those below it.
     """
-    assert all(len(row) == len(columns) for row in rows)
-    kept = [i for i in range(len(columns)) if i == 0 or any(row[i] for row in rows)]
+    whole = [row for row in rows if len(row) > 1]
+    assert all(len(row) == len(columns) for row in whole)
+    kept = [i for i in range(len(columns)) if i == 0 or any(row[i] for row in whole)]
     heads = [columns[i][0] for i in kept]
     return {
         "type": "table",
         "head": [[head] if isinstance(head, str) else list(head) for head in heads],
         "widths": [columns[i][1] for i in kept],
         "sides": [columns[i][2] for i in kept],
-        "rows": [[list(row[i]) for i in kept] for row in rows],
+        "rows": [[list(row[i]) for i in kept] if len(row) > 1 else [list(row[0])] for row in rows],
         "small": small,
     }
 
 
-WIDE = {False: 55.0, True: 69.0}  # ems across the page in ordinary and in small type
+def keys(register: Register, rows: Sequence[Sequence[Sequence[Any]]]) -> Block:
+    """Make a list of label and value, two pairs a line where all are short."""
+    texts = [[ems(register.plain(_runs(cell))) for cell in row] for row in rows]
+    double = len(rows) > 5 and all(a < 9 and b < 17 for a, b in texts)
+    return {"type": "keys", "double": double, "rows": rows}
+
+
+WIDE = {False: 58.0, True: 69.0}  # ems across the page in ordinary and in small type
 
 
 def _ems(text: str) -> float:
@@ -90,24 +100,23 @@ def _measure(made: Block, register: Register) -> Block:
     """
     widths = list(made["widths"])
     auto = [i for i, width in enumerate(widths) if width == 0]
-    need = {
-        i: max(
-            _ems(register.plain(_runs(cell)))
-            for cell in (made["head"][i], *(row[i] for row in made["rows"]))
-        )
-        for i in auto
-    }
+    need, least = {}, {}
+    for i in auto:
+        head = register.plain(_runs(made["head"][i]))
+        texts = [register.plain(_runs(row[i])) for row in made["rows"] if len(row) > 1]
+        need[i] = max(map(_ems, (head, *texts)))
+        words = " ".join((head, *texts)).split()
+        least[i] = max(4.5, *(_ems(word) for word in words if ord(word[0]) < 0x2E80), 0.0)
     free = len(widths) - len(auto)
     room = WIDE[made["small"]] - len(widths) - (11.0 + 4.0 * (free - 1) if free else 0.0)
-    # words give way before numbers do
+    # words give way before numbers do; no Latin word and no number is broken
     for side in ("left", "right"):
         while sum(need.values()) > room:
-            widest = max(
-                (i for i in need if made["sides"][i] == side), key=need.__getitem__, default=-1
-            )
-            if widest < 0 or need[widest] < 5:
+            loose = [i for i in need if made["sides"][i] == side and need[i] > least[i]]
+            if not loose:
                 break
-            need[widest] *= 0.92
+            widest = max(loose, key=need.__getitem__)
+            need[widest] = max(0.92 * need[widest], least[widest])
     return {**made, "widths": [-(need[i] + 0.1) if i in need else w for i, w in enumerate(widths)]}
 
 
@@ -115,8 +124,13 @@ def _runs(cell: Sequence[Any]) -> list[Run]:
     return [run.text if isinstance(run, Tone) else run for run in cell if not isinstance(run, dict)]
 
 
-def to_json(value: Any, register: Register) -> Any:
-    """Turn blocks into plain JSON values; every number is looked up, an unknown one raises."""
+def to_json(value: Any, register: Register, lang: str = "") -> Any:
+    """Turn blocks into plain JSON values; every number is looked up, an unknown one raises.
+
+    Chinese words in runs of an English text are set off as original wording, wherever they come
+    from; a block that names its own ``lang`` is read in that.
+    """
+    lang = lang or register.lang
     if isinstance(value, Num):
         register.text(value)
         return {"n": value.id, "f": value.field}
@@ -127,17 +141,27 @@ def to_json(value: Any, register: Register) -> Any:
     if isinstance(value, dict):
         if value.get("type") == "table":
             value = _measure(value, register)
-        return {key: to_json(item, register) for key, item in value.items()}
+        lang = value.get("lang", lang)
+        return {key: to_json(item, register, lang) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [to_json(item, register) for item in value]
+        return [to_json(piece, register, lang) for item in value for piece in _set_off(item, lang)]
     return value
 
 
-def plain(value: Any, register: dict[str, dict[str, str]]) -> list[str]:
+def _set_off(item: Any, lang: str) -> list[Any]:
+    if isinstance(item, str):
+        return foreign(item, lang)
+    if isinstance(item, Quote) and not item.original and item.lang == "en":
+        parts = foreign(item.text, "en")
+        return [Quote(part, "en") if isinstance(part, str) else part for part in parts]
+    return [item]
+
+
+def plain(value: Any, register: dict[str, dict[str, list[Any]]]) -> list[str]:
     """List all strings that a JSON form prints, in order, numbers as their finished strings."""
     if isinstance(value, dict):
         if "n" in value and "f" in value:
-            return [register[value["n"]][value["f"]]]
+            return plain(register[value["n"]][value["f"]], register)
         if "q" in value:
             return [value["q"]]
         if "t" in value and set(value) <= {"t", "tone"}:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from workbench.report.blocks import Block, line, table
+from workbench.report.blocks import Block, keys, line, table
 from workbench.report.register import Finding, Num, Register, finite
 from workbench.report.tables import Cell, Page, Pair, comparisons, estimates, groups, waves
 from workbench.report.text import by_loss
 from workbench.report.words import Words
 
-__all__ = ["FIGURES", "KNOWN", "body_sections", "of_source"]
+__all__ = ["DRAWN", "FIGURES", "KNOWN", "body_sections", "of_source"]
 
 # first part of a figure's name: the section it stands in
 FIGURES = {
@@ -24,18 +24,19 @@ FIGURES = {
     "requests": "requests",
     "indicators": "indicators",
     "staircase": "score",
-    "points": "score",
     "deductions": "deductions",
     "series": "warnings",
     "warnings": "warnings",
     "ranks": "context",
 }
 
+# figures of the notebook that the report draws itself, with each number linked
+DRAWN = {"points"}
+
 # sections of findings that the body prints; another section is printed under «other results»
 KNOWN = set(
     "head data checks response weights satisfaction subgroups change requests agreement indicators "
-    "score "
-    "deductions eligibility warnings decisions limits scope context report".split()
+    "score deductions eligibility warnings decisions limits scope context disclosure report".split()
 )
 
 
@@ -59,7 +60,7 @@ def _keys(page: Page, pairs: Iterable[Pair]) -> list[Block]:
     if longest > _LONG_LABEL[page.words.lang]:
         items = [[*label, page.words("colon"), *value] for label, value in rows]
         return [{"type": "list", "items": items}]
-    return [{"type": "keys", "rows": rows}]
+    return [keys(page.register, rows)]
 
 
 def _head(page: Page) -> list[Block]:
@@ -70,25 +71,18 @@ def _head(page: Page) -> list[Block]:
 def _data(page: Page) -> list[Block]:
     w, out = page.words, []
     tables = page.rows("data")
-    if tables:
-        counts = [pair for pair in tables if finite(pair[1].get("value"))]
-        texts = [pair for pair in tables if pair not in counts]
-        out.append(_sub(w("sub.tables")))
-        if counts:
-            out.append(
-                table(
-                    [(w("col.table"), 2, "left"), (w("col.rows"), 0, "right"),
-                     (w("col.result"), 0, "left"), (w("col.note"), 3, "left")],
-                    [[page.label(key), page.num(key), page.verdict(row), page.note(key, row)]
-                     for key, row in counts],
-                )
-            )  # fmt: skip
-        out += _keys(page, texts)
-    return out + _checked(page, page.rows("checks"))
+    counts = [pair for pair in tables if finite(pair[1].get("value"))]
+    plain = [pair for pair in counts if not (page.verdict(pair[1]) or page.note(*pair))]
+    if plain:
+        told = [[*page.label(key), w("colon"), *page.num(key)] for key, _ in plain]
+        out += [_sub(w("sub.tables")), _para(line(told, w("semicolon")))]
+    out += estimates(page, [pair for pair in counts if pair not in plain])
+    out += _keys(page, [pair for pair in tables if pair not in counts])
+    return out + _checked(page, page.rows("checks"), "checks")
 
 
-def _checked(page: Page, checks: Sequence[Pair]) -> list[Block]:
-    """List checks: the failed ones in a table, then those passed and those not made."""
+def _checked(page: Page, checks: Sequence[Pair], section: str) -> list[Block]:
+    """Make the table of checks that failed; those passed are counted, an annex lists them."""
     w, out = page.words, []
     unmade = [pair for pair in checks if pair[1].get("status") == "not_computed"]
     failed = [p for p in checks if p not in unmade and p[1].get("verdict") != "passed"]
@@ -106,12 +100,11 @@ def _checked(page: Page, checks: Sequence[Pair]) -> list[Block]:
                   page.note(key, row)] for key, row in failed],
             )
         )  # fmt: skip
-    elif checks:
-        out.append(_para([w("sub.no_failed")]))
     if passed:
-        out.append(_sub(w("sub.passed")))
-        told = line([page.label(key) for key, _ in passed], w("semicolon"))
-        out.append({"type": "notes", "items": [told]})
+        n = page.register.count(f"report.{section}.passed", len(passed), f"section: {section}")
+        out.append(_para(w.fill("sub.passed" if failed else "sub.no_failed", n=n)))
+    elif checks and not failed:
+        out.append(_para([w("sub.no_checks")]))
     if unmade:
         out.append(_sub(w("sub.unchecked")))
         items = [
@@ -148,8 +141,17 @@ def _response(page: Page) -> list[Block]:
     return out
 
 
+def volunteered(row: Finding) -> bool:
+    """Tell whether a finding is of people who chose to take part."""
+    return "opt_in" in str(row.get("flags") or "").split(";")
+
+
 def _satisfaction(page: Page) -> list[Block]:
-    out = waves(page, page.rows("satisfaction"))
+    told = page.rows("satisfaction")
+    own = [pair for pair in told if not volunteered(pair[1])] or told
+    out = waves(page, own)
+    if len(own) < len(told):
+        out.append({"type": "notes", "items": [[page.words("sub.opt_in")]]})
     pairs = page.rows("subgroups")
     if pairs:
         out += [_sub(page.words("sub.subgroups")), *groups(page, pairs)]
@@ -163,7 +165,7 @@ def _change(page: Page) -> list[Block]:
     checks = [pair for pair in pairs if pair[1].get("kind") == "check"]
     other = [pair for pair in pairs if pair not in [*compared, *texts, *checks]]
     out = comparisons(page, compared) + estimates(page, other) + _keys(page, texts)
-    return out + _checked(page, checks)
+    return out + _checked(page, checks, "change")
 
 
 def _requests(page: Page) -> list[Block]:
@@ -179,33 +181,36 @@ def _indicators(page: Page) -> list[Block]:
     if not pairs:
         return []
     w = page.words
+    scored = _scored(page)
     columns = [
         (w("col.indicator"), 2.4, "left"),
         (w("col.value"), 0, "right"),
-        (w("col.target"), 0, "right"),
         (page.interval_head(pairs), 0, "right"),
         (w("col.base"), 0, "right"),
         (w("col.channel"), 0, "left"),
+        (w("col.target"), 0, "right"),
         (w("col.attainment"), 0, "right"),
         (w("col.verdict"), 0, "left"),
+        (w("col.points"), 0, "right"),
     ]
     rows, notes = [], []
     for key, row in pairs:
         channel = str(row.get("channel") or "")
         base = line(
             [part for part in (page.num(key, "numerator"), page.num(key, "denominator")) if part],
-            "/",
+            " / ",
         ) or page.num(key, "n")
         rows.append(
             [
                 page.label(key),
                 page.num(key),
-                page.num(key, "target"),
                 page.num(key, "interval"),
                 base,
                 [w.get(f"channel.{channel}", channel)],
+                page.num(key, "target"),
                 page.num(key, "attainment"),
                 page.verdict(row),
+                _of_points(page, scored.get(key, "")),
             ]
         )
         note = page.note(key, row)
@@ -217,9 +222,32 @@ def _indicators(page: Page) -> list[Block]:
     return out
 
 
+def _scored(page: Page) -> dict[str, str]:
+    """Give for each row of the table of indicators the finding that holds its points."""
+    points = {
+        row.get("indicator"): key
+        for key, row in page.rows("score")
+        if key.startswith("score.points.")
+    }
+    return {
+        key: points[row["indicator"]]
+        for key, row in page.rows("indicators")
+        if row.get("kind") == "estimate" and row.get("indicator") in points
+    }
+
+
+def _of_points(page: Page, key: str) -> Cell:
+    """Give points reached / points possible."""
+    if key not in page.register.rows:
+        return []
+    both = (page.num(key, "points"), page.num(key, "max_points"))
+    return line([part for part in both if part], "/")
+
+
 def _score(page: Page) -> list[Block]:
     w, out = page.words, []
     pairs = page.rows("score")
+    told = set(_scored(page).values())  # the table of indicators has them
     total = [pair for pair in pairs if pair[0] == "score.total"]
     if total:
         out += estimates(page, total)
@@ -228,7 +256,7 @@ def _score(page: Page) -> list[Block]:
         ("score.dimension.", "sub.dimension"),
         ("score.points.", "sub.points"),
     ):
-        part = [pair for pair in pairs if pair[0].startswith(prefix)]
+        part = [p for p in pairs if p[0].startswith(prefix) and p[0] not in told]
         if part:
             out += [_sub(w(title)), _points(page, part)]
     known = ("score.total", "score.channel.", "score.dimension.", "score.points.")
@@ -245,10 +273,7 @@ def _points(page: Page, pairs: Sequence[Pair]) -> Block:
             if finite(got) and finite(most) and got is not None and most
             else None
         )
-        value: Cell = line(
-            [part for part in (page.num(key, "points"), page.num(key, "max_points")) if part], "/"
-        )
-        rows.append([page.label(key), value or page.num(key), page.note(key, row)])
+        rows.append([page.label(key), _of_points(page, key) or page.num(key), page.note(key, row)])
     return {
         "type": "bars",
         "head": [[page.words("col.item")], [page.words("col.points")], [page.words("col.note")]],
@@ -346,11 +371,11 @@ def _warnings(page: Page) -> list[Block]:
 
 def _decisions(page: Page) -> list[Block]:
     w = page.words
-    rows = [[page.label(key), page.quote(key), page.num(key)] for key, _ in page.rows("decisions")]
+    rows = [[page.label(key), page.num(key), page.quote(key)] for key, _ in page.rows("decisions")]
     columns = [
         (w("col.decision"), 2, "left"),
+        (w("col.decided"), 3, "left"),
         (w("col.reason"), 2, "left"),
-        (w("col.without"), 2, "left"),
     ]
     return [table(columns, rows)] if rows else []
 

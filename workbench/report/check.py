@@ -48,7 +48,12 @@ def hand_typed_numbers(pdf_text: str, allowed: Iterable[str]) -> list[str]:
 
 
 def surplus_numbers(
-    pdf_text: str, printed: Iterable[str], *, pages: int, every_page: Iterable[str] = ()
+    pdf_text: str,
+    printed: Iterable[str],
+    *,
+    pages: int,
+    every_page: Iterable[str] = (),
+    heads: Iterable[str] = (),
 ) -> list[str]:
     """List numbers that a PDF shows more often than its document prints them.
 
@@ -62,6 +67,9 @@ def surplus_numbers(
         Number of pages; «page x of y» is taken into account.
     every_page
         Strings that stand on each page.
+    heads
+        Heads of tables (:func:`workbench.report.document.heads`): where a table goes on to the
+        next page its head stands there again, so that each may show once more per page.
 
     Returns
     -------
@@ -77,4 +85,8 @@ def surplus_numbers(
     for page in range(1, pages + 1):
         expected[str(page)] += 1
     expected[str(pages)] += pages
-    return sorted((Counter(_tokens(pdf_text)) - expected).elements())
+    again = {token for text in heads for token in _tokens(text)}
+    surplus = Counter(_tokens(pdf_text)) - expected
+    return sorted(
+        token for token, n in surplus.items() for _ in range(n - pages * (token in again))
+    )

@@ -10,13 +10,13 @@ from typing import Any
 from workbench.errors import InputError, Problem
 from workbench.report.annex import annexes
 from workbench.report.blocks import Block, plain, to_json
-from workbench.report.body import FIGURES, body_sections
+from workbench.report.body import DRAWN, FIGURES, body_sections
 from workbench.report.fonts import clean
 from workbench.report.front import front_pages
 from workbench.report.register import Finding, Num, Quote, Register, Run
 from workbench.report.words import Words
 
-__all__ = ["assessed", "printed", "withheld"]
+__all__ = ["assessed", "heads", "printed", "withheld"]
 
 ROLES = ("lead", "reviewer", "institution")
 Figure = Mapping[str, Any]
@@ -94,7 +94,8 @@ def _figure_blocks(
     files: dict[str, str] = {}
     for name, figure in figures.items():
         stem, _, of = name.rpartition(".")
-        if of != lang:
+        kind = re.split(r"[._-]", stem)[0]
+        if of != lang or kind in DRAWN:
             continue
         alt = str(figure.get(f"alt_{lang}") or "").strip()
         svg = figure["svg"]
@@ -104,7 +105,7 @@ def _figure_blocks(
             raise InputError(problem)
         file = f"figures/{name}.svg"
         files[file] = svg
-        section = FIGURES.get(re.split(r"[._-]", stem)[0], "other")
+        section = FIGURES.get(kind, "other")
         placed.setdefault(section, []).append({"type": "figure", "file": file, "alt": alt})
     return placed, files
 
@@ -142,14 +143,13 @@ def _figure_problem(name: str, alt: str, svg: str) -> Problem | None:
 def _finish(doc: dict[str, Any], parts: Mapping[str, Any], register: Register) -> dict[str, Any]:
     """Turn all parts into JSON form and add the strings of every number that they name."""
     made = {key: to_json(part, register) for key, part in parts.items()}
-    strings: dict[str, dict[str, str]] = {}
+    strings: dict[str, dict[str, Any]] = {}
 
     def collect(value: Any) -> None:
         if isinstance(value, dict):
             if "n" in value and "f" in value:
-                strings.setdefault(value["n"], {})[value["f"]] = register.text(
-                    Num(value["n"], value["f"])
-                )
+                shown = register.shown(Num(value["n"], value["f"]))
+                strings.setdefault(value["n"], {})[value["f"]] = to_json(shown, register)
             for item in value.values():
                 collect(item)
         elif isinstance(value, list):
@@ -157,14 +157,19 @@ def _finish(doc: dict[str, Any], parts: Mapping[str, Any], register: Register) -
                 collect(item)
 
     collect(made)
-    # numbers lead to their line in the annex; texts and passed checks are found there by their id
-    anchors = {
-        key
-        for key, row in register.rows.items()
-        if row.get("kind") not in ("text", "check") and register.has(key)
-    }
-    if not made.get("annexes"):
-        anchors = set()
+    # numbers lead to their line in the annex; of texts the id stands there
+    anchors: set[str] = set()
+
+    def anchored(value: Any) -> None:
+        if isinstance(value, dict):
+            anchors.update([value["anchor"]] if "anchor" in value else [])
+            for item in value.values():
+                anchored(item)
+        elif isinstance(value, list):
+            for item in value:
+                anchored(item)
+
+    anchored(made.get("annexes", []))
     return {**doc, **made, "register": strings, "anchors": sorted(anchors)}
 
 
@@ -236,7 +241,7 @@ def assessed(
     parts = {
         "front": front,
         "sections": sections,
-        "annexes": annexes(register, words, methods),
+        "annexes": annexes(register, words, methods, [front, sections]),
     }
     return _finish(doc, parts, register), files
 
@@ -307,6 +312,13 @@ def _notice(
         "todo_title": words("withheld.todo"),
         "todo": [*todo, [words("withheld.generic")], [words("withheld.again")]],
     }
+
+
+def heads(document: Mapping[str, Any]) -> list[str]:
+    """List the numbers in heads of tables, which stand again where a table goes on."""
+    register = document["register"]
+    blocks = [b for part in (*document["sections"], *document["annexes"]) for b in part["blocks"]]
+    return [text for b in blocks if b["type"] == "table" for text in plain(b["head"], register)]
 
 
 def printed(document: Mapping[str, Any]) -> list[str]:

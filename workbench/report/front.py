@@ -18,6 +18,7 @@ STEPS = 7  # steps of the staircase told one by one
 PAGE_ONE = {"zh": 560, "en": 1250}
 PAGE_TWO = {"zh": 110, "en": 260}
 EXAMPLES = 6
+CHANGES = 4
 
 
 def front_pages(register: Register, words: Words) -> list[list[Block]]:
@@ -28,6 +29,7 @@ def front_pages(register: Register, words: Words) -> list[list[Block]]:
             *_residents(register, words),
             _listed(words("change.title"), _changes(register, words)),
             _listed(words("best.title"), _best(register, words), numbered=True),
+            *_gates(register, words),
             _listed(words("unseen.title"), _unseen(register, words)),
             _listed(words("object.title"), objection(register, words)),
             _listed(words("genuine.title"), _genuine(register, words)),
@@ -75,7 +77,10 @@ def _short(text: Quote, most: Mapping[str, int]) -> tuple[Quote, bool]:
     limit = most[text.lang] if text.lang in most else most["en"]
     if len(text.text) <= limit:
         return text, False
-    return Quote(text.text[:limit].rstrip("，、,;； ") + "……", text.lang, text.original), True
+    kept = text.text[:limit]
+    if text.lang == "en":
+        kept = kept.rpartition(" ")[0] or kept
+    return Quote(kept.rstrip("，、,;； ") + "…", text.lang, text.original), True
 
 
 def _staircase(register: Register, words: Words) -> list[Block]:
@@ -105,14 +110,12 @@ def _staircase(register: Register, words: Words) -> list[Block]:
     rest = losses[len(told) :]
     if rest:
         lost = sum(float(register.rows[key]["points"]) for key in rest)
-        count = register.add(_counted("report.losses.rest", len(rest), "count", rest))
-        points = register.add(_counted("report.points.rest", lost, "points", rest))
-        steps.append(_plain_step(at, lost, points, words.fill("stairs.rest", n=Num(count.id, "n"))))
+        count = register.count("report.losses.rest", len(rest), " + ".join(rest))
+        points = register.add(_points("report.points.rest", lost, rest))
+        steps.append(_plain_step(at, lost, points, words.fill("stairs.rest", n=count)))
         at -= lost
     if at - score >= 0.05:
-        points = register.add(
-            _counted("report.points.other", at - score, "points", ["score.total", *losses])
-        )
+        points = register.add(_points("report.points.other", at - score, ["score.total", *losses]))
         steps.append(_plain_step(at, at - score, points, [words("stairs.other")]))
         at = score
     floor = min([score, *(step["to"] for step in steps)])
@@ -137,16 +140,15 @@ def _staircase(register: Register, words: Words) -> list[Block]:
     ]
 
 
-def _counted(key: str, value: float, unit: str, of: list[str]) -> dict[str, Any]:
-    """Make the row of a number that the report itself adds up from findings."""
+def _points(key: str, value: float, of: list[str]) -> dict[str, Any]:
+    """Make the row of points that the report itself adds up from findings."""
     return {
         "finding": key,
         "kind": "score",
         "section": "report",
         "value": value,
-        "n": value if unit == "count" else None,
-        "points": value if unit == "points" else None,
-        "unit": unit,
+        "points": value,
+        "unit": "points",
         "status": "ok",
         "method": "",
         "notebook": "report",
@@ -196,7 +198,7 @@ def _residents(register: Register, words: Words) -> list[Block]:
         if not register.has(key, "tenths"):
             rows.append(
                 {
-                    "label": register.label(key),
+                    "label": [register.label(key)],
                     "dots": 0,
                     "value": [words("dots.hidden")],
                     "range": [],
@@ -208,7 +210,7 @@ def _residents(register: Register, words: Words) -> list[Block]:
             spread = words.fill("dots.range", lo=Num(key, "tenths_low"), hi=Num(key, "tenths_high"))
         rows.append(
             {
-                "label": register.label(key),
+                "label": [register.label(key)],
                 "dots": tenths(row["value"]),
                 "value": words.fill("dots.value", t=Num(key, "tenths")),
                 "range": spread,
@@ -222,27 +224,54 @@ def _residents(register: Register, words: Words) -> list[Block]:
 
 
 def _changes(register: Register, words: Words) -> list[list[Run]]:
+    """Tell what moved, each by itself; of the rest how many did not or cannot be told."""
     told = changes(register, words)
     if not told:
         return [[words("change.none")]]
-    # what moved comes first; what did not is told in the body
-    clear = {words("change.better"), words("change.worse")}
-    told.sort(key=lambda runs: not any(run in clear for run in runs if isinstance(run, str)))
-    head: list[list[Run]] = []
+    out: list[list[Run]] = []
     if register.has("head.baseline"):
-        head = [words.fill("change.against", baseline=Num("head.baseline"))]
-    return head + told[:4]
+        out = [words.fill("change.against", baseline=Num("head.baseline"))]
+    by = {
+        "clear": [key for key in told if register.rows[key]["verdict"] in ("better", "worse")],
+        "same": [k for k in told if register.rows[k]["verdict"] == "no_relevant_change"],
+        "unclear": [key for key in told if register.rows[key]["verdict"] == "cannot_tell"],
+    }
+    shown = [*by["clear"], *by["same"], *by["unclear"]][: max(len(by["clear"]), 2)][:CHANGES]
+    out += [told[key] for key in told if key in shown]
+    for name, keys in by.items():
+        rest = [key for key in keys if key not in shown]
+        if rest:
+            n = register.count(f"report.changes.{name}", len(rest), " + ".join(rest))
+            out.append(words.fill(f"change.rest_{name}", n=n))
+    return out
+
+
+def _gates(register: Register, words: Words) -> list[Block]:
+    """Name the conditions for taking part that are not met, in plain words."""
+    out: list[list[Run]] = []
+    for key, row in register.rows.items():
+        if row.get("section") != "eligibility" or row.get("verdict") in (None, "passed"):
+            continue
+        strict = "cannot_tell" in str(row.get("flags") or "") and row["verdict"] == "failed"
+        name = "strict" if strict else "failed" if row["verdict"] == "failed" else "unclear"
+        label = register.label(key).removeprefix(str(row.get("rule") or "")).strip(" ：:")
+        out.append([label, words("colon"), words(f"gates.{name}"), words("verdict.end")])
+    return [_listed(words("gates.title"), out)] if out else []
 
 
 def _best(register: Register, words: Words) -> list[list[Run]]:
     out: list[list[Run]] = []
     for key in by_loss(register)[:3]:
         remedy = register.words(key, "remedy")
-        what: list[Run] = [_short(remedy, PAGE_TWO)[0]] if remedy else [register.label(key)]
+        what: list[Run] = [register.label(key)]
+        if remedy:
+            what += [words("colon"), _short(remedy, PAGE_TWO)[0]]
         inner: list[Run] = words.fill("best.gain", points=Num(key, "points"))
         who = register.words(key, "responsible")
         if who:
             inner += [words("verdict.join"), who]
+        if not remedy:
+            inner += [words("semicolon"), words("best.open")]
         out.append([*what, words("open"), *inner, words("close")])
     return out or [[words("best.none")]]
 

@@ -42,6 +42,7 @@ border-top:2px solid var(--ink);border-bottom:1px solid var(--ink)}
 th,td{text-align:left;vertical-align:top;padding:.32rem .45rem;border-top:1px solid var(--rule)}
 thead th{color:var(--soft);font-weight:400;border-bottom:1px solid var(--ink)}
 tbody th{font-weight:400}
+.lead td{color:var(--soft);padding-top:.7rem}.lead~tr th{padding-left:1.2rem}
 .keys th{width:11rem;color:var(--soft)}
 .r{text-align:right;white-space:nowrap}
 td.r.wrap{white-space:normal}
@@ -148,7 +149,7 @@ class _Writer:
 
     def __init__(self, doc: Mapping[str, Any], files: Mapping[str, str]) -> None:
         self.doc, self.files = doc, files
-        self.register: Mapping[str, Mapping[str, str]] = doc["register"]
+        self.register: Mapping[str, Mapping[str, Any]] = doc["register"]
         self.anchors = set(doc["anchors"])
         self.words: Mapping[str, str] = doc["words"]
 
@@ -156,7 +157,7 @@ class _Writer:
         if isinstance(run, str):
             return _esc(run)
         if "n" in run:
-            shown = _esc(self.register[run["n"]][run["f"]])
+            shown = self.runs(self.register[run["n"]][run["f"]])
             name = _esc(run["n"])
             if link and run["n"] in self.anchors:
                 return f'<a href="#n-{name}" data-finding="{name}">{shown}</a>'
@@ -233,7 +234,7 @@ class _Writer:
 
     def _dots(self, b: Mapping[str, Any]) -> str:
         rows = "".join(
-            f'<tr><th scope="row">{_esc(r["label"])}</th>'
+            f'<tr><th scope="row">{self.runs(r["label"])}</th>'
             f'<td class="dots" aria-hidden="true">{"●" * r["dots"]}{"○" * (10 - r["dots"])}</td>'
             f"<td><strong>{self.runs(r['value'])}</strong></td><td>{self.runs(r['range'])}</td></tr>"
             for r in b["rows"]
@@ -281,6 +282,11 @@ class _Writer:
         )
         rows = []
         for row in b["rows"]:
+            if len(row) == 1:
+                rows.append(
+                    f'<tr class="lead"><td colspan="{len(sides)}">{self.runs(row[0])}</td></tr>'
+                )
+                continue
             cells = [f'<th scope="row"{self._side(sides[0])}>{self.runs(row[0])}</th>']
             cells += [
                 f"<td{self._side(side)}>{self.runs(cell)}</td>"
@@ -350,6 +356,7 @@ class _Writer:
         out = [f'<div class="sources sans"><p class="soft">{_esc(" · ".join(b["head"]))}</p>']
         for group in b["groups"]:
             out.append(f"<h4>{_esc(' · '.join(part for part in group['place'] if part))}</h4>")
+            out += [f"<p>{_esc(group['texts'])}</p>"] if group["texts"] else []
             out += [
                 f"<p>{self.run(name)} <span>{self.run(value, link=False)}</span></p>"
                 for name, value in group["items"]

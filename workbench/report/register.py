@@ -7,14 +7,15 @@ what is printed there is looked up here, and an id nobody recorded stops the rep
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from workbench.errors import NotebookError, Problem
-from workbench.findings import interval, number
+from workbench.findings import digits, interval, number, span
 
-__all__ = ["Num", "Quote", "Register", "Run", "finite", "tenths", "tenths_range"]
+__all__ = ["Num", "Quote", "Register", "Run", "finite", "foreign", "tenths", "tenths_range"]
 
 Finding = Mapping[str, Any]
 
@@ -40,6 +41,24 @@ class Quote:
 
 
 Run = str | Num | Quote
+
+_HAN = "\u3400-\u9fff\uf900-\ufaff"
+# words in Chinese: from the first to the last character, with what stands between them
+_CHINESE = re.compile(rf"[《「“（]*[{_HAN}](?:[^A-Za-z{_HAN}]*[{_HAN}])*[》」”）。！？]*")
+
+
+def foreign(text: str, lang: str) -> list[str | Quote]:
+    """Set off the Chinese words in an English text as original wording."""
+    if lang != "en" or not _CHINESE.search(text):
+        return [text]
+    out: list[str | Quote] = []
+    at = 0
+    for found in _CHINESE.finditer(text):
+        if found.start() > at:
+            out.append(text[at : found.start()])
+        out.append(Quote(found.group(), "zh", original=True))
+        at = found.end()
+    return [*out, text[at:]] if at < len(text) else out
 
 
 def finite(value: Any) -> bool:
@@ -123,6 +142,12 @@ class Register:
         self.rows.setdefault(str(row["finding"]), row)
         return Num(str(row["finding"]))
 
+    def count(self, key: str, n: int, of: str) -> Num:
+        """Enter how many findings there are of a kind; ``of`` names them."""
+        row = {"finding": key, "kind": "estimate", "section": "report", "value": n, "n": n}
+        self.add({**row, "unit": "count", "status": "ok", "notebook": "report", "counted": of})
+        return Num(key, "n")
+
     def has(self, finding: str, field: str = "value") -> bool:
         """Tell whether there is something to print."""
         return finding in self.rows and bool(self._string(finding, field))
@@ -151,21 +176,34 @@ class Register:
     def words(self, finding: str, name: str) -> Quote | None:
         """Give words of people (reason, place, remedy, …) of a finding, in our language if there.
 
-        Words in the other language are marked as original; names of places and of who is
-        responsible are names and are not.
+        Words in the other language are marked as original; in Chinese, names of places and of
+        who is responsible stay as they are written.
         """
         row = self.rows[finding]
         other = "en" if self.lang == "zh" else "zh"
-        own, foreign, plain = (row.get(f"{name}_{self.lang}"), row.get(f"{name}_{other}"), None)
-        plain = row.get(name)
+        own, theirs, plain = (row.get(k) for k in (f"{name}_{self.lang}", f"{name}_{other}", name))
         if own:
             return Quote(str(own), self.lang)
-        if foreign:
-            return Quote(str(foreign), other, original=name not in _NAMES)
+        if theirs:
+            return Quote(str(theirs), other, original=self._marked(name))
         if plain:
             lang = "zh" if any("\u3400" <= char <= "\u9fff" for char in str(plain)) else "en"
-            return Quote(str(plain), lang, original=lang != self.lang and name not in _NAMES)
+            return Quote(str(plain), lang, original=lang != self.lang and self._marked(name))
         return None
+
+    def _marked(self, name: str) -> bool:
+        """Tell whether words in the other language bear the mark: Latin names in Chinese do not."""
+        return self.lang == "en" or name not in _NAMES
+
+    def shown(self, num: Num) -> list[str | Quote]:
+        """Give the finished string of a number; words that are not in our language set off."""
+        text = self.text(num)
+        row = self.rows[num.id]
+        if self.lang == "zh" and num.field == "value" and not row.get("display_zh"):
+            told = row.get("display_en")
+            if told and re.search(r"[A-Za-z]{3}", str(told)):
+                return [Quote(text, "en", original=True)]
+        return foreign(text, self.lang)
 
     def label(self, finding: str) -> str:
         """Give the label of a finding, or its id; in English it begins with a capital."""
@@ -203,8 +241,11 @@ class Register:
         if row.get("status") in _HIDDEN:
             return ""
         if field == "interval":
+            ends = (row.get("ci_low"), row.get("ci_high"), unit, lang)
             made = row.get(f"interval_{lang}")
-            return str(made or interval(row.get("ci_low"), row.get("ci_high"), unit, lang))
+            return str(made) if made and made != interval(*ends) else span(*ends)
+        if field == "digits":
+            return digits(row["value"], unit) if finite(row.get("value")) else ""
         made = row.get(f"{field}_{lang}")
         if made:
             return str(made)

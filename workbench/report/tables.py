@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.report.blocks import Block, Tone, line, table
-from workbench.report.register import Finding, Num, Register, Run, finite
+from workbench.report.register import Finding, Num, Quote, Register, Run, finite
 from workbench.report.words import Words
+from workbench.wording import shared
 
 __all__ = ["Cell", "Page", "Pair", "comparisons", "estimates", "footnoted", "groups", "waves"]
 
@@ -51,12 +53,21 @@ class Page:
         ]
 
     def label(self, key: str) -> Cell:
-        """Give the label of a finding."""
-        return [self.register.label(key)]
+        """Give the label of a finding; one that is in English only is marked in Chinese."""
+        row, told = self.register.rows[key], self.register.label(key)
+        if self.words.lang == "zh" and not row.get("label_zh") and row.get("label_en"):
+            return [Quote(told, "en", original=True)]
+        return [told]
 
     def num(self, key: str, field: str = "value") -> Cell:
         """Give a number of a finding, or nothing."""
         return [Num(key, field)] if self.register.has(key, field) else []
+
+    def count(self, key: str) -> Cell:
+        """Give n, unless it is the number itself."""
+        row = self.register.rows[key]
+        same = row.get("unit") == "count" and row.get("n") == row.get("value")
+        return [] if same else self.num(key, "n")
 
     def quote(self, key: str, name: str = "reason") -> Cell:
         """Give words of people, or nothing."""
@@ -105,18 +116,24 @@ def estimates(page: Page, pairs: Sequence[Pair]) -> list[Block]:
             page.label(key),
             page.num(key),
             page.num(key, "interval"),
-            page.num(key, "n"),
+            page.count(key),
             page.note(key, row),
         ]
         for key, row in pairs
     ]
-    return footnoted(page, columns, rows)
+    return footnoted(page, columns, rows, [key for key, _ in pairs])
 
 
 def footnoted(
-    page: Page, columns: Sequence[tuple[Any, float, str]], rows: Sequence[list[Cell]]
+    page: Page,
+    columns: Sequence[tuple[Any, float, str]],
+    rows: Sequence[list[Cell]],
+    keys: Sequence[str] = (),
 ) -> list[Block]:
-    """Make a table whose last column is notes; long or repeated ones are told below, lettered."""
+    """Make a table whose last column is notes; long or repeated ones are told below, lettered.
+
+    ``keys`` are the findings of the rows: what the labels of neighbours share is said once.
+    """
     notes: dict[str, Cell] = {}
     told = [page.register.plain(_texts(row[-1])) for row in rows]
     for text, row in zip(told, rows, strict=True):
@@ -124,14 +141,36 @@ def footnoted(
             notes.setdefault(text, row[-1])
     repeated = sum(bool(text) for text in told) > len(notes)
     if not notes or (not repeated and max(map(len, notes)) <= _SHORT_NOTE[page.words.lang]):
-        return [table(columns, rows)]
+        return [table(columns, _led(page, rows, keys))]
     letters = {text: _LETTERS[i % 26] * (1 + i // 26) for i, text in enumerate(notes)}
     marked = [
         [*row[:-1], [letters[text]] if text else []] for text, row in zip(told, rows, strict=True)
     ]
     heads = [*columns[:-1], (columns[-1][0], 0, "left")]
     below = [[letters[text], " ", *notes[text]] for text in notes]
-    return [table(heads, marked), {"type": "notes", "items": below}]
+    return [table(heads, _led(page, marked, keys)), {"type": "notes", "items": below}]
+
+
+def _led(page: Page, rows: Sequence[list[Cell]], keys: Sequence[str]) -> list[list[Cell]]:
+    """Set what the labels of three or more rows of one kind share into a row above them."""
+    if not keys:
+        return list(rows)
+    found = page.register.rows
+    kinds = [
+        (found[key].get("statistic"), found[key].get("unit"), key.rpartition(".")[2])
+        for key in keys
+    ]
+    out: list[list[Cell]] = []
+    for _, run in itertools.groupby(zip(kinds, rows, strict=True), key=lambda pair: pair[0]):
+        mine = [row for _, row in run]
+        labels = [page.register.plain(_texts(row[0])) for row in mine]
+        start, end = shared(labels)
+        if start or end:
+            out.append([[f"{start}…{end}"]])
+            cut = [label.removeprefix(start).removesuffix(end) for label in labels]
+            mine = [[[label], *row[1:]] for label, row in zip(cut, mine, strict=True)]
+        out += mine
+    return out
 
 
 def _texts(cell: Cell) -> list[Run]:
@@ -169,16 +208,19 @@ def waves(page: Page, pairs: Sequence[Pair]) -> list[Block]:
         notes = [page.note(key, keys[key]) for key in (now, then)]
         note = notes[0] if notes[0] == notes[1] else line([n for n in notes if n], w("semicolon"))
         cells = [
-            page.num(key, field) for key in (now, then) for field in ("value", "interval", "n")
+            cell
+            for key in (now, then)
+            for cell in (page.num(key), page.num(key, "interval"), page.count(key))
         ]
         rows.append([[_wave_less(page.register.label(now))], *cells, note])
     rest = [pair for pair in pairs if pair[0] not in used]
-    return footnoted(page, columns, rows) + estimates(page, rest)
+    made = footnoted(page, columns, rows, [now for now, _ in both])
+    return made + estimates(page, rest)
 
 
 def _wave_less(label: str) -> str:
     """Take «this wave» off a label whose column says so."""
-    return re.sub(r"\s*[，,（(]\s*(本期|current( wave)?|this wave)\s*[）)]?$", "", label)
+    return re.sub(r"\s*[，,（(]\s*(本期|current( wave)?|this (wave|period))\s*[）)]?$", "", label)
 
 
 def groups(page: Page, pairs: Sequence[Pair]) -> list[Block]:
@@ -262,32 +304,41 @@ def _trimmed(text: str) -> str:
 
 
 def comparisons(page: Page, pairs: Sequence[Pair]) -> list[Block]:
-    """Make the table of comparisons: change, interval, n, p, evidence grade, verdict, note."""
+    """Make the table of comparisons: change, interval, n, p, evidence grade, verdict, note.
+
+    Where the batch has corrected p values over all its units, the column shows those only: a p of
+    another family does not stand beside them.
+    """
     if not pairs:
         return []
     w = page.words
-    tested = any(page.register.has(key, "p_adjusted") for key, _ in pairs)
+    batch = [key for key, row in pairs if str(row.get("family") or "").startswith("all:")]
+    tested = batch or [key for key, _ in pairs if page.register.has(key, "p_adjusted")]
+    points = all(row.get("unit") == "pp" for _, row in pairs)
     columns: list[tuple[Any, float, str]] = [
         (w("col.item"), 3, "left"),
-        (w("col.difference"), 0, "right"),
+        (w("col.points_difference" if points else "col.difference"), 0, "right"),
         (page.interval_head(pairs), 0, "right"),
         (w("col.n"), 0, "right"),
+        (w("col.p_batch" if batch else "col.p"), 0, "right"),
+        (w("col.grade"), 0, "left"),
+        (w("col.verdict"), 0, "left"),
+        (w("col.note"), 2, "left"),
     ]
-    if tested:
-        columns.append((w("col.p"), 0, "right"))
-    columns += [(w("col.grade"), 0, "left"), (w("col.verdict"), 0, "left")]
-    columns.append((w("col.note"), 2, "left"))
-    rows = []
-    for key, row in pairs:
-        cells = [
+    rows = [
+        [
             page.label(key),
-            page.num(key),
+            page.num(key, "digits" if points else "value"),
             page.num(key, "interval"),
             page.num(key, "n"),
+            page.num(key, "p_adjusted") if key in tested else [],
+            [str(row.get("evidence_grade") or w("none"))],
+            page.verdict(row),
+            page.note(key, row),
         ]
-        if tested:
-            cells.append(page.num(key, "p_adjusted"))
-        cells += [[str(row.get("evidence_grade") or w("none"))], page.verdict(row)]
-        cells.append(page.note(key, row))
-        rows.append(cells)
-    return footnoted(page, columns, rows)
+        for key, row in pairs
+    ]
+    out = footnoted(page, columns, rows, [key for key, _ in pairs])
+    if batch:
+        out.append({"type": "notes", "items": [[w("note.p_batch")]]})
+    return out

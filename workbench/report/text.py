@@ -116,15 +116,15 @@ def _largest(register: Register, words: Words) -> list[Run]:
     return [words("verdict.lost_none" if full else "verdict.lost_unlisted")]
 
 
-def changes(register: Register, words: Words) -> list[list[Run]]:
-    """Tell each change since the baseline in plain words."""
+def changes(register: Register, words: Words) -> dict[str, list[Run]]:
+    """Tell each change since the baseline in plain words, by the id of its finding."""
     said = {
         "better": "change.better",
         "worse": "change.worse",
         "no_relevant_change": "change.same",
         "cannot_tell": "change.unclear",
     }
-    out: list[list[Run]] = []
+    out: dict[str, list[Run]] = {}
     for key, row in register.rows.items():
         if row.get("section") != "change" or row.get("kind") != "comparison":
             continue
@@ -140,7 +140,7 @@ def changes(register: Register, words: Words) -> list[list[Run]]:
             more = "change.more" if row["value"] > 0 else "change.fewer"
             runs.append(words("verdict.join"))
             runs += words.fill(more, hundred="100", n=Num(key, "per100"))
-        out.append([*runs, words("verdict.end")])
+        out[key] = [*runs, words("verdict.end")]
     return out
 
 

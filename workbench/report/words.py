@@ -119,10 +119,27 @@ WORDS: dict[str, tuple[str, str]] = {
         "大约每{hundred}位居民中少{n}位",
         "about {n} fewer in every {hundred} residents",
     ),
+    "change.rest_unclear": (
+        "另有{n}项看不出变好还是变差。",
+        "For {n} more one cannot tell better from worse.",
+    ),
+    "change.rest_same": ("另有{n}项没有明显变化。", "{n} more show no clear change."),
+    "change.rest_clear": (
+        "另有{n}项有变化，见后面的表。",
+        "{n} more changed; the tables further on show them.",
+    ),
     "change.none": ("这一次没有可以对比的上一次。", "There is no earlier wave to compare with."),
     "best.title": ("做什么最能提分", "What would bring most points back"),
     "best.gain": ("最多可加回{points}分", "up to {points} points"),
+    "best.open": ("办法还没有定", "the remedy is not yet settled"),
     "best.none": ("没有列出整改建议。", "No remedies were listed."),
+    "gates.title": ("哪项参评条件没有通过", "Which condition was not met"),
+    "gates.failed": ("没有达到", "not met"),
+    "gates.strict": (
+        "按这次样本看不准，按规定从严，算没有达到",
+        "this sample cannot settle it; by the rule it then counts as not met",
+    ),
+    "gates.unclear": ("还不能判断", "cannot be judged yet"),
     "unseen.title": ("这次没有看什么", "What was not looked at"),
     "unseen.scope": ("没有委托", "Not commissioned"),
     "unseen.full": (
@@ -187,8 +204,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "empty.section": ("本次没有这方面的记录。", "Nothing was recorded under this heading."),
     "sub.tables": ("收到的数据", "What arrived"),
     "sub.failed": ("发现的问题", "Faults found"),
-    "sub.passed": ("查过、没有发现的问题", "Looked for and not found"),
-    "sub.no_failed": ("没有发现问题。", "No fault was found."),
+    "sub.passed": (
+        "另有{n}项检查没有发现问题，清单见附录。",
+        "Another {n} checks found nothing; an annex lists them.",
+    ),
+    "sub.no_failed": (
+        "{n}项检查都没有发现问题，清单见附录。",
+        "None of {n} checks found a fault; an annex lists them.",
+    ),
+    "sub.no_checks": ("没有发现问题。", "No fault was found."),
     "sub.unchecked": ("没有条件检查的内容", "Could not be checked"),
     "sub.composition": ("样本与总体构成", "Sample and population"),
     "sub.weights": ("加权", "Weighting"),
@@ -196,6 +220,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "sub.channel": ("按渠道", "By channel"),
     "sub.dimension": ("按维度", "By dimension"),
     "sub.points": ("按指标", "By indicator"),
+    "sub.opt_in": (
+        "自愿参与者的回答另列于附录：他们不代表全体居民。",
+        "Answers of those who chose to take part are in an annex: they do not stand for all "
+        "residents.",
+    ),
     "sub.outside": ("未委托的内容", "Not commissioned"),
     "sub.not_computed": ("委托了但没能计算的内容", "Commissioned but not computed"),
     # -- table heads
@@ -218,7 +247,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "col.sample": ("样本（未加权）", "Sample (unweighted)"),
     "col.population": ("总体", "Population"),
     "col.difference": ("变化", "Change"),
+    "col.points_difference": ("变化（百分点）", "Change (points)"),
     "col.p": ("校正p", "Adj. p"),
+    "col.p_batch": ("批内p", "Batch p"),
+    "note.p_batch": (
+        "判断只看本单元：主问题事先定好，不作校正，其余各项按项数校正。批内p是把本批全部单元同一项的比较"
+        "放在一起校正以后的p值。",
+        "Verdicts are for this unit alone: the main question, named beforehand, is not corrected, "
+        "the others are for their number. Batch p is the p value after correction over the same "
+        "item of all units of this batch.",
+    ),
     "col.grade": ("证据", "Grade"),
     "col.verdict": ("判断", "Verdict"),
     "col.indicator": ("指标", "Indicator"),
@@ -233,7 +271,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "col.period": ("时间", "Period"),
     "col.values": ("数值", "Values"),
     "col.decision": ("决定", "Decision"),
-    "col.without": ("不作此决定时", "Without it"),
+    "col.decided": ("内容；不作此决定时的数值", "What; the figure without it"),
     "col.lost": ("扣分", "Lost"),
     "col.place_reason": ("地点与理由", "Place and reason"),
     "col.remedy": ("整改建议", "Remedy"),
@@ -295,6 +333,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "方案文件中的矛盾及其处理",
         "Flaws of the programme's documents, and how they were resolved",
     ),
+    "annex.checks": ("查过、没有发现的问题", "Looked for and not found"),
+    "annex.opt_in": (
+        "自愿参与者的回答（不代表全体居民）",
+        "Answers of those who chose to take part (they do not stand for all residents)",
+    ),
     "annex.own": ("研究团队自加的结果", "Results added by the study team"),
     "annex.own_note": (
         "以下结果由研究团队自行加入，不属于评选方案，不计分。",
@@ -306,8 +349,9 @@ WORDS: dict[str, tuple[str, str]] = {
         "intervals are confidence intervals, and grade is the evidence grade of a comparison.",
     ),
     "annex.provenance_note": (
-        "报告中每个数字都能按编号找到笔记本里的单元格、方法和输入文件。",
-        "Every number in the report leads by its id to a notebook cell, a method and input files.",
+        "报告中每个数字都能按编号找到笔记本里的单元格、方法和输入文件。文字和没有发现问题的检查只列编号。",
+        "Every number in the report leads by its id to a notebook cell, a method and input files. "
+        "Of texts and of checks that found nothing the id is listed.",
     ),
     "annex.inputs_note": (
         "输入文件组；下表用左边的代号。",
