@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+import pytest
 
-from workbench import overview
+from workbench import compared, overview
 
 NAN = float("nan")
 
@@ -82,3 +83,54 @@ def test_regression_takes_the_item_of_resident_satisfaction() -> None:
     assert item(measures=measures) == {"q1"}
     assert item(measures={"other": measures["other"]}) == {"q2"}
     assert item() == {"q9"}
+
+
+def _moves(changes: dict[str, float], *, treated: dict[str, str | None]) -> overview.Batch:
+    rows = []
+    for i, (_, move) in enumerate(changes.items()):
+        before = 0.50 + 0.02 * (i % 5)
+        rows.append(
+            {"finding": "change.q1.top2", "kind": "comparison", "community": f"U{i}", "item": "q1",
+             "label_zh": "满意的居民", "label_en": "satisfied residents", "value": move,
+             "baseline": before, "ci_low": move - 0.06, "ci_high": move + 0.06, "p_value": 0.2}
+        )  # fmt: skip
+        rows.append(
+            {"finding": "survey.q1.top2.baseline", "kind": "estimate", "community": f"U{i}",
+             "item": "q1", "value": before, "std_error": 0.03}
+        )  # fmt: skip
+    waves = [{"id": "a", "fieldwork": ["2026-04-01"]}, {"id": "b", "fieldwork": ["2026-10-01"]}]
+    b = _batch(rows, ["a"] * len(changes), waves=waves)
+    b.units["treated"] = pd.Series(list(treated.values()), dtype=object)
+    return b
+
+
+def test_treated_communities_are_compared_with_the_others() -> None:
+    moves = {f"U{i}": m for i, m in enumerate([0.15, 0.13, 0.02, -0.01, 0.00, 0.03, 0.01])}
+    arms: dict[str, str | None] = dict.fromkeys(moves, "false")
+    arms |= {"U0": "true", "U1": "true"}
+    told = compared.controlled(_moves(moves, treated=arms)).set_index(["community", "finding"])
+    by_hand = 0.14 - 0.01
+    one = told.loc[("U0", "context.did.q1")]
+    assert one["value"] == pytest.approx(by_hand, abs=5e-4)
+    assert one["evidence_grade"] in {"E1", "E2", "E3"}
+    # two of seven: 21 assignments, both tails are the two highest, so p is 1/21
+    assert one["p_value"] == pytest.approx(1 / 21, abs=5e-4)
+    numbers = [f"overview.did.check.{n:02d}" for n in range(1, 29)]
+    assert set(numbers) <= {name for _, name in told.index}
+    assert ("U2", "context.did.q1") not in told.index
+
+
+def test_without_a_comparison_community_nothing_is_claimed() -> None:
+    moves = {"U0": 0.1, "U1": 0.2}
+    told = compared.controlled(_moves(moves, treated={"U0": "true", "U1": "true"}))
+    assert told["status"].tolist() == ["not_computed"]
+    assert compared.controlled(_moves(moves, treated={"U0": None, "U1": None})).empty
+
+
+def test_a_gain_from_the_lowest_baseline_is_held_against_what_is_expected() -> None:
+    moves = {f"U{i}": 0.03 for i in range(10)}
+    b = _moves(moves, treated=dict.fromkeys(moves))
+    told = compared.regressed(b).set_index("community")
+    assert set(told["verdict"]) == {"passed", "failed"}
+    assert told.loc["U0", "verdict"] == "failed"  # 50 % is the lowest of 50 to 58 %
+    assert told.loc["U4", "verdict"] == "passed"

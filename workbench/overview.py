@@ -43,8 +43,9 @@ class Batch:
     findings
         One row per finding with the columns of the contract.
     units
-        One row per unit: ``community``, ``name``, ``name_en``, ``kind``, ``parent``, ``outcome``
-        (assessed, withheld, failed).
+        One row per unit: ``community``, ``name``, ``name_en``, ``kind``, ``parent``,
+        ``households``, ``treated``, ``intervention_date``, ``outcome`` (assessed, withheld,
+        failed).
     settings
         What the units' ``study.json`` have in common.
     """
@@ -225,7 +226,7 @@ def adjusted(b: Batch) -> pd.DataFrame:
     rows = b.findings[
         b.findings["kind"].eq("comparison")
         & b.findings["p_value"].notna()
-        & ~b.findings["finding"].str.endswith(".unweighted")
+        & ~b.findings["finding"].str.endswith((".unweighted", ".standardised", ".composition"))
     ]
     if rows.empty:
         return pd.DataFrame()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["context_of", "reduce"]
 
+_UNIT = ("name", "name_en", "kind", "parent", "households", "treated", "intervention_date")
 _COMMON = (
     "study issued seed timezone languages waves wave baseline scope decisions parties sample "
     "measures"
@@ -143,7 +144,7 @@ def _inputs(study: Study, out: Path, notes: dict[str, dict[str, Any] | None]) ->
                 na_values=[""],
             )
             own = table[table["community"].eq(unit)].iloc[0]
-            row |= {n: own.get(n) for n in ("name", "name_en", "kind", "parent", "households")}
+            row |= {n: own.get(n) for n in _UNIT}
             settings = json.loads((folder / "inputs" / "study.json").read_bytes())
         if outcome == "assessed":
             told += json.loads((folder / "findings.json").read_bytes())
@@ -160,7 +161,7 @@ def _inputs(study: Study, out: Path, notes: dict[str, dict[str, Any] | None]) ->
             else frame[name].astype("string")
         )
     frame.to_parquet(data / "inputs" / "findings.parquet", index=False)
-    columns = ["community", "name", "name_en", "kind", "parent", "households", "outcome"]
+    columns = ["community", *_UNIT, "outcome"]
     pd.DataFrame(units, columns=columns).to_csv(
         data / "inputs" / "units.csv", index=False, lineterminator="\n"
     )

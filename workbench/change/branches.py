@@ -282,6 +282,7 @@ def controlled(
     top: Top,
     level: float,
     rng: Any,
+    unit: str | Mapping[str, str] = "score",
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Compare treated and comparison communities: t on community changes."""
     first, second = waves(data, [*items, community, treated], of_waves)
@@ -299,7 +300,7 @@ def controlled(
             treated=treated,
             post="_post",
             level=level,
-            unit="score" if of == "mean" else "pp",
+            unit=(unit[item] if isinstance(unit, Mapping) else unit) if of == "mean" else "pp",
             rng=rng,
         )
         one = record(made[made["preferred"]])

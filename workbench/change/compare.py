@@ -152,7 +152,8 @@ def compare(
         Column of equally spaced times, the first time after the change, and pairs of seasonal
         terms (period 12).
     unit
-        Unit of the values of a series, one for all or by item; ``pp`` for shares 0-1.
+        Unit of the values of a series or of treated and comparison communities, one for all or
+        by item; ``pp`` for shares 0-1.
     exposure
         Column of exposure, in household-years for rates.
     duration, closed, start, end, censored_at, within, time_unit
@@ -252,7 +253,7 @@ better.'
                 "write community=",
             )
         made, known = branches.controlled(
-            branches.plain(data), named, waves, community, treated, of, top, level, rng
+            branches.plain(data), named, waves, community, treated, of, top, level, rng, unit
         )
         return _finish(_Found(made, "controlled", known, "changes"), setting)
     choice = "design"

@@ -50,6 +50,7 @@ def examine(
     selection: Mapping[str, Any] | None = None,
     targets: Mapping[str, float] | None = None,
     highest: float = 5,
+    absent: Sequence[int] = (),
     **how: Any,
 ) -> Examined:
     """Compare as :func:`~workbench.change.compare` does and run all 28 checks on the result.
@@ -70,6 +71,8 @@ def examine(
         As for :func:`~workbench.change.checks`.
     targets
         Target share by item (0-1), for check 19.
+    absent
+        Checks that cannot arise in the design, beside those of persons for records.
     how
         Every other keyword of :func:`~workbench.change.compare`.
 
@@ -123,7 +126,7 @@ def examine(
         denominators=denominators,
         selection=selection,
         others=_others(rows, made, how, targets or {}),
-        absent=_OF_PERSONS if of_records else (),
+        absent=(*absent, *(_OF_PERSONS if of_records else ())),
         **names,
     )
     return Examined(made, found)
