@@ -218,6 +218,14 @@ def enter_draw(study: Study, out: Path, draw: dict[str, Any]) -> int:
 
 
 def _settled(study: Study, ledger: Ledger, out: Path, number: int) -> Opened:
-    """Have the head stamped where the study wants it, and give the batch its copy."""
+    """Have the head stamped where an authority is known, and give the batch its copy."""
+    from workbench.batch.seal import stamp_of
+
+    try:
+        ask = stamp_of(study)
+    except InputError:  # none is named yet: the run, which needs it, refuses
+        ask = None
+    if ask is not None:
+        ledger.stamp(ask)
     copy_log(ledger, out / "ledger")
     return Opened(ledger, number)

@@ -87,6 +87,7 @@ def render_unit(job: RenderJob) -> dict[str, Any]:
             "Workbench-Render-Key": job.render_key,
             "Workbench-State": "signing" if signers else "draft",
             "Workbench-Outcome": job.outcome,
+            "Workbench-Demonstration": "yes" if marked else "no",
             seal.SIGNED: " ".join(signers),
         },
     )
@@ -160,6 +161,7 @@ def sign_report(pdf: bytes, signers: Mapping[Role, SigningKey], study: Study) ->
     from workbench.evidence import pdfsign
 
     each = study.settings.timestamps == "each"
+    demonstration = any(key.demonstration for key in signers.values())
     for role, key in signers.items():
         pdf = pdfsign.sign(
             pdf,
@@ -167,7 +169,7 @@ def sign_report(pdf: bytes, signers: Mapping[Role, SigningKey], study: Study) ->
             key,
             reason="社区测评报告 / community assessment report",
             time=datetime.now(UTC),
-            clock=seal.clock_of(study) if each else None,
+            clock=seal.clock_of(study, demonstration=demonstration) if each else None,
         )
     return pdf
 

@@ -115,6 +115,8 @@ def run(
         recover(out)
         _reconcile(out)
         units = _tables(opened, out, told)
+        where = study if study == "demo" else str(opened.folder)
+        write_atomic(out / "private" / "study.json", json.dumps({"study": where}).encode())
         chosen = _choose(units, only, shard)
         known = [u for u in units if u in chosen or (map_folder(out, u) / "map.json").exists()]
         keys = _slice_all(study, opened, out, known, jobs, told)

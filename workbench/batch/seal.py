@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -48,6 +48,8 @@ __all__ = [
     "enter_signed",
     "freeze",
     "refuse_unfit",
+    "stamp_of",
+    "versions",
     "waits_for_entry",
 ]
 
@@ -55,8 +57,17 @@ _SHOWN = ("ipykernel", "numpy", "pandas", "papermill", "pyhanko", "scipy", "stat
 SIGNED = "Workbench-Signed"
 
 
-def clock_of(study: Study) -> Authority | None:
+def clock_of(study: Study, *, demonstration: bool = False) -> Authority | None:
     """Return the authority that stamps what a study signs; None for ``timestamps: none``.
+
+    Where no authority is named, demonstration keys get the stamps of this machine.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    demonstration : bool
+        Whether a demonstration key signs, whatever the study names.
 
     Raises
     ------
@@ -68,7 +79,7 @@ def clock_of(study: Study) -> Authority | None:
         return None
     if settings.tsa is not None:
         return _http(settings.tsa)
-    if any(getattr(settings.signatories, role).key == "demo" for role in ROLES):
+    if demonstration or any(getattr(settings.signatories, r).key == "demo" for r in ROLES):
         return _local(keys.home_folder(os.environ))
     raise InputError(
         Problem(
@@ -95,7 +106,9 @@ def _local(home: Path) -> Authority:
     return local_authority(clock.certificate, clock.private, clock.chain)
 
 
-def refuse_unfit(study: Study, out: Path, fresh: Iterable[str]) -> None:
+def refuse_unfit(
+    study: Study, out: Path, fresh: Iterable[str], key: SigningKey | None = None
+) -> None:
     """Refuse before any kernel what could not be entered after all the work.
 
     Parameters
@@ -106,6 +119,8 @@ def refuse_unfit(study: Study, out: Path, fresh: Iterable[str]) -> None:
         The batch folder.
     fresh : iterable of str
         Units whose report bears no signature yet.
+    key : SigningKey, optional
+        A key that is going to sign, beside those the study names.
 
     Raises
     ------
@@ -113,11 +128,14 @@ def refuse_unfit(study: Study, out: Path, fresh: Iterable[str]) -> None:
         ``timestamps.authority``; ``ledger.demonstration`` for an institution's ledger and
         demonstration keys; ``ledger.twice`` for units it has already; ``ledger.closed``.
     """
-    clock_of(study)
     signatories = study.settings.signatories
+    if key is not None or any(getattr(signatories, r).key != "person" for r in ROLES):
+        clock_of(study, demonstration=key is not None and key.demonstration)
     problems = []
     if study.settings.ledger is not None:
-        shown = [role for role in ROLES if getattr(signatories, role).key == "demo"]
+        shown: list[str] = [r for r in ROLES if getattr(signatories, r).key == "demo"]
+        if key is not None and key.demonstration and not shown:
+            shown = ["lead"]
         problems += [
             Problem(
                 code="ledger.demonstration",
@@ -218,7 +236,7 @@ def attach_statement(
         community=settings["community"],
         edition=edition,
         parameters=note["parameters"],
-        versions=_versions(),
+        versions=versions(),
         started=datetime.fromisoformat(note["started"]),
         finished=datetime.fromisoformat(note["finished"]),
         log=log_of(study, out).verifier.text(),
@@ -234,7 +252,8 @@ def attach_statement(
     bags.write_tags(bag)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return name and version of everything that is installed, the workbench's own code first."""
     python = ".".join(map(str, sys.version_info[:3]))
     own = {"workbench": __version__, "package": package_digest(), "python": python}
     return own | environment()
@@ -288,7 +307,8 @@ def enter_signed(study: Study, out: Path) -> dict[str, dict[str, str]]:
             entry |= {"type": "amendment", "supersedes": _earlier(ledger, study, unit, edition)}
         demonstration |= _demonstration(bag)
         staged.append((bag, entry))
-    attest.enter(ledger, staged, demonstration=demonstration, stamp=_stamp(study))
+    ask = stamp_of(study, demonstration=demonstration)
+    attest.enter(ledger, staged, demonstration=demonstration, stamp=ask)
     digests = {}
     for name, (bag, _) in zip(names, staged, strict=True):
         bags.set_info(bag, Workbench_State="signed")
@@ -304,8 +324,9 @@ def _earlier(ledger: Any, study: Study, unit: str, edition: str) -> int | None:
     return found
 
 
-def _stamp(study: Study) -> Any:
-    clock = clock_of(study)
+def stamp_of(study: Study, *, demonstration: bool = False) -> Callable[[bytes], bytes] | None:
+    """Return what has a ledger's head time-stamped; see :func:`clock_of`."""
+    clock = clock_of(study, demonstration=demonstration)
     return None if clock is None else partial(_stamped, clock)
 
 

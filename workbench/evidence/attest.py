@@ -19,7 +19,7 @@ from workbench.evidence.note import VerifierKey
 from workbench.evidence.result import Result, Verdict, result
 from workbench.evidence.statement import check_statement, payload_digest, sign_statement
 
-__all__ = ["check_attest", "enter", "load_logs", "report_entry", "write_attest"]
+__all__ = ["check_attest", "enter", "load_logs", "report_entry", "statement_digest", "write_attest"]
 
 STATEMENT = "evaluation.intoto.json"
 PROOF = "entry.tlog-proof"
@@ -76,9 +76,14 @@ def report_entry(bag: Path, *, study: str, community: str, edition: int) -> dict
         "community": community,
         "edition": edition,
         "evidence_sha256": sha256_file(data / EVIDENCE_LIST),
-        "statement_sha256": payload_digest((bag / "attest" / STATEMENT).read_bytes()),
+        "statement_sha256": statement_digest(bag),
         "pdf_sha256": reports,
     }
+
+
+def statement_digest(bag: Path) -> str:
+    """Return the SHA-256 of a bag's statement, as an entry has it."""
+    return payload_digest((bag / "attest" / STATEMENT).read_bytes())
 
 
 def enter(

@@ -454,7 +454,7 @@ class Ledger:
             offset += len(line) + 1
             offsets.append(struct.pack("<Q", offset))
         write_atomic(self.folder / "offsets.bin", b"".join(offsets))
-        write_atomic(self.folder / "hashes.bin", b"".join(_all_hashes(lines[:size])))
+        write_atomic(self.folder / "hashes.bin", b"".join(merkle.all_hashes(lines[:size])))
 
     def _line(self, number: int) -> bytes:
         begin, end = self._offset(number), self._offset(number + 1)
@@ -542,7 +542,7 @@ def check_ledger(folder: Path, key: VerifierKey) -> list[Result]:
                 "bring the log and its key",
             )
         ]
-    hashes = _all_hashes(lines)
+    hashes = merkle.all_hashes(lines)
 
     def read(level: int, number: int) -> bytes:
         return hashes[merkle.stored_index(level, number)]
@@ -584,18 +584,6 @@ def check_ledger(folder: Path, key: VerifierKey) -> list[Result]:
 
 def _unit(entry: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(entry.get(name) for name in ("study", "community", "edition"))
-
-
-def _all_hashes(lines: Sequence[bytes]) -> list[bytes]:
-    """Return the hashes of a whole log, in the order in which they are stored."""
-    hashes: list[bytes] = []
-
-    def read(level: int, number: int) -> bytes:
-        return hashes[merkle.stored_index(level, number)]
-
-    for at, line in enumerate(lines):
-        hashes += merkle.new_hashes(at, merkle.leaf_hash(line), read)
-    return hashes
 
 
 def _append(path: Path, data: bytes) -> None:

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 __all__ = [
+    "all_hashes",
     "consistency_proof",
     "inclusion_proof",
     "leaf_hash",
@@ -82,6 +83,18 @@ def new_hashes(size: int, leaf: bytes, read: Read) -> list[bytes]:
         found.append(node_hash(read(level, number - 1), found[-1]))
         level, number = level + 1, number >> 1
     return found
+
+
+def all_hashes(leaves: Sequence[bytes]) -> list[bytes]:
+    """Return the hashes of a whole log in the order in which they are stored."""
+    hashes: list[bytes] = []
+
+    def read(level: int, number: int) -> bytes:
+        return hashes[stored_index(level, number)]
+
+    for at, leaf in enumerate(leaves):
+        hashes += new_hashes(at, leaf_hash(leaf), read)
+    return hashes
 
 
 def tree_root(size: int, read: Read) -> bytes:

@@ -1,0 +1,292 @@
+"""Signing by a person: what is due for a role is shown, asked once, and signed in order.
+
+A unit's languages are signed in one step; the bag is renewed with each signature. What is signed is
+never done again, so that an interrupted round is taken up by the same command.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.batch import seal, state
+from workbench.batch.render import RenderJob, render_unit, sign_report, write_overview
+from workbench.batch.slices import load_study
+from workbench.batch.work import map_folder
+from workbench.errors import InputError, Problem
+from workbench.evidence import bag as bags
+from workbench.evidence.files import copied_directory, recover, replace_directory, write_atomic
+from workbench.evidence.keys import ROLES
+from workbench.evidence.result import Verdict
+
+if TYPE_CHECKING:
+    from workbench.evidence.keys import Role, SigningKey
+    from workbench.study import Study
+
+__all__ = ["Due", "Round", "due", "sign", "study_of"]
+
+_COMPUTED = {"External-Identifier", "Bagging-Date", "Payload-Oxum"}
+
+
+@dataclass(frozen=True)
+class Due:
+    """A report that waits for a signature, as it is shown to the person who signs.
+
+    Attributes
+    ----------
+    name : str
+        Folder of the bag.
+    unit, edition : str, int
+        Whose report it is.
+    title : str
+        Name of the unit.
+    outcome : str
+        ``assessed`` or ``withheld``.
+    score : str
+        As printed; empty where there is none.
+    code : str
+        The 12 digits printed on each page.
+    reports : tuple of str
+        File names, one per language.
+    """
+
+    name: str
+    unit: str
+    edition: int
+    title: str
+    outcome: str
+    score: str
+    code: str
+    reports: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a role finds in a batch."""
+
+    due: tuple[Due, ...]
+    done: tuple[str, ...]
+    waiting: tuple[str, ...]  # for the signature before this one
+
+
+def study_of(out: Path) -> Study:
+    """Load the study of a batch from where the run found it.
+
+    Raises
+    ------
+    InputError
+        ``sign.study``, when the batch does not say or the folder is gone; problems of the study.
+    """
+    try:
+        named = str(json.loads((out / "private" / "study.json").read_bytes())["study"])
+    except (OSError, ValueError, LookupError) as error:
+        raise InputError(
+            Problem(
+                code="sign.study",
+                zh="这里不是批次文件夹，或缺少 private/study.json",
+                en="not the folder of a batch, or private/study.json is missing",
+                file=out.name,
+                remedy_zh="给出 workbench run 的 --out 文件夹",
+                remedy_en="give the --out folder of workbench run",
+            )
+        ) from error
+    return load_study(named)
+
+
+def due(out: Path, role: Role, only: Sequence[str] = ()) -> Round:
+    """Return what waits for a role, after a look at every bag.
+
+    Raises
+    ------
+    InputError
+        ``sign.unit`` for a unit that has no report; ``sign.changed`` for bags whose files are not
+        those that were made: nothing is signed on top of a change.
+    """
+    folder = out / "communities"
+    bags_found = sorted(p for p in folder.glob("[!.]*") if p.is_dir()) if folder.is_dir() else []
+    names = {bag.name: bag for bag in bags_found}
+    problems = [_no_report(name) for name in sorted(set(only) - set(names))]
+    ready, done, waiting = [], [], []
+    for name, bag in names.items():
+        if only and name not in only:
+            continue
+        signed = bags.bag_info(bag).get(seal.SIGNED, "").split()
+        if role in signed:
+            done.append(name)
+        elif signed != list(ROLES[: ROLES.index(role)]):
+            waiting.append(name)
+        else:
+            changed = [r for r in bags.check_bag(bag) if r.verdict is Verdict.CHANGED]
+            problems += [_changed(name, found.where, found.en) for found in changed[:3]]
+            if not changed:
+                ready.append(_shown(bag))
+    if problems:
+        raise InputError(*problems)
+    return Round(tuple(ready), tuple(done), tuple(waiting))
+
+
+def sign(
+    study: Study,
+    out: Path,
+    role: Role,
+    key: SigningKey,
+    names: Sequence[str],
+    *,
+    told: Callable[[str], None] = lambda _: None,
+) -> list[str]:
+    """Sign the reports of these bags in one role; the last one enters them in the ledger.
+
+    Parameters
+    ----------
+    study : Study
+        The batch's study.
+    out : Path
+        The batch folder.
+    role : {"lead", "reviewer", "institution"}
+        Who signs.
+    key : SigningKey
+        Checked by :func:`workbench.evidence.keys.load_key`.
+    names : sequence of str
+        Folders of bags, as :func:`due` gave them.
+    told : callable
+        Told each name when it is signed.
+
+    Returns
+    -------
+    list of str
+        What was signed.
+
+    Raises
+    ------
+    InputError
+        ``sign.*``, ``ledger.*``: what is signed so far stays signed.
+    MachineError
+        ``batch.locked``, ``stamp.*``.
+    """
+    done = []
+    with state.lock(out):
+        recover(out / "communities")
+        if role == ROLES[0]:
+            seal.refuse_unfit(study, out, names, key)
+            seal.freeze(study, out)
+        ready = {one.name for one in due(out, role, names).due}
+        for name in names:
+            if name in ready:
+                _sign_one(study, out, name, role, key)
+                done.append(name)
+                told(name)
+        for name, digests in seal.enter_signed(study, out).items():
+            row = state.read(out).get(name, {})
+            state.append(out, row | {"state": "signed", "digests": digests})
+        tables = out / "private" / "tables.json"
+        write_overview(study, out, json.loads(tables.read_bytes())["units"])
+    return done
+
+
+def _sign_one(study: Study, out: Path, name: str, role: Role, key: SigningKey) -> None:
+    target = out / "communities" / name
+    info = bags.bag_info(target)
+    marked = info.get("Workbench-Demonstration") == "yes"
+    if key.demonstration and not marked:
+        if role != ROLES[0]:
+            raise InputError(_unmarked(name))
+        _mark(study, out, target, info)  # a draft: its pages may still be made anew
+        info = bags.bag_info(target)
+    _, unit, edition = info["External-Identifier"].rsplit("/", 2)
+    note = json.loads((map_folder(out, unit) / "map.json").read_bytes())
+    bag = copied_directory(target)
+    for pdf in sorted((bag / "data").glob("report.*.pdf")):
+        write_atomic(pdf, sign_report(pdf.read_bytes(), {role: key}, study))
+    seal.describe(bag, study, note, edition=int(edition))
+    signed = [*info.get(seal.SIGNED, "").split(), role]
+    more = {k: v for k, v in info.items() if k not in _COMPUTED}
+    bags.write_bag(
+        bag,
+        study=study.id,
+        community=unit,
+        edition=int(edition),
+        issued=date.fromisoformat(info["Bagging-Date"]),
+        info=more | {"Workbench-State": "signing", seal.SIGNED: " ".join(signed)},
+    )
+    if role == ROLES[-1]:
+        seal.attach_statement(bag, study, out, note, {role: key}, edition=int(edition))
+    digests = bags.digests(bag)
+    replace_directory(target)
+    row = state.read(out).get(name, {"community": unit, "edition": int(edition)})
+    state.append(out, row | {"state": "signing", "digests": digests})
+
+
+def _mark(study: Study, out: Path, target: Path, info: dict[str, str]) -> None:
+    """Make a draft's pages anew with the mark that a demonstration key demands."""
+    languages = tuple(p.name.split(".")[1] for p in sorted((target / "data").glob("report.*.pdf")))
+    render_unit(
+        RenderJob(
+            str(study.folder),
+            str(out),
+            target.name,
+            info["Workbench-Map-Key"],
+            info["Workbench-Render-Key"],
+            languages,
+            info["Workbench-Outcome"],
+            marked=True,
+        )
+    )
+
+
+def _shown(bag: Path) -> Due:
+    data = bag / "data"
+    _, unit, edition = bags.bag_info(bag)["External-Identifier"].rsplit("/", 2)
+    rows = {row["finding"]: row for row in json.loads((data / "findings.json").read_bytes())}
+    return Due(
+        name=bag.name,
+        unit=unit,
+        edition=int(edition),
+        title=str(rows.get("head.unit", {}).get("display_zh") or ""),
+        outcome=bags.bag_info(bag).get("Workbench-Outcome", ""),
+        score=str(rows.get("score.total", {}).get("display_zh") or ""),
+        code=bags.evidence_code((data / bags.EVIDENCE_LIST).read_bytes()),
+        reports=tuple(_names(data)),
+    )
+
+
+def _names(data: Path) -> Iterator[str]:
+    yield from (path.name for path in sorted(data.glob("report.*.pdf")))
+
+
+def _no_report(name: str) -> Problem:
+    return Problem(
+        code="sign.unit",
+        community=name,
+        zh="没有这个单位的报告",
+        en="there is no report of this unit",
+        remedy_zh="编号是 communities/ 下的文件夹名",
+        remedy_en="ids are the names of the folders in communities/",
+    )
+
+
+def _changed(name: str, where: str, found: str) -> Problem:
+    return Problem(
+        code="sign.changed",
+        community=name,
+        file=where,
+        zh="证据包已被改动，不予签名",
+        en="the bag was changed: it is not signed",
+        found=found,
+        remedy_zh="移走该文件夹，再次运行 workbench run",
+        remedy_en="take the folder away and run workbench run again",
+    )
+
+
+def _unmarked(name: str) -> Problem:
+    return Problem(
+        code="sign.unmarked",
+        community=name,
+        zh="报告页面没有示例签名的标记，不能用示例密钥签名",
+        en="the pages bear no mark of a demonstration: a demonstration key does not sign them",
+        remedy_zh="使用正式密钥，或在 study.yaml 中写 key: demo 后重新出具",
+        remedy_en="use a key of your own, or say key: demo in study.yaml and begin anew",
+    )
