@@ -32,7 +32,7 @@ from workbench.evidence.files import recover, sha256_file, write_atomic
 if TYPE_CHECKING:
     from workbench.study import Study
 
-__all__ = ["Outcome", "run"]
+__all__ = ["Outcome", "enter_all", "recount", "run"]
 
 T = TypeVar("T")
 
@@ -470,14 +470,8 @@ def _summary(out: Path, units: list[str]) -> Outcome:
     return outcome
 
 
-def _write_batch(study: Study, out: Path, outcome: Outcome, started: datetime) -> None:
-    """Write ``batch.json``: what was assessed, with which versions, and how it came out."""
-    context = out / "private" / "reduce" / "contexts.json"
-    told = {
-        "study": study.id,
-        "issued": study.settings.issued.isoformat(),
-        "seed": study.settings.seed,
-        "versions": {"workbench": __version__, "package": package_digest(), **environment()},
+def _counts(outcome: Outcome) -> dict[str, Any]:
+    return {
         "states": {
             "signed": outcome.signed,
             "draft": outcome.drafts,
@@ -489,6 +483,25 @@ def _write_batch(study: Study, out: Path, outcome: Outcome, started: datetime) -
             "withheld": outcome.withheld,
         },
         "units": outcome.total,
+    }
+
+
+def recount(out: Path, units: list[str]) -> None:
+    """Write the counts of ``batch.json`` anew, after signatures."""
+    file = out / "batch.json"
+    told = json.loads(file.read_bytes()) | _counts(_summary(out, units))
+    write_atomic(file, (json.dumps(told, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def _write_batch(study: Study, out: Path, outcome: Outcome, started: datetime) -> None:
+    """Write ``batch.json``: what was assessed, with which versions, and how it came out."""
+    context = out / "private" / "reduce" / "contexts.json"
+    told = {
+        "study": study.id,
+        "issued": study.settings.issued.isoformat(),
+        "seed": study.settings.seed,
+        "versions": {"workbench": __version__, "package": package_digest(), **environment()},
+        **_counts(outcome),
         "context_sha256": sha256_file(context) if context.exists() else None,
         "started": started.isoformat(timespec="seconds"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -315,7 +315,7 @@ def enter_signed(study: Study, out: Path) -> dict[str, dict[str, str]]:
         digests[name] = bags.digests(bag)
         replace_directory(folder / name)
     copy_log(ledger, out / "ledger")
-    hand_on(out, ledger.verifier.text(), [bag_certificates(folder / name) for name in names])
+    hand_on(out, ledger.verifier.text(), [attest.bag_certs(folder / name) for name in names])
     return digests
 
 
@@ -335,15 +335,7 @@ def _stamped(clock: Authority, data: bytes) -> bytes:
 
 
 def _demonstration(bag: Path) -> bool:
-    return any(keys.is_demonstration(one) for one in bag_certificates(bag))
-
-
-def bag_certificates(bag: Path) -> list[x509.Certificate]:
-    """Return the certificates in ``attest/certs``."""
-    from cryptography import x509
-
-    files = sorted((bag / "attest" / "certs").glob("*.pem"))
-    return [c for file in files for c in x509.load_pem_x509_certificates(file.read_bytes())]
+    return any(keys.is_demonstration(one) for one in attest.bag_certs(bag))
 
 
 def hand_on(out: Path, vkey: str, found: Iterable[Sequence[x509.Certificate]]) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from workbench.batch import seal, state
 from workbench.batch.render import RenderJob, render_unit, sign_report, write_overview
+from workbench.batch.run import enter_all, recount
 from workbench.batch.slices import load_study
 from workbench.batch.work import map_folder
 from workbench.errors import InputError, Problem
@@ -179,11 +180,10 @@ def sign(
                 _sign_one(study, out, name, role, key)
                 done.append(name)
                 told(name)
-        for name, digests in seal.enter_signed(study, out).items():
-            row = state.read(out).get(name, {})
-            state.append(out, row | {"state": "signed", "digests": digests})
-        tables = out / "private" / "tables.json"
-        write_overview(study, out, json.loads(tables.read_bytes())["units"])
+        enter_all(study, out, {})
+        units = json.loads((out / "private" / "tables.json").read_bytes())["units"]
+        write_overview(study, out, units)
+        recount(out, units)
     return done
 
 
@@ -198,6 +198,9 @@ def _sign_one(study: Study, out: Path, name: str, role: Role, key: SigningKey) -
         info = bags.bag_info(target)
     _, unit, edition = info["External-Identifier"].rsplit("/", 2)
     note = json.loads((map_folder(out, unit) / "map.json").read_bytes())
+    promised = json.loads((target / "data/inputs/study.json").read_bytes())["timestamps"]
+    if promised != study.settings.timestamps:
+        raise InputError(_other_stamps(name, promised, study.settings.timestamps))
     bag = copied_directory(target)
     for pdf in sorted((bag / "data").glob("report.*.pdf")):
         write_atomic(pdf, sign_report(pdf.read_bytes(), {role: key}, study))
@@ -278,6 +281,21 @@ def _changed(name: str, where: str, found: str) -> Problem:
         found=found,
         remedy_zh="移走该文件夹，再次运行 workbench run",
         remedy_en="take the folder away and run workbench run again",
+    )
+
+
+def _other_stamps(name: str, promised: str, found: str) -> Problem:
+    return Problem(
+        code="sign.timestamps",
+        community=name,
+        file="study.yaml",
+        column="timestamps",
+        zh="报告所声明的时间证明与现在的设置不同",
+        en="the report promises another proof of time than the study says now",
+        expected=promised,
+        found=found,
+        remedy_zh="改回设置，或再次运行 workbench run 重新出具",
+        remedy_en="put the setting back, or run workbench run again for new drafts",
     )
 
 

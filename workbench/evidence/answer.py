@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Item", "Report"]
 
+# valid, but not to be passed over in silence
+_NOTED = {"ledger.superseded", "ledger.not-opened", "ledger.closed", "batch.failed"}
 _EXIT = {Verdict.VALID: 0, Verdict.CHANGED: 1, Verdict.CANNOT_TELL: 5}
 
 
@@ -125,6 +127,9 @@ class Report:
             text = item.text(lang)
             brief = len(self.items) > 1 and item.verdict is Verdict.VALID
             lines.append(text.split("\n", 1)[0] if brief else text)
+            if brief:
+                noted = [found for found in item.results if found.code in _NOTED]
+                lines += [f"  {found.text(lang)}" for found in noted]
         if len(self.items) > 1:
             counts = {v: sum(item.verdict is v for item in self.items) for v in Verdict}
             parts = [f"{v.text(lang)} {counts[v]}" for v in Verdict if counts[v]]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,33 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from workbench.errors import InputError, Problem
 from workbench.evidence.bag import EVIDENCE_LIST, bag_info
+from workbench.evidence.chain import path_to
 from workbench.evidence.files import canonical_json, is_plain_file, sha256_file, write_atomic
 from workbench.evidence.keys import SigningKey
 from workbench.evidence.ledger import Ledger, check_proof, head_size
 from workbench.evidence.note import VerifierKey
 from workbench.evidence.result import Result, Verdict, result
-from workbench.evidence.statement import check_statement, payload_digest, sign_statement
+from workbench.evidence.statement import (
+    check_statement,
+    named_log,
+    open_envelope,
+    payload_digest,
+    sign_statement,
+)
+from workbench.evidence.verify_ledger import Clocks
 
-__all__ = ["check_attest", "enter", "load_logs", "report_entry", "statement_digest", "write_attest"]
+__all__ = [
+    "Proven",
+    "bag_certs",
+    "check_entry",
+    "check_signed",
+    "enter",
+    "load_logs",
+    "named_logs",
+    "report_entry",
+    "statement_digest",
+    "write_attest",
+]
 
 STATEMENT = "evaluation.intoto.json"
 PROOF = "entry.tlog-proof"
@@ -152,16 +173,17 @@ def load_logs(home: Path, trust: Path | None = None) -> list[VerifierKey]:
     home : Path
         ``WORKBENCH_HOME``, whose ``trust/*.vkey`` are believed when ``trust`` is not given.
     trust : Path, optional
-        A folder; then only its keys are believed (a single file holds certificates and no log).
+        A folder with keys; then only these are believed. One without, or a single file, holds
+        certificates and says nothing of logs.
 
     Raises
     ------
     InputError
         ``trust.log`` when one cannot be read.
     """
-    folder = home / "trust" if trust is None else trust
+    given = sorted(trust.glob("*.vkey")) if trust is not None and trust.is_dir() else []
     found = []
-    for path in sorted(folder.glob("*.vkey")) if folder.is_dir() else []:
+    for path in given or sorted((home / "trust").glob("*.vkey")):
         try:
             found.append(VerifierKey.parse(path.read_text(encoding="utf-8")))
         except ValueError as error:
@@ -179,8 +201,47 @@ def load_logs(home: Path, trust: Path | None = None) -> list[VerifierKey]:
     return found
 
 
-def check_attest(bag: Path, logs: Sequence[VerifierKey], signers: Iterable[str]) -> list[Result]:
-    """Check ``attest/`` where there is one: statement, entry, proof.
+@dataclass(frozen=True)
+class Proven:
+    """What a bag's entry in a ledger shows.
+
+    Attributes
+    ----------
+    results : tuple of Result
+        What was found.
+    time : datetime or None
+        By when the reports are known to have existed as they are; None without a good stamp.
+    stamped : bool
+        Whether there is a stamp at all.
+    """
+
+    results: tuple[Result, ...]
+    time: datetime | None = None
+    stamped: bool = False
+
+
+def named_logs(bag: Path, roots: Sequence[x509.Certificate]) -> list[VerifierKey]:
+    """Return the log that a bag's statement names, if one whose root is believed signed it."""
+    try:
+        envelope = (bag / "attest" / STATEMENT).read_bytes()
+        certificates = bag_certs(bag)
+        _, held = open_envelope(envelope, certificates)
+        signers = [c for c in certificates if c.fingerprint(hashes.SHA256()).hex() in held]
+        if any(path_to(one, certificates, roots) for one in signers):
+            return [VerifierKey.parse(named_log(envelope))]
+    except (OSError, ValueError):
+        pass
+    return []
+
+
+def check_signed(bag: Path, signers: Iterable[str]) -> list[Result]:
+    """Check the statement of a bag, where there is one; see :func:`check_statement`."""
+    path = bag / "attest" / STATEMENT
+    return check_statement(bag, path.read_bytes(), bag_certs(bag), signers) if _there(path) else []
+
+
+def check_entry(bag: Path, logs: Sequence[VerifierKey], clocks: Clocks) -> Proven:
+    """Check entry, proof and stamp in ``attest/``, where there are any.
 
     Parameters
     ----------
@@ -188,89 +249,146 @@ def check_attest(bag: Path, logs: Sequence[VerifierKey], signers: Iterable[str])
         The bag; it may come from a stranger.
     logs : sequence of VerifierKey
         Logs that are believed.
-    signers : iterable of str
-        SHA-256 of the certificates that signed the reports.
-
-    Returns
-    -------
-    list of Result
-        Empty for a bag without ``attest/``, as it is until the last signature.
+    clocks : Clocks
+        Judges the stamp.
     """
-    folder = bag / "attest"
-    results: list[Result] = []
-    if _there(folder / STATEMENT):
-        certificates = [
-            c for path in sorted((folder / "certs").glob("*.pem")) for c in _certs(path)
-        ]
-        envelope = (folder / STATEMENT).read_bytes()
-        results += check_statement(bag, envelope, certificates, signers)
-    if _there(folder / "entry.json"):
-        results += _check_entry(bag, logs)
-    return results
-
-
-def _check_entry(bag: Path, logs: Sequence[VerifierKey]) -> list[Result]:
     where = "attest/entry.json"
+    if not _there(bag / where):
+        return Proven(())
     leaf = (bag / where).read_bytes()
-    try:
-        entry = json.loads(leaf)
-        study, community, edition = bag_info(bag)["External-Identifier"].rsplit("/", 2)
-        wanted = report_entry(bag, study=study, community=community, edition=int(edition))
-        wanted["type"] = "amendment" if entry["type"] == "amendment" else "report"
-        fits = canonical_json({**entry, **wanted}) == canonical_json(entry)
-    except (ValueError, LookupError, TypeError, OSError, RecursionError):
-        fits = False
-    if not fits:
-        return [
-            result(
-                "ledger.entry",
-                Verdict.CHANGED,
-                where,
-                "账本登记与证据包不符",
-                "the ledger's entry is not about this bag",
+    if not _about(bag, leaf):
+        return Proven(
+            (
+                result(
+                    "ledger.entry",
+                    Verdict.CHANGED,
+                    where,
+                    "账本登记与证据包不符",
+                    "the ledger's entry is not about this bag",
+                ),
             )
-        ]
+        )
     try:
-        proof = (bag / "attest" / "entry.tlog-proof").read_text(encoding="utf-8")
+        proof = (bag / "attest" / PROOF).read_text(encoding="utf-8")
     except (OSError, ValueError):
         proof = ""
-    origin = proof.partition("\n\n")[2].partition("\n")[0]
+    note = proof.partition("\n\n")[2]
+    origin = note.partition("\n")[0][:80]
     known = [log for log in logs if log.name == origin]
     if not known:
-        return [
-            result(
-                "ledger.unknown",
-                Verdict.CANNOT_TELL,
-                "attest/entry.tlog-proof",
-                f"未知的账本：{origin or '-'}",
-                f"unknown log: {origin or '-'}",
-                "请从独立渠道取得账本公钥（.vkey），放入 trust",
-                "get the log's key (.vkey) from an independent source and put it into trust",
+        return Proven(
+            (
+                result(
+                    "ledger.unknown",
+                    Verdict.CANNOT_TELL,
+                    f"attest/{PROOF}",
+                    f"未知的账本：{origin or '-'}",
+                    f"unknown log: {origin or '-'}",
+                    "请从独立渠道取得账本公钥（.vkey），放入 trust",
+                    "get the log's key (.vkey) from an independent source and put it into trust",
+                ),
             )
-        ]
+        )
     for log in known:
         try:
             number, head = check_proof(leaf, proof, log)
         except ValueError:
             continue
-        return [
-            result(
-                "ledger.entered",
-                Verdict.VALID,
-                where,
-                f"已登记于账本 {log.name}（第 {number} 条，共 {head.size} 条）",
-                f"entered in {log.name} as number {number} of {head.size}",
-            )
-        ]
-    return [
-        result(
-            "ledger.proof",
-            Verdict.CHANGED,
-            "attest/entry.tlog-proof",
-            "证明不成立：该登记不在签署的账本头之内",
-            "the proof does not hold: the entry is not in the log under a signed head",
+        entered = result(
+            "ledger.entered",
+            Verdict.VALID,
+            where,
+            f"已登记于账本 {log.name}（第 {number} 条，共 {head.size} 条）",
+            f"entered in {log.name} as number {number} of {head.size}",
         )
-    ]
+        more, time, stamped = _time(bag, note, clocks)
+        return Proven((entered, *more), time, stamped)
+    return Proven(
+        (
+            result(
+                "ledger.proof",
+                Verdict.CHANGED,
+                f"attest/{PROOF}",
+                "证明不成立：该登记不在签署的账本头之内",
+                "the proof does not hold: the entry is not in the log under a signed head",
+            ),
+        )
+    )
+
+
+def _about(bag: Path, leaf: bytes) -> bool:
+    """Tell whether an entry is about this bag."""
+    try:
+        entry = json.loads(leaf)
+        if entry["type"] == "close":
+            wanted: dict[str, Any] = {
+                "evidence_sha256": sha256_file(bag / "data" / EVIDENCE_LIST),
+                "results_sha256": sha256_file(bag / "data" / "results.csv"),
+                "statement_sha256": statement_digest(bag),
+            }
+        else:
+            study, community, edition = bag_info(bag)["External-Identifier"].rsplit("/", 2)
+            wanted = report_entry(bag, study=study, community=community, edition=int(edition))
+            wanted["type"] = "amendment" if entry["type"] == "amendment" else "report"
+        return canonical_json({**entry, **wanted}) == canonical_json(entry)
+    except (ValueError, LookupError, TypeError, OSError, RecursionError):
+        return False
+
+
+def _time(bag: Path, note: str, clocks: Clocks) -> tuple[list[Result], datetime | None, bool]:
+    """Judge the stamp of the head in a bag's proof."""
+    where = f"attest/{HEAD_STAMP}"
+    if not _there(bag / where):
+        return [], None, False
+    found = clocks.judge((bag / where).read_bytes(), note.encode())
+    by = f"{found.authority or '-'}"
+    at = f"{found.time:%Y-%m-%d %H:%M:%SZ}" if found.time else "-"
+    mark = ("（示例）", " (demonstration)") if found.demonstration else ("", "")
+    texts = {
+        "valid": (
+            Verdict.VALID,
+            f"时间戳证明于 {at} 已存在（{by}）{mark[0]}",
+            f"existed by {at}, as {by}{mark[1]} stamped",
+            "",
+            "",
+        ),
+        "expired": (
+            Verdict.CANNOT_TELL,
+            f"时间戳机构（{by}）的证书已过期，{at} 的时间戳不能再独立证明时间",
+            f"the certificate of the time-stamp authority {by} has expired: its stamp of {at} "
+            "proves no time by itself any more",
+            "请提供之后续加时间戳的账本（ledger/stamps/renewed-*）",
+            "bring the ledger with a later, renewed stamp (ledger/stamps/renewed-*)",
+        ),
+        "unknown": (
+            Verdict.CANNOT_TELL,
+            f"未知的时间戳机构：{by}（{at}）",
+            f"unknown time-stamp authority: {by} ({at})",
+            "请从独立渠道取得其根证书，用 --trust 指定",
+            "get its root certificate from an independent source and give it with --trust",
+        ),
+        "revoked": (
+            Verdict.CHANGED,
+            f"时间戳机构（{by}）的证书在此之前已被吊销",
+            f"the certificate of the time-stamp authority {by} had been revoked before",
+            "",
+            "",
+        ),
+        "broken": (
+            Verdict.CHANGED,
+            "时间戳与账本头不符",
+            "the stamp is not one of this head",
+            "",
+            "",
+        ),
+    }
+    told = result(f"stamp.{found.code}", texts[found.code][0], where, *texts[found.code][1:])
+    return [told], found.time if found.code == "valid" else None, True
+
+
+def bag_certs(bag: Path) -> list[x509.Certificate]:
+    """Return the certificates in ``attest/certs`` of a bag that may come from a stranger."""
+    return [c for path in sorted((bag / "attest" / "certs").glob("*.pem")) for c in _certs(path)]
 
 
 def _there(path: Path) -> bool:

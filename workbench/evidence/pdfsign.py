@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -46,6 +46,7 @@ from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from workbench.errors import InputError, Problem
+from workbench.evidence.chain import path_to, revoked
 from workbench.evidence.keys import ROLES, Role, SigningKey, is_demonstration
 from workbench.evidence.pdftext import shown_text, unicode_table
 from workbench.evidence.result import Verdict
@@ -286,7 +287,11 @@ def certificates(pdf: bytes) -> dict[Role, list[x509.Certificate]]:
 
 
 def signatures(
-    pdf: bytes, roots: Iterable[x509.Certificate], *, now: datetime
+    pdf: bytes,
+    roots: Iterable[x509.Certificate],
+    *,
+    now: datetime,
+    crls: Iterable[x509.CertificateRevocationList] = (),
 ) -> list[SignatureStatus]:
     """Check every signature of a PDF, in the order of signing.
 
@@ -301,7 +306,10 @@ def signatures(
     roots : iterable of Certificate
         Authorities that are believed.
     now : datetime
-        Aware; a certificate that has expired by then needs a time stamp.
+        Aware; by when the file is known to have existed. A certificate that has expired by then
+        needs a time stamp.
+    crls : iterable of CertificateRevocationList
+        Revocation lists beside those in the file.
 
     Returns
     -------
@@ -319,7 +327,8 @@ def signatures(
         # pyHanko's comparison reads every object of every revision (5 s for 1 MB): it is asked only
         # when something else than filled signature fields was added
         differences = not (embedded and _only_signed_after(reader, embedded[0].signed_revision))
-        return _statuses(embedded, list(roots), now=now, differences=differences)
+        lists = [*crls, *_embedded_lists(reader)]
+        return _statuses(embedded, list(roots), now=now, crls=lists, differences=differences)
     except InputError:
         raise
     except Exception as error:  # a crafted file can break a parser anywhere
@@ -566,6 +575,7 @@ def _statuses(
     roots: list[x509.Certificate],
     *,
     now: datetime,
+    crls: Sequence[x509.CertificateRevocationList] = (),
     differences: bool = True,
 ) -> list[SignatureStatus]:
     """Judge the signatures of one file, then what only all of them together show."""
@@ -583,6 +593,9 @@ def _statuses(
                 last = index == len(embedded) - 1
                 status = _validate(signature, roots, now=now, differences=differences)
                 answer = _judge(signature, status, facts, last=last, now=now)
+                if answer["verdict"] is Verdict.VALID:
+                    gone = _revoked(signature, roots, crls)
+                    answer |= _if_revoked(gone, answer["proven_at"], signature, now)
         except Exception as error:  # a crafted signature can break a parser anywhere
             answer = _answer("unreadable", type(error).__name__)
         found.append(SignatureStatus(**(facts | answer)))
@@ -696,8 +709,44 @@ def _judge(
         answer = _answer("expired", term)
     else:
         answer = _answer("demonstration" if facts["demonstration"] else "valid")
-    shown = stamped.isoformat() if proven and stamped else ""
-    return answer | {"covers_whole": whole, "proven_at": shown}
+    shown = stamped.isoformat() if stamped else ""
+    proved = shown if proven else ""
+    return answer | {"covers_whole": whole, "proven_at": proved, "stamped_at": shown}
+
+
+def _revoked(
+    signature: EmbeddedPdfSignature,
+    roots: list[x509.Certificate],
+    crls: Sequence[x509.CertificateRevocationList],
+) -> datetime | None:
+    others = [_to_x509(one) for one in signature.other_embedded_certs]
+    path = path_to(_to_x509(signature.signer_cert), others, roots)
+    return revoked(path, crls) if path else None
+
+
+def _if_revoked(
+    gone: datetime | None, proven: str, signature: EmbeddedPdfSignature, now: datetime
+) -> dict[str, Any]:
+    """Judge a certificate that was revoked: before it signed, after, or nobody can tell."""
+    if gone is None:
+        return {}
+    if proven:
+        return _answer("revoked", f"{gone:%Y-%m-%d}") if gone <= _moment(signature, now) else {}
+    claimed = signature.self_reported_timestamp
+    if claimed is not None and claimed.tzinfo is not None and gone <= claimed:
+        return _answer("revoked", f"{gone:%Y-%m-%d}")
+    return {} if now < gone else _answer("revoked-since", f"{gone:%Y-%m-%d}")
+
+
+def _embedded_lists(reader: PdfFileReader) -> list[x509.CertificateRevocationList]:
+    """Return the revocation lists in the document security store; each proves itself."""
+    found = []
+    for entry in _at(reader.root, "/DSS", "/CRLs") or ():
+        try:
+            found.append(x509.load_der_x509_crl(entry.get_object().data))
+        except (ValueError, AttributeError):
+            continue
+    return found
 
 
 def _only_signed_after(reader: Any, revision: int) -> bool:

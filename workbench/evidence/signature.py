@@ -89,6 +89,20 @@ REASONS: dict[str, tuple[Verdict, str, str, str, str]] = {
         "请提供时间戳或账本记录",
         "bring a time stamp or the ledger's entry",
     ),
+    "revoked": (
+        _CHANGED,
+        "证书在签名之前已被吊销（{}），该签名无效",
+        "the certificate had been revoked before it signed ({}): the signature does not count",
+        "",
+        "",
+    ),
+    "revoked-since": (
+        _OPEN,
+        "证书已被吊销（{}），没有可信时间证明签名在此之前",
+        "the certificate was revoked ({}), and nothing proves that it signed before",
+        "请提供时间戳或账本记录",
+        "bring a time stamp or the ledger's entry",
+    ),
     "same-person": (
         _OPEN,
         "同一密钥签了两个角色",
@@ -163,6 +177,8 @@ class SignatureStatus:
         Signing time as the signer's machine states it, ISO 8601; not proof of time.
     proven_at : str
         Time of a valid time stamp; empty when there is none.
+    stamped_at : str
+        Time in a time stamp, believed or not.
     """
 
     role: Role | None
@@ -182,3 +198,4 @@ class SignatureStatus:
     demonstration: bool = False
     claimed_at: str = ""
     proven_at: str = ""
+    stamped_at: str = ""

@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives import hashes
+
 from workbench.errors import InputError, Problem
 from workbench.evidence import bag as bags
 from workbench.evidence.answer import Item, Report
-from workbench.evidence.attest import check_attest, load_logs
+from workbench.evidence.attest import bag_certs, check_entry, check_signed, load_logs, named_logs
+from workbench.evidence.chain import load_crls, path_to, revoked
 from workbench.evidence.files import ASIDE, is_plain_file, read_json, sha256_file
 from workbench.evidence.keys import ROLES, load_roots
 from workbench.evidence.note import VerifierKey
 from workbench.evidence.result import Result, Verdict, result
 from workbench.evidence.signature import SignatureStatus
+from workbench.evidence.verify_ledger import Clocks, Unit, check_units, read_log, read_renewals
 from workbench.evidence.verify_pdf import check_report, verify_report
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
+    from cryptography.x509 import Certificate, CertificateRevocationList
 
 __all__ = ["verify"]
 
@@ -39,7 +43,32 @@ class _Trust:
 
     roots: list[Certificate]
     logs: list[VerifierKey]
+    crls: list[CertificateRevocationList]
+    heads: list[str]  # of logs, seen before
+    strict: bool  # whether the logs believed were named by who verifies
     now: datetime
+    renewals: tuple[tuple[bytes, bytes], ...] = ()
+
+    def clocks(self) -> Clocks:
+        return Clocks(self.roots, self.crls, self.now, self.renewals)
+
+
+def _trusted(home: Path, trust: Path | None, now: datetime) -> _Trust:
+    folder = trust if trust is not None and trust.is_dir() else home / "trust"
+    heads = []
+    for file in sorted(folder.glob("*.checkpoint")):
+        try:
+            heads.append(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+    return _Trust(
+        load_roots(home, trust),
+        load_logs(home, trust),
+        load_crls([home / "trust", home / "keys" / "demo", *([trust] if trust else [])]),
+        heads,
+        trust is not None and trust.is_dir() and any(trust.glob("*.vkey")),
+        now,
+    )
 
 
 def verify(path: Path, *, trust: Path | None, home: Path, now: datetime) -> Report:
@@ -50,8 +79,9 @@ def verify(path: Path, *, trust: Path | None, home: Path, now: datetime) -> Repo
     path : Path
         ``report.zh.pdf``, ``DIR/communities/<community>`` or ``DIR``. It may come from a stranger.
     trust : Path or None
-        Root certificates (PEM file, or folder with ``*.pem`` and ``*.vkey`` of logs) to believe
-        instead of those in ``home/trust``.
+        Root certificates to believe instead of those in ``home/trust``: a PEM file, or a folder
+        with ``*.pem``, and where there are ``*.vkey`` of logs, ``*.crl`` and heads of logs seen
+        before (``*.checkpoint``).
     home : Path
         ``WORKBENCH_HOME``.
     now : datetime
@@ -68,13 +98,19 @@ def verify(path: Path, *, trust: Path | None, home: Path, now: datetime) -> Repo
         ``verify.path`` when there is nothing to verify; ``trust.unreadable``.
     """
     path = path.resolve()  # the caller may point at it through a link; inside none is followed
-    trusted = _Trust(load_roots(home, trust), load_logs(home, trust), now)
+    trusted = _trusted(home, trust, now)
     if path.is_file():
-        item = verify_report(path, trusted.roots, now)
+        item = verify_report(path, trusted.roots, now, trusted.crls)
         return Report(path=path.name, items=(item,))
     if (path / "bagit.txt").is_file():
         alone = not any((path / "data").glob("report.*")) and (path / "data/results.csv").is_file()
+        # a bag inside a batch: the batch's ledger may renew its stamps and tell what came later
+        log = path.parent.parent / "ledger" if path.parent.name == "communities" else None
+        if log is not None and log.is_dir():
+            trusted = replace(trusted, renewals=tuple(read_renewals(log)))
         item = _overview(path, trusted) if alone else _bag(path, ".", trusted, study=None)
+        if log is not None and log.is_dir() and not alone:
+            item = _told_by(log, path, item, trusted)
         return Report(path=path.name, items=(item,))
     if (path / "communities.jsonl").is_file() or (path / "communities").is_dir():
         return Report(path=path.name, items=tuple(_batch(path, trusted)))
@@ -102,11 +138,15 @@ def _bag(bag: Path, shown: str, trusted: _Trust, *, study: str | None) -> Item:
     results += identity
     data = bag / "data"
     listing = _evidence(data, results)
+    trusted = replace(trusted, crls=[*trusted.crls, *load_crls([bag / "attest" / "crls"])])
+    proven = check_entry(bag, _logs(bag, trusted), trusted.clocks())
+    # what the ledger proves to have existed by a time is judged as at that time
+    by = proven.time or trusted.now
     statuses: dict[str, tuple[SignatureStatus, ...]] = {}
     for pdf in sorted(data.glob("report.*.pdf")) if data.is_dir() else []:
         name = f"data/{pdf.name}"
         found, statuses[name], attached = check_report(
-            pdf, name, trusted.roots, trusted.now, in_bag=True
+            pdf, name, trusted.roots, by, trusted.crls, in_bag=True
         )
         results += found
         if attached is None or listing is None or attached == listing:
@@ -127,7 +167,10 @@ def _bag(bag: Path, shown: str, trusted: _Trust, *, study: str | None) -> Item:
     # what was changed is named already; statement and entry would only repeat it
     if all(found.verdict is not Verdict.CHANGED for found in results):
         signers = {status.sha256 for found in statuses.values() for status in found}
-        results += check_attest(bag, trusted.logs, signers)
+        results += check_signed(bag, signers)
+        results += proven.results
+        if all(len(found) == len(ROLES) for found in statuses.values()):
+            results += _times(bag, statuses, stamped=proven.stamped)
     return Item(
         path=shown,
         kind="bag",
@@ -136,6 +179,81 @@ def _bag(bag: Path, shown: str, trusted: _Trust, *, study: str | None) -> Item:
         results=tuple(_once(results)),
         signatures=statuses,
     )
+
+
+def _logs(bag: Path, trusted: _Trust) -> list[VerifierKey]:
+    """Return the logs that are believed; without a choice of the verifier's, the one signers name.
+
+    The keys that are believed on this machine come first: a log of a known name is judged by them.
+    """
+    if trusted.strict:
+        return trusted.logs
+    known = {log.name for log in trusted.logs}
+    return [*trusted.logs, *(x for x in named_logs(bag, trusted.roots) if x.name not in known)]
+
+
+_MEANS = {
+    "each": (
+        "每个签名各有可信时间戳：签署时间由时间戳机构证明",
+        "each signature bears a time stamp: the authority proves when it was made",
+    ),
+    "ledger": (
+        "签名时间是签名人所称；报告最迟存在于何时，由账本头的时间戳证明",
+        "the times in the signatures are the signers' word; by when the report existed is proved "
+        "by the stamp of the ledger's head",
+    ),
+    "none": (
+        "没有时间戳：签名时间仅为签名人所称",
+        "no time stamps: the times of signing are the signers' own word",
+    ),
+}
+
+
+def _times(
+    bag: Path, statuses: Mapping[str, tuple[SignatureStatus, ...]], *, stamped: bool
+) -> Iterator[Result]:
+    """Say what kind of proof of time the report promises, and whether it is there."""
+    try:
+        promised = str(read_json(bag / "data" / "inputs" / "study.json").get("timestamps"))
+    except (InputError, AttributeError):
+        return
+    if promised not in _MEANS:
+        return
+    lacking = promised == "ledger" and not stamped and (bag / "attest" / "entry.json").exists()
+    every = [status for found in statuses.values() for status in found]
+    if promised == "each":
+        lacking = any(not status.stamped_at for status in every)
+    if lacking:
+        yield result(
+            "stamp.missing",
+            Verdict.CANNOT_TELL,
+            "attest/checkpoint.tsr" if promised == "ledger" else "data",
+            "报告声明有时间戳，但此处没有",
+            "the report promises a time stamp that is not here",
+            "请提供签发时的证据包与账本",
+            "bring the bag as it was issued, with its ledger",
+        )
+    else:
+        yield result(f"time.{promised}", Verdict.VALID, "", *_MEANS[promised])
+
+
+def _told_by(log: Path, bag: Path, item: Item, trusted: _Trust) -> Item:
+    """Add to a bag by itself what the ledger of its batch says of it."""
+    read, results = read_log(log, _logs(bag, trusted), trusted.heads)
+    unit = _unit_of(bag)
+    if read is None or unit is None:
+        kept = [r for r in results if r.verdict is Verdict.CHANGED]
+        return replace(item, results=item.results + tuple(kept))
+    _, single = check_units(read, unit[0], {unit: bag}, None)
+    return replace(item, results=item.results + tuple(single.get(unit, ())))
+
+
+def _unit_of(bag: Path) -> Unit | None:
+    try:
+        study, community, edition = bags.bag_info(bag)["External-Identifier"].rsplit("/", 2)
+        return study, community, int(edition)
+    except (OSError, LookupError, ValueError):
+        return None
 
 
 def _evidence(data: Path, results: list[Result]) -> bytes | None:
@@ -327,17 +445,72 @@ def _batch(out: Path, trusted: _Trust) -> Iterator[Item]:
             f"{len(units)} units, {len(expected & bags_found)} bags",
         )
     )
+    plain = [n for n in sorted(bags_found) if is_folder(folder / n)]
+    log = out / "ledger"
+    trusted = replace(trusted, renewals=tuple(read_renewals(log)))
+    about, single = _ledger(out, study, [folder / name for name in plain], trusted)
+    results += about
     yield Item(path=".", kind="batch", results=tuple(results), signatures={})
-    for name in sorted(bags_found):
-        if (folder / name).is_symlink() or not (folder / name).is_dir():
-            continue
+    seals: set[str] = set()
+    for name in plain:
         item = _bag(folder / name, f"communities/{name}", trusted, study=study)
-        if name in units:
-            more = _recorded(folder / name, units[name], item)
-            item = replace(item, results=item.results + tuple(more))
+        more = _recorded(folder / name, units[name], item) if name in units else []
+        item = replace(item, results=(*item.results, *more, *single.get(name, ())))
+        seals |= {
+            status.sha256
+            for found in item.signatures.values()
+            for status in found
+            if status.role == ROLES[-1]
+        }
         yield item
-    if (out / "overview").is_dir():
-        yield _overview(out / "overview", trusted)
+    if is_folder(out / "overview"):
+        yield _overview(out / "overview", trusted, seals)
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder itself, not a link to one."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def _ledger(
+    out: Path, study: str, bags_found: Sequence[Path], trusted: _Trust
+) -> tuple[list[Result], dict[str, list[Result]]]:
+    """Compare a batch with its ledger; what concerns a bag is given by the name of its folder."""
+    units = {unit: bag for bag in bags_found if (unit := _unit_of(bag))}
+    entered = [bag for bag in bags_found if is_file(bag / "attest" / "entry.json")]
+    if not is_folder(out / "ledger"):
+        if not entered:
+            return [], {}  # drafts, or a batch of before there was a ledger
+        return [
+            result(
+                "ledger.absent",
+                Verdict.CANNOT_TELL,
+                "ledger",
+                "批次的账本不在，无法得知是否有报告被撤回、取代或删除",
+                "the batch's ledger is not here: whether a report was withdrawn, superseded or "
+                "deleted cannot be told",
+                "请提供批次的 ledger 文件夹",
+                "bring the batch's folder ledger",
+            )
+        ], {}
+    logs = list({x.text(): x for bag in entered[:50] for x in _logs(bag, trusted)}.values())
+    log, results = read_log(out / "ledger", logs or trusted.logs, trusted.heads)
+    if log is None:
+        return results, {}
+    try:
+        told = read_json(out / "batch.json")
+        count, context = int(told["units"]), str(told["context_sha256"])
+    except (InputError, LookupError, TypeError, ValueError):
+        count, context = None, ""
+    more, single = check_units(log, study, units, count, context)
+    return [*results, *more], {
+        units[unit].name: found for unit, found in single.items() if unit in units
+    }
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a path is a regular file, not a link to one."""
+    return path.is_file() and is_plain_file(path)
 
 
 def _units(out: Path) -> tuple[dict[str, dict[str, Any]], list[Result]]:
@@ -438,25 +611,66 @@ def _recorded(bag: Path, row: Mapping[str, Any], item: Item) -> list[Result]:
     return results
 
 
-def _overview(bag: Path, trusted: _Trust) -> Item:
-    """Verify the overview: a bag that is signed only when the batch is closed."""
+def _overview(bag: Path, trusted: _Trust, seals: Iterable[str] = ()) -> Item:
+    """Verify the overview: a bag whose statement is signed when the batch is closed."""
     results = bags.check_bag(bag)
-    statuses: dict[str, tuple[SignatureStatus, ...]] = {}
-    for pdf in sorted((bag / "data").glob("report.*.pdf")):
-        name = f"data/{pdf.name}"
-        found, statuses[name], _ = check_report(pdf, name, trusted.roots, trusted.now, in_bag=True)
-        results += [one for one in found if one.code != "signature.count"]
-    if not any(statuses.values()):
+    if any(found.code == "bag.link" for found in results):
+        return Item(path="overview", kind="overview", results=tuple(results), signatures={})
+    if is_file(bag / "data" / bags.EVIDENCE_LIST):
+        _evidence(bag / "data", results)
+    if not is_file(bag / "attest" / "evaluation.intoto.json"):
+        unsigned = result(
+            "overview.unsigned",
+            Verdict.VALID,
+            "",
+            "总览未经签名（批次尚未关闭），以各单位的报告为准",
+            "not signed (the batch is not closed): the reports of the units count",
+        )
+        return Item(path="overview", kind="overview", results=(*results, unsigned), signatures={})
+    trusted = replace(trusted, crls=[*trusted.crls, *load_crls([bag / "attest" / "crls"])])
+    proven = check_entry(bag, _logs(bag, trusted), trusted.clocks())
+    certificates = bag_certs(bag)
+    paths = {
+        one.fingerprint(hashes.SHA256()).hex(): path
+        for one in certificates
+        if (path := path_to(one, certificates, trusted.roots))
+    }
+    if not paths:
         results.append(
             result(
-                "overview.unsigned",
-                Verdict.VALID,
-                "",
-                "总览未经签名（批次尚未关闭），以各单位的报告为准",
-                "not signed (the batch is not closed): the reports of the units count",
+                "signature.unknown-authority",
+                Verdict.CANNOT_TELL,
+                "attest/certs",
+                "未知的签发机构",
+                "unknown authority",
+                "请从独立渠道取得其根证书，用 --trust 指定",
+                "get its root certificate from an independent source and give it with --trust",
             )
         )
-    return Item(path="overview", kind="overview", results=tuple(results), signatures=statuses)
+        return Item(path="overview", kind="overview", results=tuple(results), signatures={})
+    by = proven.time or trusted.now
+    good = {
+        name
+        for name, path in paths.items()
+        if all(one.not_valid_before_utc <= by <= one.not_valid_after_utc for one in path)
+        and ((gone := revoked(path, trusted.crls)) is None or gone > by)
+    }
+    if all(found.verdict is not Verdict.CHANGED for found in results):
+        results += check_signed(bag, good & set(seals) if seals else good)
+        results += proven.results
+    if not proven.results:
+        results.append(
+            result(
+                "ledger.proof-missing",
+                Verdict.CANNOT_TELL,
+                "attest/entry.json",
+                "已签名，但没有账本登记",
+                "signed, but there is no entry in the ledger",
+                "再次运行 workbench close",
+                "run workbench close once more",
+            )
+        )
+    return Item(path="overview", kind="overview", results=tuple(results), signatures={})
 
 
 def _once(results: Iterable[Result]) -> Iterable[Result]:

@@ -15,9 +15,10 @@ from typing import Any
 
 from cryptography import x509
 
+from workbench.errors import InputError
 from workbench.evidence import merkle
 from workbench.evidence.bag import read_list
-from workbench.evidence.files import is_plain_file, sha256_bytes
+from workbench.evidence.files import canonical_json, is_plain_file, read_json, sha256_bytes
 from workbench.evidence.ledger import check_ledger, head_size
 from workbench.evidence.note import Checkpoint, VerifierKey, open_checkpoint
 from workbench.evidence.result import Result, Verdict, result
@@ -164,7 +165,7 @@ def read_renewals(folder: Path) -> list[tuple[bytes, bytes]]:
 
 
 def check_units(
-    log: Log, study: str, bags: Mapping[Unit, Path], units: int | None
+    log: Log, study: str, bags: Mapping[Unit, Path], units: int | None, context: str = ""
 ) -> tuple[list[Result], dict[Unit, list[Result]]]:
     """Compare a batch with what its ledger says of the study.
 
@@ -178,6 +179,8 @@ def check_units(
         Unit and edition → its bag.
     units : int or None
         How many units the batch has, as ``batch.json`` says.
+    context : str
+        Digest of the context of all units, as ``batch.json`` says; empty when it is not known.
 
     Returns
     -------
@@ -216,7 +219,19 @@ def check_units(
     for unit, bag in bags.items():
         single[unit] += _entry_fits(log, issued.get(unit), bag)
     results += _closed(about, units)
+    frozen = next((e for _, e in reversed(about) if e.get("type") == "context"), None)
+    if frozen is not None and context and frozen.get("context_sha256") != context:
+        results.append(
+            _changed(
+                "ledger.context",
+                "batch.json",
+                "汇总不是首份签名时冻结的那一份",
+                "the context is not the one that was frozen at the first signature",
+            )
+        )
     opened = [(at, entry) for at, entry in about if entry.get("type") == "open"]
+    for unit, bag in bags.items():
+        single[unit] += _as_planned(bag, opened[-1][1] if opened else {}, frozen or {})
     if opened:
         text = f"number {opened[-1][0]} of the ledger"
         results.append(
@@ -231,6 +246,47 @@ def check_units(
             )
         )
     return results, single
+
+
+def _as_planned(
+    bag: Path, opened: Mapping[str, Any], frozen: Mapping[str, Any]
+) -> Iterator[Result]:
+    """Compare a bag with what was entered before field work, and with the frozen context."""
+    try:
+        settings = read_json(bag / "data" / "inputs" / "study.json")
+        context = read_json(bag / "data" / "context.json")
+        protocol = sha256_bytes(_small(bag / "data" / "protocol" / "protocol.json"))
+        found = {
+            "protocol_sha256": ("data/protocol/protocol.json", protocol),
+            **{
+                f"{name}_sha256": (
+                    "data/inputs/study.json",
+                    sha256_bytes(canonical_json(settings[name])),
+                )
+                for name in ("measures", "codebook")
+            },
+            "decisions": ("data/inputs/study.json", settings["decisions"]),
+        }
+        notebook = next(
+            (r["display_en"] for r in context if r["finding"] == "context.batch_notebook"), None
+        )
+    except (InputError, OSError, ValueError, LookupError, TypeError, AttributeError):
+        return  # said already where the bag is checked
+    for name, (where, value) in found.items():
+        if name in opened and opened[name] != value:
+            yield _changed(
+                "ledger.plan",
+                where,
+                f"与外业前登记的方案不同（{name}）",
+                f"not as it was entered before field work ({name})",
+            )
+    if notebook is not None and frozen.get("notebook_sha256") not in (None, notebook):
+        yield _changed(
+            "ledger.context",
+            "data/context.json",
+            "汇总笔记本不是首份签名时冻结的那一份",
+            "the batch notebook is not the one that was frozen at the first signature",
+        )
 
 
 def _later(

@@ -15,7 +15,9 @@ from workbench.evidence.result import Result, Verdict, result, worst
 from workbench.evidence.signature import SignatureStatus
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
+    from collections.abc import Sequence
+
+    from cryptography.x509 import Certificate, CertificateRevocationList
 
 __all__ = ["check_report", "verify_report"]
 
@@ -23,9 +25,14 @@ _LARGEST_PDF = 256 << 20
 _ROLE_ZH = {"lead": "评估负责人", "reviewer": "复核人", "institution": "评估机构"}
 
 
-def verify_report(path: Path, roots: list[Certificate], now: datetime) -> Item:
+def verify_report(
+    path: Path,
+    roots: list[Certificate],
+    now: datetime,
+    crls: Sequence[CertificateRevocationList] = (),
+) -> Item:
     """Verify a PDF that lies outside a bag."""
-    results, statuses, listing = check_report(path, path.name, roots, now, in_bag=False)
+    results, statuses, listing = check_report(path, path.name, roots, now, crls, in_bag=False)
     if listing is not None and worst(found.verdict for found in results) is Verdict.VALID:
         results.append(
             result(
@@ -42,7 +49,13 @@ def verify_report(path: Path, roots: list[Certificate], now: datetime) -> Item:
 
 
 def check_report(
-    path: Path, name: str, roots: list[Certificate], now: datetime, *, in_bag: bool
+    path: Path,
+    name: str,
+    roots: list[Certificate],
+    now: datetime,
+    crls: Sequence[CertificateRevocationList] = (),
+    *,
+    in_bag: bool,
 ) -> tuple[list[Result], tuple[SignatureStatus, ...], bytes | None]:
     """Verify signatures, attached files and printed code; return the attached evidence list too."""
     from workbench.evidence import pdfsign
@@ -52,7 +65,7 @@ def check_report(
         if not is_plain_file(path) or path.stat().st_size > _LARGEST_PDF:
             raise ValueError("no regular file, or too large")
         data = path.read_bytes()
-        statuses = tuple(pdfsign.signatures(data, roots, now=now))
+        statuses = tuple(pdfsign.signatures(data, roots, now=now, crls=crls))
     except (InputError, OSError, ValueError) as error:
         ours = in_bag or b"Sig_LeadAssessor" in data
         found = error.problems[0].found if isinstance(error, InputError) else str(error)
