@@ -12,11 +12,12 @@ Colours after M. Okabe and K. Ito, Color Universal Design (2008).
 from __future__ import annotations
 
 from workbench.charts._canvas import message, to_svg
-from workbench.charts.answers import change_chart, composition_chart, items_chart
+from workbench.charts.answers import cases_chart, change_chart, composition_chart, items_chart
 from workbench.charts.scores import points_chart, ranks_chart, staircase_chart
 from workbench.charts.times import series_chart, survival_chart
 
 __all__ = [
+    "cases_chart",
     "change_chart",
     "composition_chart",
     "items_chart",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["change_chart", "composition_chart", "items_chart"]
+__all__ = ["cases_chart", "change_chart", "composition_chart", "items_chart"]
 
 _TONES = {"better": GREEN, "worse": RED, "no_relevant_change": SOFT, "cannot_tell": ORANGE}
 
@@ -117,7 +117,7 @@ def change_chart(
     frame
         One row per item: labels, ``value`` (difference of shares, 0.12 = 12 points), ``ci_low``,
         ``ci_high``, ``n``, ``verdict``; with columns ``before`` and ``after`` (shares) a panel on
-        the left shows both.
+        the left shows both, and ``target`` where there is one.
     lang
         ``zh`` or ``en``.
     margin
@@ -180,9 +180,60 @@ def _pair_panel(axes: Axes, frame: pd.DataFrame, lang: str) -> None:
     rows = range(len(before))
     axes.scatter(before, rows, s=30, facecolor="white", edgecolor=BLUE, linewidth=1.4, zorder=2)
     axes.scatter(after, rows, s=34, color=BLUE, zorder=3)
+    for at, target in enumerate(column(frame, "target")):
+        if not math.isnan(target):
+            axes.plot([target, target], [at - 0.35, at + 0.35], color=RED, linewidth=1.6)
     percent_axis(axes, 0, 1)
     axes.set_xticks([0, 0.5, 1.0])
-    note(axes, say(lang, "○ 上一批次  ● 这一批次", "○ previous  ● current"))
+    aimed = any(not math.isnan(t) for t in column(frame, "target"))
+    key = say(lang, "  ┃目标", "  ┃ target") if aimed else ""
+    note(axes, say(lang, "○ 上一批次  ● 这一批次", "○ previous  ● current") + key)
+
+
+@styled
+def cases_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Figure:
+    """Draw the ranges of published changes in points: claims, and no intervals.
+
+    Parameters
+    ----------
+    frame
+        Rows of :func:`workbench.cases.ranges`; those in points are drawn, the 24 with most cases.
+    lang
+        ``zh`` or ``en``.
+    title
+        The message; by default how many claims there are and that they carry no interval.
+    """
+    frame = need(frame, "value", "range_low", "range_high", lang=lang)
+    frame = frame[frame["unit"].eq("pp")]
+    frame = frame.sort_values(["n", "indicator"], ascending=[False, True], kind="stable").head(24)
+    labels, values = labels_of(frame, lang), column(frame, "value")
+    counts = column(frame, "n")
+    title = title or say(
+        lang,
+        f"{sum(counts):.0f}个公布的变化：都是说法，没有区间",
+        f"{sum(counts):.0f} published changes: claims without an interval",
+    )
+    rows = row_labels(labels, counts)
+    figure, (axes,) = canvas(len(labels), title, rows)
+    axes.axvline(0, color=SOFT, linewidth=1)
+    ends = list(zip(column(frame, "range_low"), column(frame, "range_high"), strict=True))
+    for at, ((low, high), value) in enumerate(zip(ends, values, strict=True)):
+        axes.plot([low, high], [at, at], color=PALE, linewidth=6, solid_capstyle="butt")
+        axes.plot([value], [at], marker="o", markersize=5, color=ORANGE)
+    reach = max((abs(x) for pair in ends for x in pair), default=0.1) * 1.1
+    percent_axis(axes, -reach, reach)
+    ticks = [t for t in axes.get_xticks() if abs(t) <= reach]
+    axes.set_xticks(ticks, [f"{t * 100:+.0f}".replace("-", "−").replace("+0", "0") for t in ticks])
+    rows_axis(axes, rows)
+    note(
+        axes,
+        say(
+            lang,
+            "百分点；点：中位数，带：最小至最大；n：案例数",
+            "points; dot: median, band: smallest to largest; n: cases",
+        ),
+    )
+    return figure
 
 
 @styled

@@ -81,6 +81,16 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--json", action="store_true")
     verify.set_defaults(call=_verify)
 
+    cases = commands.add_parser(
+        "cases", help="已公布的前后对比案例 / published before/after figures: list, check, add"
+    )
+    cases.add_argument("action", choices=("list", "check", "add"))
+    cases.add_argument("file", nargs="?", type=Path, help="CSV；省略为随软件的案例库 / a library")
+    cases.add_argument("values", nargs="*", metavar="column=value", help="add: 一个案例 / one case")
+    cases.add_argument("--programme", default="")
+    cases.add_argument("--indicator", default="")
+    cases.set_defaults(call=_cases)
+
     keys = commands.add_parser("keys", help="签名证书 / signing keys")
     keys.add_argument("action", choices=("demo", "list"))
     keys.add_argument("--json", action="store_true")
@@ -190,6 +200,35 @@ def _verify(args: argparse.Namespace) -> int:
     else:
         print(report.text(args.messages))
     return report.exit_code
+
+
+def _cases(args: argparse.Namespace) -> int:
+    from workbench import cases
+
+    zh = args.messages == "zh"
+    if args.action == "add":
+        pairs = [text.partition("=") for text in args.values]
+        if args.file is None or not pairs or not all(sign for _, sign, _ in pairs):
+            print(
+                "用法：workbench cases add 文件.csv 列=值 …；列：" + " ".join(cases.COLUMNS)
+                if zh
+                else "usage: workbench cases add FILE.csv column=value …; columns: "
+                + " ".join(cases.COLUMNS),
+                file=sys.stderr,
+            )
+            return 2
+        n = cases.add(args.file, {name: value for name, _, value in pairs})
+        print(f"{args.file}：{n} 例" if zh else f"{args.file}: {n} cases")
+        return 0
+    library = cases.load(args.file or "")
+    if args.action == "check":
+        print(f"{len(library)} 例，没有问题" if zh else f"{len(library)} cases, nothing wrong")
+        return 0
+    told = cases.ranges(library, programme=args.programme, indicator=args.indicator)
+    lang = "zh" if zh else "en"
+    for one in told.to_dict("records"):
+        print("  ".join((one[f"label_{lang}"], one[f"interval_{lang}"], f"n={one['n']}")))
+    return 0
 
 
 def _keys(args: argparse.Namespace) -> int:
