@@ -109,11 +109,19 @@ def make_unit(
 ) -> Callable[..., Unit]:
     """Write the bag of a unit as the runner does, with ``signed`` signatures in both languages."""
 
-    def make(bag: Path, community: str, *, edition: int = 1, signed: int = 3) -> Unit:
+    def make(
+        bag: Path,
+        community: str,
+        *,
+        edition: int = 1,
+        signed: int = 3,
+        timestamps: str = "none",
+    ) -> Unit:
         data = bag / "data"
         for folder in ("inputs", "protocol", "figures"):
             (data / folder).mkdir(parents=True)
         study = {"study": "xf", "edition": edition, "community": community, "issued": "2026-12-20"}
+        study |= {"timestamps": timestamps, "measures": {}, "codebook": {}, "decisions": {}}  # type: ignore[dict-item]
         findings = [{"finding": "score.total", "community": community, "value": 80.0}]
         (data / "inputs" / "study.json").write_text(json.dumps(study) + "\n")
         (data / "inputs" / "responses.csv").write_text("respondent,q1\nP1,5\nP2,4\n")

@@ -128,17 +128,27 @@ def read_log(
     except (OSError, ValueError) as error:
         return None, [_unreadable(error)]
     origin = note.partition("\n")[0]
-    for key in [key for key in keys if key.name == origin]:
-        results = check_ledger(folder, key)
-        if any(found.verdict is Verdict.CHANGED for found in results):
-            return None, results
+    known = [key for key in keys if key.name == origin]
+    for key in known:
         try:
             head = open_checkpoint(note, key)
         except ValueError:
             continue
+        results = check_ledger(folder, key)
+        if any(found.verdict is not Verdict.VALID for found in results):
+            return None, results
         lines = tuple((folder / "entries.jsonl").read_bytes().split(b"\n")[: head.size])
         log = Log(origin, head, lines, tuple(map(_read, lines)), tuple(merkle.all_hashes(lines)))
         return log, [*results, *_rolled_back(log, key, seen)]
+    if known:
+        return None, [
+            _changed(
+                "ledger.head",
+                "ledger/checkpoint",
+                "账本头不是由该账本的密钥签署",
+                "the head is not signed by the log's key",
+            )
+        ]
     return None, [
         result(
             "ledger.unknown",
