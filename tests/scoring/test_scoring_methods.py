@@ -430,3 +430,37 @@ def test_empty_tables_give_empty_tables_where_nothing_is_wrong():
 def test_perfect_agreement_is_one_with_limits():
     out = scoring.icc(pd.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}))
     assert (out[["value", "ci_low", "ci_high"]].to_numpy() == 1).all()
+
+
+def test_the_design_is_that_of_salib_and_a_second_scheme_is_an_input():
+    from SALib.sample import sobol
+
+    problem = {"num_vars": 3, "names": list("abc"), "bounds": [[0, 1], [2, 4], [-1, 1]]}
+    seen = []
+
+    def model(runs: np.ndarray) -> np.ndarray:
+        seen.append(runs.copy())
+        return runs @ np.array([3.0, 1.0, 0.0])
+
+    out = scoring.sobol_indices(
+        model, list("abc"), rng=np.random.default_rng(4), base=64, bounds=problem["bounds"]
+    ).set_index(["statistic", "item"])["value"]
+    wanted = sobol.sample(problem, 64, calc_second_order=False, seed=np.random.default_rng(4))
+    assert np.allclose(seen[0], wanted)
+    # variance of a linear model: 9/12 and 4/12
+    assert out["total", "a"] == pytest.approx(9 / 13, abs=0.02)
+    assert out["total", "c"] == 0
+
+    table = pd.DataFrame({"p": [90.0, 50.0], "q": [50.0, 80.0]}, index=["u", "v"])
+    choices = scoring.ScoringChoices(
+        tables={"level": table}, weights={"p": 1, "q": 1}, means=("arithmetic",), spread=0.0,
+        schemes={"other": {"p": 0, "q": 1}},
+    )  # fmt: skip
+    assert choices.inputs == ["normalisation", "aggregation", "scheme", "weight_p", "weight_q"]
+    assert choices.nominal().tolist() == [70, 65]
+    u = np.full((2, 5), 0.5)
+    u[:, 2] = [0.2, 0.8]
+    assert choices.ranks(u).tolist() == [[1, 2], [2, 1]]
+    told = scoring.choice_sensitivity(choices, rng=np.random.default_rng(5), base=64)
+    total = told[told["statistic"].eq("total")].set_index("item")["value"]
+    assert total.idxmax() == "scheme"

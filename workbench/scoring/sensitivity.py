@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -55,13 +55,16 @@ def sobol_indices(
     Notes
     -----
     First order ``mean(f_B (f_ABi − f_A))/V`` on centred output (Saltelli et al. 2010, table 2 b),
-    total ``mean((f_A − f_ABi)²)/(2V)`` (Jansen). Small negative values are noise around zero.
+    total ``mean((f_A − f_ABi)²)/(2V)`` (Jansen), both and their bootstrap by SALib; only its
+    design is laid out here, all rows at once. Small negative values are noise around zero.
 
     References
     ----------
     Saltelli et al. (2010), Comput. Phys. Commun. 181, 259-270; Jansen (1999), Comput. Phys.
-    Commun. 117, 35-43; Owen (1998), J. Complexity 14, 466-489 (scrambling).
+    Commun. 117, 35-43; Owen (1998), J. Complexity 14, 466-489 (scrambling); Herman & Usher (2017),
+    SALib, J. Open Source Softw. 2(9), 97.
     """
+    from SALib.analyze import sobol
     from scipy.stats import qmc
 
     check_level(level)
@@ -71,36 +74,32 @@ def sobol_indices(
     ends = np.array(bounds if bounds is not None else [(0.0, 1.0)] * d, dtype=float)
     sampler = qmc.Sobol(2 * d, scramble=True, rng=rng)
     points = sampler.random_base2(int(np.log2(base)))
+    # Saltelli's design as SALib lays it out: A, then A with one column of B at a time, then B
     low, span = ends[:, 0], ends[:, 1] - ends[:, 0]
-    a, b = low + points[:, :d] * span, low + points[:, d:] * span
-    runs = [a, b]
-    for i in range(d):
-        mixed = a.copy()
-        mixed[:, i] = b[:, i]
-        runs.append(mixed)
-    out = np.asarray(model(np.concatenate(runs)), dtype=float).reshape(d + 2, base)
+    runs = np.repeat((low + points[:, :d] * span)[:, None, :], d + 2, axis=1)
+    other = low + points[:, d:] * span
+    runs[:, d + 1, :] = other
+    runs[:, np.arange(1, d + 1), np.arange(d)] = other
+    out = np.asarray(model(runs.reshape(-1, d)), dtype=float)
     if not np.isfinite(out).all():
         raise refuse("not-finite", "模型输出不是有限的数", "the model gives a value not finite")
-    mean, variance = float(out[:2].mean()), float(out[:2].var())
+    plain = out.reshape(base, d + 2)[:, [0, d + 1]]
+    mean, variance = float(plain.mean()), float(plain.var())
     if not variance > 0:
         raise refuse("no-spread", "模型输出没有变化", "the output of the model does not vary")
-    f = out - mean
-
-    def estimate(rows: np.ndarray | slice) -> tuple[Floats, Floats]:
-        fa, fb, mixed = f[0, rows], f[1, rows], f[2:, rows]
-        v = np.concatenate([fa, fb]).var()
-        first = (fb * (mixed - fa)).mean(axis=1) / v
-        total = ((fa - mixed) ** 2).mean(axis=1) / (2 * v)
-        return first, total
-
-    first, total = estimate(slice(None))
-    drawn = np.array([estimate(rng.integers(0, base, base)) for _ in range(resamples)])
-    tails = ((1 - level) / 2, (1 + level) / 2)
-    limits = np.quantile(drawn, tails, axis=0) if resamples else np.full((2, 2, d), np.nan)
+    told = sobol.analyze(
+        {"num_vars": d, "names": list(names), "bounds": ends.tolist()},
+        out,
+        calc_second_order=False,
+        num_resamples=max(resamples, 2),
+        conf_level=level,
+        seed=int(rng.integers(1, 2**31)),
+    )
     rows = [
-        {"item": name, "statistic": kind, "value": float(values[i]),
-         "ci_low": float(limits[0, k, i]), "ci_high": float(limits[1, k, i])}
-        for k, (kind, values) in enumerate((("first_order", first), ("total", total)))
+        {"item": name, "statistic": kind, "value": float(told[key][i]),
+         "ci_low": float(told[key][i] - told[f"{key}_conf"][i]),
+         "ci_high": float(told[key][i] + told[f"{key}_conf"][i])}
+        for kind, key in (("first_order", "S1"), ("total", "ST"))
         for i, name in enumerate(names)
     ]  # fmt: skip
     rows.append({"item": "", "statistic": "variance", "value": variance})
@@ -120,6 +119,8 @@ class ScoringChoices:
     """Ways to combine the parts (the first is nominal); geometric and harmonic need values > 0."""
     spread: float = 0.25
     """Each weight is multiplied by 1 ± at most this."""
+    schemes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Further schemes: weight of each part in each; they are drawn as often as ``weights``."""
 
     def __post_init__(self) -> None:
         first = next(iter(self.tables.values()))
@@ -138,13 +139,18 @@ class ScoringChoices:
     def inputs(self) -> list[str]:
         """Names of the uncertain inputs, in order."""
         parts = next(iter(self.tables.values())).columns
-        return ["normalisation", "aggregation", *(f"weight_{p}" for p in parts)]
+        scheme = ["scheme"] if self.schemes else []
+        return ["normalisation", "aggregation", *scheme, *(f"weight_{p}" for p in parts)]
 
     def scores(self, u: Floats) -> Floats:
-        """Scores (runs × units) for inputs u in [0, 1]: normalisation, mean, one per weight."""
+        """Scores (runs × units) for inputs u in [0, 1], in the order of ``inputs``."""
         stack = np.stack([t.to_numpy(dtype=float) for t in self.tables.values()])
-        nominal = weights_of(self.weights, [str(c) for c in next(iter(self.tables.values()))])
-        w = nominal * (1 + self.spread * (2 * u[:, 2:] - 1))
+        parts = [str(c) for c in next(iter(self.tables.values()))]
+        sets = np.array([weights_of(w, parts) for w in (self.weights, *self.schemes.values())])
+        which = np.zeros(len(u), dtype=int)
+        if self.schemes:
+            which = np.minimum((u[:, 2] * len(sets)).astype(int), len(sets) - 1)
+        w = sets[which] * (1 + self.spread * (2 * u[:, -len(parts) :] - 1))
         w = w / w.sum(axis=1, keepdims=True)
         table = np.minimum((u[:, 0] * len(stack)).astype(int), len(stack) - 1)
         mean = np.minimum((u[:, 1] * len(self.means)).astype(int), len(self.means) - 1)
@@ -163,7 +169,7 @@ class ScoringChoices:
     def nominal(self) -> Floats:
         """Scores under the first options and the weights as given."""
         u = np.full((1, len(self.inputs)), 0.5)
-        u[0, :2] = 0.0
+        u[0, : 3 if self.schemes else 2] = 0.0
         return np.asarray(self.scores(u)[0])
 
     def ranks(self, u: Floats) -> Floats:
