@@ -24,6 +24,7 @@ __all__ = [
     "Batch",
     "adjusted",
     "counts",
+    "main_item",
     "open_batch",
     "rank_rows",
     "ranks",
@@ -267,7 +268,7 @@ def regression(b: Batch) -> pd.DataFrame:
     rows = rows[rows["value"].notna() & rows["std_error"].notna()]
     if rows.empty:
         return pd.DataFrame()
-    chosen = f"survey.{_main_item(b.settings)}.top2.baseline"
+    chosen = f"survey.{main_item(b.settings)}.top2.baseline"
     first = chosen if rows["finding"].eq(chosen).any() else rows["finding"].iloc[0]
     mine = rows[rows["finding"].eq(first)]
     spread = float(mine["value"].var(ddof=1)) if len(mine) > 2 else float("nan")
@@ -296,7 +297,7 @@ def regression(b: Batch) -> pd.DataFrame:
     return pd.DataFrame(told)
 
 
-def _main_item(settings: Mapping[str, Any]) -> str:
+def main_item(settings: Mapping[str, Any]) -> str:
     """Give the item of ``resident_satisfaction``, else of the first indicator from the survey."""
     measures: Mapping[str, Any] = settings.get("measures") or {}
     named = measures.get("resident_satisfaction") or {}

@@ -6,6 +6,7 @@ The statistics are those of :mod:`workbench.survey`, :mod:`workbench.change` and
 
 from __future__ import annotations
 
+from workbench.assess.alerts import warnings
 from workbench.assess.changes import changes
 from workbench.assess.facts import arrivals, decisions, head, limits, outside
 from workbench.assess.indicators import indicators
@@ -16,7 +17,8 @@ from workbench.assess.records import requests, survival
 from workbench.assess.response import response
 from workbench.assess.sample import design, weights
 from workbench.assess.satisfaction import satisfaction, subgroups
-from workbench.assess.score import deductions, eligibility, score, warnings
+from workbench.assess.score import deductions, eligibility, score
+from workbench.assess.standing import standing
 
 __all__ = [
     "agreement",
@@ -36,6 +38,7 @@ __all__ = [
     "response",
     "satisfaction",
     "score",
+    "standing",
     "subgroups",
     "survival",
     "warnings",

@@ -157,7 +157,7 @@ def _visit(c: Community, visit: str, names: tuple[str, str], frame: pd.DataFrame
              "label_zh": f"{names[0]}：{role[0]} {one['assessor']}",
              "label_en": f"{names[1].capitalize()}: {role[1]} {one['assessor']}",
              "value": one["score"], "unit": "score_0_100", "n": one["n"],
-             "method": "scoring.inspection", "status": "ok"}
+             "date": one.get("date"), "method": "scoring.inspection", "status": "ok"}
         )  # fmt: skip
     if len(totals) > 1:
         rows += _pairs(c, visit, names, totals)
@@ -174,6 +174,8 @@ def _totals(frame: pd.DataFrame) -> pd.DataFrame:
     told = frame.assign(got=got, most=most).groupby(["assessor", "role"], sort=True)
     sums = told[["got", "most"]].sum()
     out = pd.DataFrame({"score": 100 * sums["got"] / sums["most"], "n": told.size()})
+    if "observed_at" in frame:
+        out["date"] = told["observed_at"].min().dt.strftime("%Y-%m-%d")
     return out.reset_index()
 
 

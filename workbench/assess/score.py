@@ -147,6 +147,9 @@ def score(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     out["points"] = out["points"].where(out["part"].ne("total"), out["value"])
     per = out["part"].eq("indicator")
     available = _available(points, scheme)
+    # points as the protocol gives them; what follows are points of the total's 100
+    out.loc[per, "numerator"] = out.loc[per, "points"]
+    out.loc[per, "denominator"] = out.loc[per, "max_points"]
     out.loc[per, "max_points"] = out.loc[per, "indicator"].map(available)
     out.loc[per, "points"] = out.loc[per, "contribution"]
     out.loc[per, "value"] = out.loc[per, "contribution"]

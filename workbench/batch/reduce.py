@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["context_of", "reduce"]
 
-_UNIT = ("name", "name_en", "kind", "parent", "households", "treated", "intervention_date")
+_UNIT = (
+    "name name_en kind age_class parent households treated intervention_date"
+).split()
 _COMMON = (
     "study issued seed timezone languages waves wave baseline scope decisions parties sample "
     "measures"

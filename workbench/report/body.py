@@ -36,7 +36,8 @@ DRAWN = {"points"}
 # sections of findings that the body prints; another section is printed under «other results»
 KNOWN = set(
     "head data checks response weights satisfaction subgroups change requests agreement indicators "
-    "score deductions eligibility warnings decisions limits scope context disclosure report".split()
+    "score deductions eligibility warnings standing decisions limits scope context disclosure "
+    "report".split()
 )
 
 
@@ -385,6 +386,13 @@ def _agreement(page: Page) -> list[Block]:
     return estimates(page, page.rows("agreement"))
 
 
+def _standing(page: Page) -> list[Block]:
+    """Tell colour, title and money; what is decided stands as a table."""
+    pairs = page.rows("standing")
+    texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
+    return _keys(page, texts) + estimates(page, [pair for pair in pairs if pair not in texts])
+
+
 def _context(page: Page) -> list[Block]:
     pairs = page.rows("context")
     texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
@@ -452,6 +460,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Page], list[Block]]], ...] = (
     ("deductions", _deductions),
     ("eligibility", _eligibility),
     ("warnings", _warnings),
+    ("standing", _standing),
     ("context", _context),
     ("decisions", _decisions),
     ("limits", _limits),

@@ -190,6 +190,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "sec.satisfaction": ("居民评价", "What residents think"),
     "sec.change": ("与上一批次比较", "Change since the previous wave"),
     "sec.requests": ("诉求与办理", "Requests and how they were handled"),
+    "sec.standing": ("称号、状态与资金", "Title, colour and money"),
     "sec.agreement": ("评分人及其一致性", "Those who scored, and how far they agree"),
     "sec.indicators": ("指标结果", "Results by indicator"),
     "sec.score": ("得分构成", "How the score is made up"),

@@ -1,0 +1,329 @@
+"""Early warnings W-01 to W-12 on whatever a study brings: months, indicators, requests, facts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from workbench import scoring
+from workbench.assess import records
+from workbench.assess.indicators import _truth
+from workbench.assess.score import warnings as by_month
+from workbench.assess.series import by_period
+from workbench.findings import interval, number
+
+if TYPE_CHECKING:
+    from workbench.community import Community
+
+__all__ = ["awarded_on", "warnings"]
+
+Row = dict[str, Any]
+
+# doc 002 §8.2 (W-05): candidates are watched in October and November
+_WATCHED = ("10", "11")
+# months before a surge whose median it is held against
+_BEFORE = 3
+
+
+def awarded_on(c: Community) -> dt.date | None:
+    """Give the day of the award (fact ``awarded``); ``None`` for a unit without the title."""
+    if not c.has("facts"):
+        return None
+    frame = c.tables["facts"]
+    mine = frame[frame["fact"].eq("awarded")]
+    held = [
+        (day.date() if not pd.isna(day) else dt.date.min)
+        for value, day in zip(mine["value"], mine["date"], strict=True)
+        if _truth(value)
+    ]
+    return max(held) if held else None
+
+
+def warnings(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
+    """Evaluate every early warning of the protocol on what the study brings.
+
+    A warning starts a procedure and is no penalty. A rule for awarded units is not put to others,
+    nor one for candidates to awarded ones. What a study brings nothing for, or whose parameter the
+    source leaves open, is named in one row.
+
+    Parameters
+    ----------
+    c
+        The unit.
+    frame
+        Result of :func:`workbench.assess.indicators`.
+
+    Returns
+    -------
+    DataFrame
+        Findings ``warning.<rule>`` (verdict failed where it fires, passed, cannot_tell).
+    """
+    state = "awarded" if awarded_on(c) is not None else "candidate"
+    told = by_month(c)
+    mine = {n: w for n, w in c.protocol.warnings.items() if w.state in ("any", state)}
+    rows: list[Row] = []
+    if len(told):
+        rows = told[told["rule"].isin(list(mine))].to_dict("records")  # type: ignore[assignment]
+    seen = {str(row["rule"]) for row in rows}
+    silent: list[str] = []
+    for name, one in mine.items():
+        if name in seen:
+            continue
+        make = _TESTS.get(one.condition.test)
+        found = make(c, name, one, frame) if make else []
+        rows += found
+        if not found:
+            silent.append(name)
+    rows.sort(key=lambda row: str(row["rule"]))
+    if silent:
+        rows.append(_silent(c, silent))
+    return pd.DataFrame(rows)
+
+
+def _silent(c: Community, names: list[str]) -> Row:
+    listed = [(f"{n} {c.protocol.warnings[n].title.zh}", f"{n} {c.protocol.warnings[n].title.en}")
+              for n in names]  # fmt: skip
+    return {
+        "finding": "warning.not_evaluated",
+        "kind": "warning",
+        "rule": "",
+        "label_zh": "未评估的预警（没有数据、参数未定或由人复核）",
+        "label_en": "Warnings not evaluated (no data, an open parameter, or for a person)",
+        "status": "not_computed",
+        "verdict": "cannot_tell",
+        "reason_zh": "；".join(zh for zh, _ in listed),
+        "reason_en": "; ".join(en for _, en in listed),
+        "method": "scoring.warnings",
+    }
+
+
+def _row(name: str, one: Any, verdict: str, said: tuple[str, str], **more: Any) -> Row:
+    """Make the row of one warning in words."""
+    hit = verdict == "failed"
+    head = {"failed": ("触发", "fired"), "passed": ("未触发", "did not fire"),
+            "cannot_tell": ("无法判断", "cannot tell")}[verdict]  # fmt: skip
+    return {
+        "finding": f"warning.{name}",
+        "kind": "warning",
+        "rule": name,
+        "severity": "yellow" if hit else "",
+        "verdict": verdict,
+        "label_zh": f"{name} {one.title.zh}",
+        "label_en": f"{name} {one.title.en}",
+        "display_zh": f"{head[0]}：{said[0]}" if said[0] else head[0],
+        "display_en": f"{head[1]}: {said[1]}" if said[1] else head[1],
+        "remedy_zh": one.effect.zh if hit else None,
+        "remedy_en": one.effect.en if hit else None,
+        "status": "ok",
+        "method": "scoring.warnings",
+    } | more
+
+
+def _threshold(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[Row]:
+    """Compare an indicator's value with the figure; an interval across it cannot tell."""
+    from workbench.protocol.units import UNITS
+
+    slug = one.condition.indicator
+    mine = frame[frame["finding"].eq(f"indicator.{slug}") & frame["value"].notna()]
+    if mine.empty:
+        return []
+    row = mine.to_dict("records")[0]
+    low_side = one.condition.below is not None
+    bound = float(one.condition.below if low_side else one.condition.above)
+    if UNITS[c.protocol.indicator(slug).unit].family == "share":
+        bound /= 100
+    ends = [float(v) for v in (row["ci_low"], row["ci_high"]) if v is not None and v == v]
+    values = ends if len(ends) == 2 else [float(row["value"])]
+    fires = [
+        (v < bound if low_side else v > bound) or (one.condition.inclusive and v == bound)
+        for v in values
+    ]
+    verdict = "failed" if all(fires) else "passed" if not any(fires) else "cannot_tell"
+    unit = str(row["unit"])
+    said = []
+    for lang in ("zh", "en"):
+        span = interval(values[0], values[1], unit, lang) if len(values) == 2 else ""
+        value = number(float(row["value"]), unit, lang)
+        said.append(value + ((f"（{span}）" if lang == "zh" else f" ({span})") if span else ""))
+    more = {"indicator": slug, "value": float(row["value"]), "unit": unit, "target": bound}
+    return [_row(name, one, verdict, (said[0], said[1]), **more)]
+
+
+def _months(c: Community, slug: str) -> pd.DataFrame:
+    """Give the monthly values of an indicator in its printed unit; empty without any."""
+    from workbench.protocol.units import UNITS
+
+    measure = c.measures.get(slug, {})
+    name = measure.get("measurement")
+    if not name or not c.has("measurements"):
+        return pd.DataFrame(columns=["period", "value"])
+    rows = c.tables["measurements"]
+    rows = rows[rows["indicator"].eq(name) & rows["period"].str.fullmatch(r"\d{4}-\d{2}")]
+    if rows.empty:
+        return pd.DataFrame(columns=["period", "value"])
+    told = by_period(rows, add=measure.get("statistic") == "sum")
+    scale = 100.0 if UNITS[c.protocol.indicator(slug).unit].family == "share" else 1.0
+    return told[["period"]].assign(value=(told["figure"] * scale).round(9))
+
+
+def _below_standard(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[Row]:
+    """Hold October and November against each monthly indicator's own target (W-05)."""
+    from workbench.protocol.units import UNITS
+
+    span = records.window(c, c.wave)
+    if span is None:
+        return []
+    rows: list[Row] = []
+    looked = 0
+    for row in frame[frame["target"].notna()].to_dict("records"):
+        slug, sign = str(row["indicator"]), str(row.get("target_zh") or "")[:1]
+        if sign not in ("≥", "≤"):
+            continue
+        months = _months(c, slug)
+        year = f"{(span[1] - pd.Timedelta('1h')).year:04d}"
+        watched = [f"{year}-{m}" for m in _WATCHED]
+        months = months[months["period"].isin(watched) & months["value"].notna()]
+        if len(months) < len(_WATCHED):
+            continue
+        looked += 1
+        share = UNITS[c.protocol.indicator(slug).unit].family == "share"
+        rule = {"id": name, "kind": "run", "indicator": slug, "run": one.condition.consecutive,
+                "operator": "<" if sign == "≥" else ">", "severity": "yellow",
+                "threshold": float(row["target"]) * (100.0 if share else 1.0)}  # fmt: skip
+        card = scoring.warnings(months.assign(indicator=slug), [rule]).to_dict("records")[0]
+        if card["verdict"] == "failed":
+            said = (f"{row['label_zh']}（{card['period']}）：{card['values']}",
+                    f"{row['label_en']} ({card['period']}): {card['values']}")  # fmt: skip
+            rows.append(_row(name, one, "failed", said, indicator=slug, period=card["period"],
+                             finding=f"warning.{name}.{slug}"))  # fmt: skip
+    if rows or not looked:
+        return rows
+    return [_row(name, one, "passed", (f"{looked}项指标", f"{looked} indicators"))]
+
+
+def _surge(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[Row]:
+    """Look for a month far above the median of the three before it (W-07)."""
+    size = c.protocol.parameter(one.condition.parameter)
+    months = _months(c, str(one.condition.indicator))
+    span = records.window(c, c.wave)
+    if size is None or len(months) <= _BEFORE or span is None:
+        return []
+    slug = str(one.condition.indicator)
+    rule = {"id": name, "kind": "jump", "indicator": slug,
+            "threshold": float(size) / 100, "window": _BEFORE, "severity": "yellow"}  # fmt: skip
+    log = scoring.warning_log(months.assign(indicator=slug), [rule])
+    first, last = f"{span[0]:%Y-%m}", f"{span[1] - pd.Timedelta('1h'):%Y-%m}"
+    log = log[log["period"].between(first, last) & log["condition"].notna()]
+    if log.empty:
+        return []
+    hits = log[log["condition"].eq(1)]
+    said = ", ".join(f"{p} {v:g}" for p, v in zip(hits["period"], hits["value"], strict=True))
+    return [_row(name, one, "failed" if len(hits) else "passed", (said, said))]
+
+
+def _overdue(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[Row]:
+    """List requests past their own deadline, or conflicts without anybody within 24 hours."""
+    if not c.has("requests"):
+        return []
+    told, drawn = records.cases(c, c.wave), records.drawn_at(c)
+    hours = one.condition.above
+    if hours is not None:
+        told = told[told["kind"].eq("dispute")]
+        done = told["assigned"].fillna(told["answered"]) if "assigned" in told else told["answered"]
+        due = told["received"] + pd.Timedelta(hours=float(hours))
+    else:
+        told = told[told["due"].notna()]
+        done, due = told["closed"], told["due"]
+    if told.empty or drawn is None:
+        return []
+    late = done.fillna(drawn).gt(due)
+    still = late & done.isna()
+    n, k = len(told), int(late.sum())
+    names = ", ".join(told.loc[late, "request"].astype(str).head(5)) + (" …" if k > 5 else "")
+    left = int(still.sum())
+    said = (f"{n}件中{k}件超期，其中未办结{left}件" + (f"（{names}）" if k else ""),
+            f"{k} of {n} late, {left} of them open" + (f" ({names})" if k else ""))  # fmt: skip
+    return [_row(name, one, "failed" if k else "passed", said, numerator=k, denominator=n, n=n)]
+
+
+def _below_award(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[Row]:
+    """Hold the months after the award against the value at the award (W-09)."""
+    day = awarded_on(c)
+    if day is None or day == dt.date.min:
+        return []
+    rows: list[Row] = []
+    looked = 0
+    at = f"{day:%Y-%m}"
+    for slug in c.measures:
+        months = _months(c, slug)
+        months = months[months["value"].notna()].sort_values("period")
+        before, after = months[months["period"].le(at)], months[months["period"].gt(at)]
+        better = {"up": 1.0, "down": -1.0}.get(str(c.protocol.indicator(slug).direction), 0.0)
+        if before.empty or after.empty or not better:
+            continue
+        looked += 1
+        then, now = float(before["value"].iloc[-1]), float(after["value"].iloc[-1])
+        if better * now < better * then:
+            label = c.protocol.indicator(slug).name
+            period = str(after["period"].iloc[-1])
+            said = (f"{label.zh}：获评时（{before['period'].iloc[-1]}）{then:g}，{period}为{now:g}",
+                    f"{label.en}: {then:g} at the award ({before['period'].iloc[-1]}), {now:g} in "
+                    f"{period}")  # fmt: skip
+            rows.append(_row(name, one, "failed", said, finding=f"warning.{name}.{slug}",
+                             indicator=slug, period=period))  # fmt: skip
+    if rows or not looked:
+        return rows
+    return [_row(name, one, "passed", (f"{looked}项指标", f"{looked} indicators"))]
+
+
+def _fact(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[Row]:
+    """Name the disqualifying facts that hold, at once (W-10)."""
+    if not c.has("facts") or "disqualifying_facts" not in c.protocol.parameters:
+        return []
+    listed = [str(f) for f in c.protocol.parameter("disqualifying_facts") or ()]
+    facts = c.tables["facts"]
+    mine = facts[facts["fact"].isin(listed)]
+    held = mine[[bool(_truth(value)) for value in mine["value"]]]
+    if held.empty:
+        return [_row(name, one, "passed", ("", ""))]
+    dates = held["date"].dt.strftime("%Y-%m-%d").fillna("")
+    said = ", ".join(f"{f} {d}".strip() for f, d in zip(held["fact"], dates, strict=True))
+    return [_row(name, one, "failed", (said, said), severity="red", date=dates.iloc[0] or None)]
+
+
+def _falls(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[Row]:
+    """Look for participation that fell so many waves in a row, by yearly values (W-11)."""
+    wanted = [s for s in c.measures if "participation" in s and c.measures[s].get("measurement")]
+    rows = []
+    for slug in wanted if c.has("measurements") else []:
+        told = c.tables["measurements"]
+        told = told[told["indicator"].eq(c.measures[slug]["measurement"])]
+        for pattern in (r"\d{4}-H[12]", r"\d{4}"):
+            series = told[told["period"].str.fullmatch(pattern)]
+            if series["period"].nunique() <= (one.condition.consecutive or 2):
+                continue
+            values = by_period(series, add=False).rename(columns={"figure": "v"})
+            rule = {"id": name, "kind": "falls", "indicator": slug, "cadence": "sequence",
+                    "run": one.condition.consecutive, "severity": "yellow"}  # fmt: skip
+            frame_ = values[["period"]].assign(indicator=slug, value=values["v"])
+            card = scoring.warnings(frame_, [rule]).to_dict("records")[-1]
+            said = str(card["values"]) if card["verdict"] == "failed" else ""
+            rows.append(_row(name, one, str(card["verdict"]), (said, said), indicator=slug,
+                             period=card.get("period")))  # fmt: skip
+            break
+    return rows[:1]
+
+
+_Test = Callable[["Community", str, Any, pd.DataFrame], list[Row]]
+_TESTS: Mapping[str, _Test] = {
+    "threshold": _threshold,
+    "run_below_standard": _below_standard,
+    "surge": _surge,
+    "overdue": _overdue,
+    "below_award": _below_award,
+    "fact": _fact,
+    "falls": _falls,
+}
