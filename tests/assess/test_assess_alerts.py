@@ -1,0 +1,212 @@
+"""Every warning of the protocol on what a study brings; colour, title and money that follow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from workbench import protocol, scoring
+from workbench.assess import alerts
+from workbench.assess.standing import standing
+from workbench.community import Community
+
+CIVILISED = protocol.load("civilised")
+NAN = float("nan")
+
+
+def _unit(
+    programme: Any = CIVILISED,
+    *,
+    measures: dict[str, Any] | None = None,
+    facts: list[tuple[str, str, str | None]] = (),  # type: ignore[assignment]
+    gate: str | None = "lower",
+    **tables: pd.DataFrame,
+) -> Community:
+    settings = {
+        "community": "U",
+        "wave": "b",
+        "issued": "2026-12-20",
+        "timezone": "Asia/Shanghai",
+        "waves": [{"id": "b", "records": ["2026-06", "2026-11"]}],
+        "decisions": {"level": 0.95, "gate": gate},
+        "measures": measures or {},
+    }
+    if facts:
+        frame = pd.DataFrame(facts, columns=["fact", "value", "date"])
+        tables["facts"] = frame.assign(date=pd.to_datetime(frame["date"]))
+    return Community(Path(), settings, dict(tables), programme)
+
+
+def _series(slug: str, values: dict[str, float]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"indicator": slug, "period": list(values), "value": list(values.values()),
+         "numerator": NAN, "denominator": NAN, "origin": "ledger"}
+    )  # fmt: skip
+
+
+def _indicators(**columns: Any) -> pd.DataFrame:
+    row = {"finding": "indicator.x", "indicator": "x", "value": NAN, "unit": "share",
+           "ci_low": NAN, "ci_high": NAN, "target": NAN, "target_zh": "", "label_zh": "x",
+           "label_en": "x", "channel": "record", "std_error": NAN, "n": NAN}  # fmt: skip
+    return pd.DataFrame([row | columns])
+
+
+def _fired(c: Community, frame: pd.DataFrame | None = None) -> dict[str, str]:
+    told = alerts.warnings(c, _indicators() if frame is None else frame)
+    return dict(zip(told["finding"], told["verdict"], strict=True))
+
+
+WASTE = {"waste_sorting_accuracy": {"channel": "record", "measurement": "w", "statistic": "mean"}}
+LOW = {"2026-09": 0.84, "2026-10": 0.83, "2026-11": 0.84}
+
+
+def test_every_warning_with_printed_cases_gives_what_is_printed() -> None:
+    seen = 0
+    for programme in ("rectification", "subdistrict", "civilised", "participation"):
+        for name, one in protocol.load(programme).warnings.items():
+            for case in one.examples:
+                seen += 1
+                rule = {
+                    "id": name, "kind": "run", "indicator": "x", "run": one.condition.consecutive,
+                    "operator": "<", "threshold": one.condition.below,
+                }  # fmt: skip
+                months = [f"2026-{i:02d}" for i in range(1, len(case["values"]) + 1)]
+                frame = pd.DataFrame({"indicator": "x", "period": months, "value": case["values"]})
+                card = scoring.warnings(frame.astype({"value": float}), [rule]).iloc[0]
+                assert (card["verdict"] == "failed") is case["fires"], case
+                assert bool(card["flags"]) is ("flag" in case), case
+    assert seen >= 3
+
+
+def test_three_low_months_concern_awarded_units_and_two_concern_candidates() -> None:
+    months = _series("w", LOW)
+    awarded = _unit(measures=WASTE, facts=[("awarded", "true", "2026-01-10")], measurements=months)
+    assert _fired(awarded)["warning.W-04"] == "failed"
+    assert "warning.W-05" not in _fired(awarded)
+    candidate = _unit(measures=WASTE, measurements=months)
+    target = _indicators(
+        finding="indicator.waste_sorting_accuracy", indicator="waste_sorting_accuracy",
+        target=0.9, target_zh="≥90%",
+    )  # fmt: skip
+    told = _fired(candidate, target)
+    assert "warning.W-04" not in told
+    assert told["warning.W-05.waste_sorting_accuracy"] == "failed"
+    better = _series("w", LOW | {"2026-11": 0.93})
+    assert _fired(_unit(measures=WASTE, measurements=better), target)["warning.W-05"] == "passed"
+    gone = _series("w", {"2026-09": 0.8, "2026-10": 0.8})  # November is missing
+    silent = alerts.warnings(_unit(measures=WASTE, measurements=gone), target)
+    assert "W-05" in silent.iloc[-1]["reason_en"]
+
+
+def test_requests_past_their_deadline_and_conflicts_after_a_day() -> None:
+    at = pd.to_datetime(["2026-07-01", "2026-07-02", "2026-07-03"]).tz_localize("Asia/Shanghai")
+    day = pd.Timedelta("1D")
+    requests = pd.DataFrame(
+        {"request": ["a", "b", "c"], "kind": ["complaint", "complaint", "dispute"], "received": at,
+         "assigned": [pd.NaT, pd.NaT, at[2] + 2 * day], "answered": [at[0], pd.NaT, at[2] + 3 * day],
+         "closed": [at[0] + day, pd.NaT, at[2] + 3 * day], "due": [at[0] + 2 * day, at[1] + day, pd.NaT],
+         "duplicate_of": None}
+    ).assign(assigned=lambda f: pd.to_datetime(f["assigned"], utc=True).dt.tz_convert("Asia/Shanghai"))  # fmt: skip
+    told = alerts.warnings(_unit(requests=requests), _indicators()).set_index("finding")
+    late = told.loc["warning.W-08"]
+    assert (late["verdict"], late["numerator"], late["denominator"]) == ("failed", 1, 2)
+    assert "(b)" in late["display_en"]
+    part = _unit(protocol.load("participation"), requests=requests)
+    assert _fired(part)["warning.W-12"] == "failed"
+
+
+def test_disqualifying_facts_are_disclosed_at_once() -> None:
+    held = _unit(facts=[("fire_lane_blocked", "true", "2026-10-20")])
+    assert _fired(held)["warning.W-10"] == "failed"
+    assert _fired(_unit(facts=[("fire_lane_blocked", "false", None)]))["warning.W-10"] == "passed"
+
+
+def test_a_value_below_that_at_the_award_is_listed() -> None:
+    facts = [("awarded", "true", "2026-06-30")]
+    fell = _series("w", {"2026-06": 0.92, "2026-11": 0.78})
+    told = _fired(_unit(measures=WASTE, facts=facts, measurements=fell))
+    assert told["warning.W-09.waste_sorting_accuracy"] == "failed"
+    kept = _series("w", {"2026-06": 0.92, "2026-11": 0.95})
+    assert _fired(_unit(measures=WASTE, facts=facts, measurements=kept))["warning.W-09"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "verdict"),
+    [(0.45, 0.41, 0.49, "failed"), (0.48, 0.44, 0.53, "cannot_tell"), (0.6, NAN, NAN, "passed")],
+)
+def test_a_threshold_across_the_interval_cannot_be_told(
+    value: float, low: float, high: float, verdict: str
+) -> None:
+    frame = _indicators(
+        finding="indicator.resident_participation_rate", indicator="resident_participation_rate",
+        value=value, ci_low=low, ci_high=high,
+    )  # fmt: skip
+    assert _fired(_unit(protocol.load("rectification")), frame)["warning.W-02"] == verdict
+
+
+def test_participation_that_falls_two_years_in_a_row_is_noted() -> None:
+    measure = {"channel": "record", "measurement": "p", "statistic": "last"}
+    slug = next(s for s in CIVILISED.indicators if "participation" in s)
+    series = _series("p", {"2023": 0.68, "2024": 0.5, "2025": 0.32})
+    told = _fired(_unit(measures={slug: measure}, measurements=series))
+    assert told["warning.W-11"] == "failed"
+
+
+def test_colour_title_and_subsidy_of_an_awarded_unit() -> None:
+    facts = [("awarded", "true", "2025-12-10"), *(
+        (event, "true", day) for event, day in (
+            ("applied", "2025-07-01"), ("review_passed", "2025-08-01"), ("assessed", "2025-10-01"),
+            ("notice", "2025-11-01"), ("named", "2025-12-10"), ("recheck_failed", "2026-12-01"))
+    )]  # fmt: skip
+    c = _unit(measures=WASTE, facts=facts, measurements=_series("w", LOW))
+    frame = _indicators(
+        finding="indicator.property_fee_collection_rate", indicator="property_fee_collection_rate",
+        value=0.80,
+    )  # fmt: skip
+    told = standing(c, frame, alerts.warnings(c, frame)).set_index("finding")
+    assert told.loc["standing.colour", "severity"] == "yellow"
+    state = told.loc["standing.state"]
+    assert "黄牌警告" in state["display_zh"]
+    assert "2027-03-01" in state["display_zh"]
+    assert told.loc["standing.subsidy", "status"] == "not_computed"
+    assert "reference_rate" in told.loc["standing.subsidy", "reason_en"]
+    own = CIVILISED.model_copy(
+        update={"parameters": CIVILISED.parameters | {"reference_rate": CIVILISED.parameters[
+            "reference_rate"].model_copy(update={"value": 90.0})}}
+    )  # fmt: skip
+    cut = _unit(own, measures=WASTE, facts=facts, measurements=_series("w", LOW))
+    told = standing(cut, frame, alerts.warnings(cut, frame)).set_index("finding")
+    assert told.loc["standing.subsidy", "value"] == 0.8 * 150_000
+
+
+def test_an_unawarded_unit_has_no_colour_and_impossible_events_are_named() -> None:
+    assert standing(_unit(), _indicators(), pd.DataFrame()).empty
+    odd = _unit(facts=[("revoked", "true", "2026-01-01")])
+    told = standing(odd, _indicators(), pd.DataFrame()).iloc[0]
+    assert told["status"] == "not_computed"
+    assert "cannot follow" in told["reason_en"]
+
+
+@pytest.mark.parametrize(
+    ("gate", "low", "high", "verdict"),
+    [
+        ("lower", 0.55, 0.69, "failed"),
+        ("point", 0.55, 0.69, "passed"),
+        ("lower", 0.61, 0.66, "passed"),
+        (None, 0.55, 0.69, "cannot_tell"),
+        (None, NAN, NAN, "passed"),
+    ],
+)
+def test_money_for_participation_follows_the_studys_rule(
+    gate: str | None, low: float, high: float, verdict: str
+) -> None:
+    c = _unit(protocol.load("participation"), gate=gate)
+    frame = _indicators(
+        finding="indicator.participation_rate", indicator="participation_rate", value=0.63,
+        ci_low=low, ci_high=high, std_error=0.02, denominator=900.0,
+    )  # fmt: skip
+    told = standing(c, frame, pd.DataFrame()).set_index("finding")
+    assert told.loc["standing.bonus", "verdict"] == verdict
