@@ -47,8 +47,9 @@ def severity(b: Batch) -> pd.DataFrame:
     if totals["assessor"].nunique() < 2:
         return pd.DataFrame()
     groups = _linked(totals)
+    usable = [p for p in groups if p["assessor"].nunique() > 1 and p["community"].nunique() > 1]
     rows: list[Row] = []
-    for part in groups:
+    for part in usable:
         told = scoring.severity(part, unit="community", level=_level(b))
         effects = told[told["statistic"].eq("assessor_effect") & told["value"].notna()]
         for one in effects.to_dict("records"):
@@ -67,7 +68,7 @@ def severity(b: Batch) -> pd.DataFrame:
                     for k in ("value", "std_error", "ci_low", "ci_high", "df", "n", "level")
                 }
             )
-    if len(groups) == 1:
+    if len(groups) == 1 and usable:
         rows += _shifted(told)
     elif len(groups) > 1:
         rows.append(
@@ -104,10 +105,7 @@ def _linked(totals: pd.DataFrame) -> list[pd.DataFrame]:
                 changed |= group[who] != least
                 group[who] = least
     named = totals["assessor"].map(group)
-    parts = [own.drop(columns="date") for _, own in totals.groupby(named, sort=True)]
-    return [
-        own for own in parts if own["assessor"].nunique() > 1 and own["community"].nunique() > 1
-    ]
+    return [own.drop(columns="date") for _, own in totals.groupby(named, sort=True)]
 
 
 def _shifted(told: pd.DataFrame) -> list[Row]:
