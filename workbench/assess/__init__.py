@@ -13,6 +13,13 @@ from workbench.assess.indicators import indicators
 from workbench.assess.inspections import agreement
 from workbench.assess.interrupted import interrupted
 from workbench.assess.labels import only
+from workbench.assess.monitoring import (
+    calibration,
+    chart,
+    monitored,
+    record_checks,
+    until,
+)
 from workbench.assess.records import requests, survival
 from workbench.assess.response import response
 from workbench.assess.sample import design, weights
@@ -23,7 +30,9 @@ from workbench.assess.standing import standing
 __all__ = [
     "agreement",
     "arrivals",
+    "calibration",
     "changes",
+    "chart",
     "decisions",
     "deductions",
     "design",
@@ -32,8 +41,10 @@ __all__ = [
     "indicators",
     "interrupted",
     "limits",
+    "monitored",
     "only",
     "outside",
+    "record_checks",
     "requests",
     "response",
     "satisfaction",
@@ -41,6 +52,7 @@ __all__ = [
     "standing",
     "subgroups",
     "survival",
+    "until",
     "warnings",
     "weights",
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
-from workbench.scoring._frames import Floats, need, numbers, refuse
+from workbench.scoring._frames import Floats, need, numbers, one_of, refuse
 
 __all__ = ["change_points", "control_chart", "noise_sd", "robust_z", "run_rules"]
 
@@ -21,6 +23,7 @@ def control_chart(
     k: float = 0.5,
     h: float = 5.0,
     smoothing: float = 0.2,
+    spread: Literal["binomial", "laney"] = "binomial",
 ) -> pd.DataFrame:
     """Chart a monthly share: p-chart, CUSUM and EWMA on the same centre line.
 
@@ -39,6 +42,10 @@ def control_chart(
         CUSUM: slack and decision interval, in standard deviations.
     smoothing : float
         EWMA weight of the newest period, 0–1.
+    spread : {"binomial", "laney"}
+        What a share varies by without any cause: its count alone, or as much as the baseline shows
+        from one period to the next (p′-chart; never less than the count). Large denominators, and
+        sums of money above all, need ``laney``.
 
     Returns
     -------
@@ -58,10 +65,12 @@ def control_chart(
     ``z = (p − c)/sqrt(c(1 − c)/n)``; lower CUSUM ``min(0, C + z + k)``, signal below −h; EWMA from
     0 with exact limits ``± L·sqrt(λ/(2 − λ)·(1 − (1 − λ)^{2t}))``. Seasons and changed counting
     rules look like a change of level; a signal starts a check and is no finding against anybody.
+    p′-chart: ``sd`` times ``max(1, mean|z_t − z_{t−1}|/1.128)`` over the baseline.
 
     References
     ----------
-    Montgomery (2013), Introduction to Statistical Quality Control, 7th ed., §7.3, §9.1, §9.2.
+    Laney (2002), Qual. Eng. 14, 531-537 (p′-chart); Montgomery (2013), Introduction to Statistical
+    Quality Control, 7th ed., §7.3, §9.1, §9.2.
     """
     need(series, (period, numerator, denominator), of="series")
     if series[period].duplicated().any():
@@ -70,6 +79,7 @@ def control_chart(
     known = ~(np.isnan(x) | np.isnan(n)) & (n > 0)
     if ((x < 0) | (x > n)).any():
         raise refuse("count", "分子应在 0 与分母之间", "the numerator must lie in 0 … denominator")
+    one_of(spread, ("binomial", "laney"), of="spread")
     if not 0 < smoothing <= 1:
         raise refuse("smoothing", "平滑系数应在 0–1", "smoothing must lie in 0–1")
     first = len(series) // 2 if baseline is None else int(baseline)
@@ -82,6 +92,9 @@ def control_chart(
                      "the baseline share is 0 or 1: no chart can be made")  # fmt: skip
     p = np.where(known, x / np.where(known, n, 1.0), np.nan)
     sd = np.sqrt(centre * (1 - centre) / np.where(known, n, np.nan))
+    if spread == "laney":
+        moves = np.abs(np.diff(((p - centre) / sd)[base]))
+        sd = sd * max(1.0, float(moves.mean()) / 1.128) if len(moves) else sd
     z = (p - centre) / sd
     low_sum, high_sum, ewma = (np.full(len(z), np.nan) for _ in range(3))
     down = up = smooth = 0.0
