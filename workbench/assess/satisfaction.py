@@ -218,8 +218,17 @@ def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
     out["subgroup"] = out["variable"] + "=" + out["category"]
     for lang, sep in (("zh", "，"), ("en", ", ")):
         pairs = zip(out["variable"], out["category"], strict=True)
-        out[f"label_{lang}"] += [sep + c.answer(v, k, lang) for v, k in pairs]
+        out[f"label_{lang}"] += [sep + _group(c, v, k, lang) for v, k in pairs]
     return _suppress(c, out, cells="category")
+
+
+def _group(c: Community, variable: str, category: str, lang: str) -> str:
+    """Name a group by its answer; a bare yes or no by the question too."""
+    told = c.answer(variable, category, lang)
+    if told.lower() not in ("是", "否", "yes", "no"):
+        return told
+    asked = c.text(variable, lang).rstrip("?？")
+    return f"{asked}：{told}" if lang == "zh" else f"{asked}: {told}"
 
 
 def _code(value: Any) -> str:

@@ -10,6 +10,7 @@ from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import NotebookError, Problem
+from workbench.wording import shared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 BLUE, RED, GREEN, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9"
 INK, SOFT, PALE, GRID = "#1D2733", "#5B6776", "#DFE5EB", "#E7EBEF"
+LEAD = 0.17  # inches for the line of :func:`lead`
 WIDTH = 6.54  # inches: the text width of the report, so that type keeps its size
 
 
@@ -143,10 +145,38 @@ def need(frame: pd.DataFrame, *columns: str, lang: str) -> pd.DataFrame:
 
 
 def labels_of(frame: pd.DataFrame, lang: str) -> list[str]:
+    """Labels of the rows; English ones begin with a capital, Chinese ones in English are marked."""
     for name in (f"label_{lang}", "label_en" if lang == "zh" else "label_zh", "item"):
         if name in frame.columns:
-            return [str(label) for label in frame[name]]
+            labels = [str(label) for label in frame[name]]
+            return [_english(label) for label in labels] if lang == "en" else labels
     return [str(label) for label in frame.index]
+
+
+def _english(label: str) -> str:
+    mark = " (original wording)" if re.search(r"[\u3400-\u9fff]", label) else ""
+    return straight(label[:1].upper() + label[1:]) + mark
+
+
+def straight(text: str) -> str:
+    """Write straight quotation marks in text without Chinese: the font has them full width."""
+    if re.search(r"[\u3400-\u9fff]", text):
+        return text
+    return text.translate({0x201C: '"', 0x201D: '"', 0x2018: "'", 0x2019: "'", 0x2026: "..."})
+
+
+def led(labels: Sequence[str]) -> tuple[list[str], str]:
+    """Take off the labels what they share; give it as a line to stand above them."""
+    start, end = shared(labels)
+    cut = [label.removeprefix(start).removesuffix(end) for label in labels]
+    return cut, f"{start}…{end}" if start or end else ""
+
+
+def lead(axes: Axes, text: str) -> None:
+    """Write what the labels share above them; ``canvas`` is given :data:`LEAD` more of a head."""
+    figure = axes.figure
+    top = axes.get_position().y1 + 0.03 / figure.get_figheight()  # type: ignore[union-attr]
+    figure.text(0.0, top, straight(text), ha="left", va="bottom", fontsize=8, color=SOFT)
 
 
 def column(frame: pd.DataFrame, name: str) -> list[float]:
@@ -209,10 +239,11 @@ def canvas(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    title = straight(title)
     title = "\n".join(part for line in title.split("\n") for part in wrapped(line, 92))
     top = 0.17 + 0.19 * (1 + title.count("\n")) + head
     lines = max((label.count("\n") for label in labels), default=0) + 1
-    each = 0.29 if lines == 1 else 0.11 + 0.13 * lines
+    each = 0.26 if lines == 1 else 0.11 + 0.13 * lines
     tall = height if height is not None else top + foot + each * rows
     left = max([width(label, 8.5) for label in labels], default=0.42) + 0.12
     figure = Figure(figsize=(WIDTH, tall))

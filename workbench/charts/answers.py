@@ -10,6 +10,7 @@ from workbench.charts._canvas import (
     BLUE,
     GREEN,
     INK,
+    LEAD,
     ORANGE,
     PALE,
     RED,
@@ -19,6 +20,8 @@ from workbench.charts._canvas import (
     canvas,
     column,
     labels_of,
+    lead,
+    led,
     level_note,
     need,
     note,
@@ -74,8 +77,10 @@ def items_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Figure:
             f"最高：{labels[best]}，{shown[best]}；最低：{labels[worst]}，{shown[worst]}",
             f"Highest: {labels[best]}, {shown[best]}\nLowest: {labels[worst]}, {shown[worst]}",
         )
-    rows = row_labels(labels, column(frame, "n"))
-    figure, (axes,) = canvas(len(labels), title, rows)
+    cut, above = led(labels)
+    rows = row_labels(cut, column(frame, "n"))
+    figure, (axes,) = canvas(len(labels), title, rows, head=LEAD if above else 0.0)
+    lead(axes, above)
     bars(axes, [0.0 if math.isnan(v) else v for v in values], SKY)
     lows, highs = column(frame, "ci_low"), column(frame, "ci_high")
     spans(axes, lows, highs, [INK] * len(labels))
@@ -131,9 +136,18 @@ def change_chart(
     verdicts = [str(v) for v in frame["verdict"]] if "verdict" in frame.columns else []
     verdicts = verdicts or ["no_relevant_change"] * len(frame)
     title = title or _change_message(labels, verdicts, lang)
-    rows = row_labels(labels, column(frame, "n"))
+    cut, above = led(labels)
+    rows = row_labels(cut, column(frame, "n"))
     paired = {"before", "after"} <= set(frame.columns)
-    figure, panels = canvas(len(labels), title, rows, panels=2 if paired else 1, foot=0.58)
+    figure, panels = canvas(
+        len(labels),
+        title,
+        rows,
+        panels=2 if paired else 1,
+        head=LEAD if above else 0.0,
+        foot=0.58,
+    )
+    lead(panels[0], above)
     axes = panels[-1]
     if paired:
         _pair_panel(panels[0], frame, lang)

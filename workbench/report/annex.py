@@ -8,7 +8,7 @@ from typing import Any
 from workbench.report.blocks import Block, keys, line, table
 from workbench.report.body import of_source, volunteered
 from workbench.report.register import Finding, Num, Register
-from workbench.report.tables import Page, estimates
+from workbench.report.tables import Page, estimates, not_made
 from workbench.report.words import Words
 
 __all__ = ["annexes"]
@@ -58,10 +58,13 @@ def annexes(
     aside = [pair for pair in page.rows("satisfaction") if volunteered(pair[1])]
     if 0 < len(aside) < len(page.rows("satisfaction")):
         parts.append(("opt_in", estimates(page, aside)))
-    passed = [pair for pair in page.rows("checks", "change") if passed_check(pair[1])]
+    made = page.rows("checks", "change")
+    passed = [pair for pair in made if passed_check(pair[1])]
     if passed:
-        items = [page.label(key) for key, _ in passed]
-        parts.append(("checks", [{"type": "notes", "items": [line(items, words("semicolon"))]}]))
+        names = dict.fromkeys(register.label(key) for key, _ in passed)
+        told: Block = {"type": "notes", "items": [[words("semicolon").join(names)]]}
+        aside = [pair for pair in made if pair[1].get("verdict") == "not_applicable"]
+        parts.append(("checks", [told, *not_made(page, aside)]))
     own = [(key, row) for key, row in register.rows.items() if key.startswith("x.")]
     if own:
         note: Block = {"type": "para", "runs": [words("annex.own_note")]}
@@ -114,7 +117,14 @@ def _answers(page: Page, names: tuple[str, ...]) -> list[list[Any]]:
 
 def _methods(page: Page, methods: Mapping[str, Mapping[str, str]]) -> list[Block]:
     words = page.words
-    used = sorted({str(row["method"]) for row in page.register.rows.values() if row.get("method")})
+    # a check names itself by its label; only what it is made with is a method
+    used = sorted(
+        {
+            str(row["method"])
+            for row in page.register.rows.values()
+            if row.get("method") and not str(row["method"]).startswith("change.check.")
+        }
+    )
     if not used:
         return []
     rows = []
@@ -136,8 +146,13 @@ def _methods(page: Page, methods: Mapping[str, Mapping[str, str]]) -> list[Block
 
 def passed_check(row: Finding) -> bool:
     """Tell whether a finding is a check that found nothing."""
-    passed = row.get("verdict") == "passed" and row.get("status") != "not_computed"
-    return passed and row.get("kind") == "check" and row.get("section") in ("checks", "change")
+    return quiet_check(row) and row.get("status") != "not_computed"
+
+
+def quiet_check(row: Finding) -> bool:
+    """Tell whether a finding is a check without a fault: passed, not made, or out of place."""
+    quiet = row.get("verdict") == "passed" or row.get("status") == "not_computed"
+    return quiet and row.get("kind") == "check" and row.get("section") in ("checks", "change")
 
 
 def _inputs(register: Register) -> dict[str, str]:
@@ -175,7 +190,7 @@ def _provenance(page: Page, told: set[str]) -> list[Block]:
         else:
             cell = " / ".join(str(row[name]) for name in ("notebook", "cell") if row.get(name))
             place = (cell, str(row.get("method") or ""), names.get(str(row.get("inputs")), ""))
-        written = (row.get("kind") == "text" and key in told) or passed_check(row)
+        written = (row.get("kind") == "text" and key in told) or quiet_check(row)
         groups.setdefault(place, []).append((key, written))
     out: list[Block] = [{"type": "para", "runs": [words("annex.provenance_note")]}]
     if digests:

@@ -100,23 +100,26 @@ def _measure(made: Block, register: Register) -> Block:
     """
     widths = list(made["widths"])
     auto = [i for i, width in enumerate(widths) if width == 0]
-    need, least = {}, {}
+    need: dict[int, float] = {}
+    short: dict[int, float] = {}
+    least: dict[int, float] = {}
     for i in auto:
         head = register.plain(_runs(made["head"][i]))
         texts = [register.plain(_runs(row[i])) for row in made["rows"] if len(row) > 1]
         need[i] = max(map(_ems, (head, *texts)))
+        short[i] = min(need[i], 8.6)
         words = " ".join((head, *texts)).split()
         least[i] = max(4.5, *(_ems(word) for word in words if ord(word[0]) < 0x2E80), 0.0)
     free = len(widths) - len(auto)
-    room = WIDE[made["small"]] - len(widths) - (11.0 + 4.0 * (free - 1) if free else 0.0)
-    # words give way before numbers do; no Latin word and no number is broken
-    for side in ("left", "right"):
+    room = WIDE[made["small"]] - len(widths) - (13.0 + 3.0 * (free - 1) if free else 0.0)
+    # long texts give way first, then all but single words and numbers
+    for bound in (short, least):
         while sum(need.values()) > room:
-            loose = [i for i in need if made["sides"][i] == side and need[i] > least[i]]
+            loose = [i for i in need if need[i] > bound[i] and need[i] > least[i]]
             if not loose:
                 break
             widest = max(loose, key=need.__getitem__)
-            need[widest] = max(0.92 * need[widest], least[widest])
+            need[widest] = max(0.92 * need[widest], bound[widest], least[widest])
     return {**made, "widths": [-(need[i] + 0.1) if i in need else w for i, w in enumerate(widths)]}
 
 

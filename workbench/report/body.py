@@ -8,7 +8,16 @@ from typing import Any
 
 from workbench.report.blocks import Block, keys, line, table
 from workbench.report.register import Finding, Num, Register, finite
-from workbench.report.tables import Cell, Page, Pair, comparisons, estimates, groups, waves
+from workbench.report.tables import (
+    Cell,
+    Page,
+    Pair,
+    comparisons,
+    estimates,
+    groups,
+    not_made,
+    waves,
+)
 from workbench.report.text import by_loss
 from workbench.report.words import Words
 
@@ -75,7 +84,10 @@ def _data(page: Page) -> list[Block]:
     counts = [pair for pair in tables if finite(pair[1].get("value"))]
     plain = [pair for pair in counts if not (page.verdict(pair[1]) or page.note(*pair))]
     if plain:
-        told = [[*page.label(key), w("colon"), *page.num(key)] for key, _ in plain]
+        told = [[*page.label(k), w("colon"), *page.num(k)] for k, row in plain if row["value"]]
+        empty = [page.label(key) for key, row in plain if not row["value"]]
+        if empty:
+            told.append([w("sub.no_data"), w("colon"), *line(empty, w("comma"))])
         out += [_sub(w("sub.tables")), _para(line(told, w("semicolon")))]
     out += estimates(page, [pair for pair in counts if pair not in plain])
     out += _keys(page, [pair for pair in tables if pair not in counts])
@@ -85,6 +97,8 @@ def _data(page: Page) -> list[Block]:
 def _checked(page: Page, checks: Sequence[Pair], section: str) -> list[Block]:
     """Make the table of checks that failed; those passed are counted, an annex lists them."""
     w, out = page.words, []
+    out_of_place = [pair for pair in checks if pair[1].get("verdict") == "not_applicable"]
+    checks = [pair for pair in checks if pair not in out_of_place]
     unmade = [pair for pair in checks if pair[1].get("status") == "not_computed"]
     failed = [p for p in checks if p not in unmade and p[1].get("verdict") != "passed"]
     passed = [p for p in checks if p not in unmade and p[1].get("verdict") == "passed"]
@@ -95,7 +109,7 @@ def _checked(page: Page, checks: Sequence[Pair], section: str) -> list[Block]:
                 [(w("col.check"), 2, "left"), (w("col.result"), 0, "left"),
                  (w("col.severity"), 0, "left"), (w("col.reach"), 0, "left"),
                  (w("col.reason"), 3, "left")],
-                [[page.label(key), page.verdict(row),
+                [[page.label(key), _result(page, key, row),
                   [w.get(f"severity.{row.get('severity')}", str(row.get("severity") or ""))],
                   [w.get(f"reach.{row.get('reach')}", str(row.get("reach") or ""))],
                   page.note(key, row)] for key, row in failed],
@@ -107,13 +121,14 @@ def _checked(page: Page, checks: Sequence[Pair], section: str) -> list[Block]:
     elif checks and not failed:
         out.append(_para([w("sub.no_checks")]))
     if unmade:
-        out.append(_sub(w("sub.unchecked")))
-        items = [
-            line([part for part in (page.label(key), page.quote(key)) if part], w("colon"))
-            for key, _ in unmade
-        ]
-        out.append(_para(line(items, w("semicolon"))))
+        out += [_sub(w("sub.unchecked")), *not_made(page, unmade)]
     return out
+
+
+def _result(page: Page, key: str, row: Finding) -> Cell:
+    """Give what a check counted, or else its verdict."""
+    told = page.num(key)
+    return told if re.search(r"\d", page.register.plain(told)) else page.verdict(row)
 
 
 def _response(page: Page) -> list[Block]:
@@ -188,26 +203,25 @@ def _indicators(page: Page) -> list[Block]:
         (w("col.value"), 0, "right"),
         (page.interval_head(pairs), 0, "right"),
         (w("col.base"), 0, "right"),
-        (w("col.channel"), 0, "left"),
         (w("col.target"), 0, "right"),
         (w("col.attainment"), 0, "right"),
         (w("col.verdict"), 0, "left"),
         (w("col.points"), 0, "right"),
     ]
-    rows, notes = [], []
+    channels: dict[str, list[list[Cell]]] = {}
+    notes = []
     for key, row in pairs:
         channel = str(row.get("channel") or "")
         base = line(
             [part for part in (page.num(key, "numerator"), page.num(key, "denominator")) if part],
             " / ",
         ) or page.num(key, "n")
-        rows.append(
+        channels.setdefault(w.get(f"channel.{channel}", channel), []).append(
             [
                 page.label(key),
                 page.num(key),
                 page.num(key, "interval"),
                 base,
-                [w.get(f"channel.{channel}", channel)],
                 page.num(key, "target"),
                 page.num(key, "attainment"),
                 page.verdict(row),
@@ -217,9 +231,12 @@ def _indicators(page: Page) -> list[Block]:
         note = page.note(key, row)
         if note:
             notes.append([*page.label(key), w("colon"), *note])
+    rows: list[list[Cell]] = []
+    for channel, mine in channels.items():
+        rows += [[[w("col.channel"), w("colon"), channel]], *mine] if channel else mine
     out: list[Block] = [table(columns, rows)]
     if notes:
-        out.append({"type": "list", "items": notes})
+        out.append({"type": "notes", "items": notes})
     return out
 
 

@@ -13,7 +13,7 @@ from workbench.report.blocks import Block, plain, to_json
 from workbench.report.body import DRAWN, FIGURES, body_sections
 from workbench.report.fonts import clean
 from workbench.report.front import front_pages
-from workbench.report.register import Finding, Num, Quote, Register, Run
+from workbench.report.register import Finding, Num, Quote, Register, Run, finite
 from workbench.report.words import Words
 
 __all__ = ["assessed", "heads", "printed", "withheld"]
@@ -294,9 +294,11 @@ def _notice(
     unit = Quote(told.text(Num("head.unit")), words.lang)
     failed: list[list[Run]] = []
     todo: list[list[Run]] = []
-    for key, _ in critical:
+    for key, row in critical:
         reason = told.words(key, "reason")
         runs: list[Run] = [told.label(key)]
+        if finite(row.get("value")):
+            runs += words.fill("withheld.found", found=Num(key, "digits"))
         failed.append(runs + ([words("colon"), reason] if reason else []))
         remedy = told.words(key, "remedy")
         if remedy:
@@ -318,7 +320,12 @@ def heads(document: Mapping[str, Any]) -> list[str]:
     """List the numbers in heads of tables, which stand again where a table goes on."""
     register = document["register"]
     blocks = [b for part in (*document["sections"], *document["annexes"]) for b in part["blocks"]]
-    return [text for b in blocks if b["type"] == "table" for text in plain(b["head"], register)]
+    found = [b for b in blocks if b["type"] == "table"]
+    return [
+        text
+        for b in found
+        for text in plain([b["head"], [r for r in b["rows"][:1] if len(r) == 1]], register)
+    ]
 
 
 def printed(document: Mapping[str, Any]) -> list[str]:

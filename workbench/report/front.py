@@ -227,7 +227,7 @@ def _changes(register: Register, words: Words) -> list[list[Run]]:
     """Tell what moved, each by itself; of the rest how many did not or cannot be told."""
     told = changes(register, words)
     if not told:
-        return [[words("change.none")]]
+        return [[words("change.elsewhere" if register.has("head.baseline") else "change.none")]]
     out: list[list[Run]] = []
     if register.has("head.baseline"):
         out = [words.fill("change.against", baseline=Num("head.baseline"))]
@@ -236,7 +236,7 @@ def _changes(register: Register, words: Words) -> list[list[Run]]:
         "same": [k for k in told if register.rows[k]["verdict"] == "no_relevant_change"],
         "unclear": [key for key in told if register.rows[key]["verdict"] == "cannot_tell"],
     }
-    shown = [*by["clear"], *by["same"], *by["unclear"]][: max(len(by["clear"]), 2)][:CHANGES]
+    shown = {next(iter(told)), *by["clear"][:CHANGES]}
     out += [told[key] for key in told if key in shown]
     for name, keys in by.items():
         rest = [key for key in keys if key not in shown]

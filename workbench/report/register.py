@@ -44,7 +44,9 @@ Run = str | Num | Quote
 
 _HAN = "\u3400-\u9fff\uf900-\ufaff"
 # words in Chinese: from the first to the last character, with what stands between them
-_CHINESE = re.compile(rf"[《「“（]*[{_HAN}](?:[^A-Za-z{_HAN}]*[{_HAN}])*[》」”）。！？]*")
+_CHINESE = re.compile(
+    rf"[《「“（]*[{_HAN}](?:[^{_HAN}\s]{{0,20}}[{_HAN}]|[^A-Za-z{_HAN}]*[{_HAN}])*[》」”）。！？]*"
+)
 
 
 def foreign(text: str, lang: str) -> list[str | Quote]:
@@ -105,7 +107,7 @@ _FIELDS = {
     "attainment": ("attainment", "{:.0%}"),
     "level": ("level", "{:.0%}"),
     "points": ("points", "{:.1f}"),
-    "max_points": ("max_points", "{:g}"),
+    "max_points": ("max_points", "short"),
     "bare": ("value", "{:,.1f}"),
     "whole_low": ("ci_low", "{:.0f}"),
     "whole_high": ("ci_high", "{:.0f}"),
@@ -260,6 +262,8 @@ class Register:
         assert value is not None
         if how == "unit":
             return number(value, unit, lang)
+        if how == "short":
+            return f"{round(value, 1):g}"
         if how == "p":
             return "<0.001" if value < 0.001 else f"{value:.3f}"
         return how.format(abs(value) * 100 if field == "per100" else value)

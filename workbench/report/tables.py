@@ -67,7 +67,7 @@ class Page:
         """Give n, unless it is the number itself."""
         row = self.register.rows[key]
         same = row.get("unit") == "count" and row.get("n") == row.get("value")
-        return [] if same else self.num(key, "n")
+        return [] if same or row.get("status") == "not_computed" else self.num(key, "n")
 
     def quote(self, key: str, name: str = "reason") -> Cell:
         """Give words of people, or nothing."""
@@ -157,7 +157,7 @@ def _led(page: Page, rows: Sequence[list[Cell]], keys: Sequence[str]) -> list[li
         return list(rows)
     found = page.register.rows
     kinds = [
-        (found[key].get("statistic"), found[key].get("unit"), key.rpartition(".")[2])
+        (found[key].get("statistic") or found[key].get("unit"), key.rpartition(".")[2])
         for key in keys
     ]
     out: list[list[Cell]] = []
@@ -190,7 +190,11 @@ def waves(page: Page, pairs: Sequence[Pair]) -> list[Block]:
     ]
     if len(both) < 2:
         return estimates(page, pairs)
-    used = {key for couple in both for key in couple}
+    told = [
+        couple for couple in both if any(keys[k].get("status") != "not_computed" for k in couple)
+    ]
+    empty, both = [couple for couple in both if couple not in told], told
+    used = {key for couple in [*both, *empty] for key in couple}
     head = page.interval_head(pairs)
     w = page.words
     columns: list[tuple[Any, float, str]] = [
@@ -214,8 +218,21 @@ def waves(page: Page, pairs: Sequence[Pair]) -> list[Block]:
         ]
         rows.append([[_wave_less(page.register.label(now))], *cells, note])
     rest = [pair for pair in pairs if pair[0] not in used]
-    made = footnoted(page, columns, rows, [now for now, _ in both])
-    return made + estimates(page, rest)
+    made = footnoted(page, columns, rows, [now for now, _ in both]) if both else []
+    return made + estimates(page, rest) + not_made(page, [(now, keys[now]) for now, _ in empty])
+
+
+def not_made(page: Page, pairs: Sequence[Pair]) -> list[Block]:
+    """Say what was not computed, once for all that share a reason."""
+    w = page.words
+    why: dict[str, tuple[list[Cell], Cell]] = {}
+    for key, row in pairs:
+        note = page.note(key, row)
+        names, _ = why.setdefault(page.register.plain(_texts(note)), ([], note))
+        name = [_wave_less(page.register.label(key))]
+        names += [] if name in names else [name]
+    items = [[*line(names, w("comma")), w("colon"), *note] for names, note in why.values()]
+    return [{"type": "notes", "items": items}] if items else []
 
 
 def _wave_less(label: str) -> str:
@@ -304,17 +321,22 @@ def _trimmed(text: str) -> str:
 
 
 def comparisons(page: Page, pairs: Sequence[Pair]) -> list[Block]:
-    """Make the table of comparisons: change, interval, n, p, evidence grade, verdict, note.
+    """Make a table of comparisons for each method: change, interval, n, p, grade, verdict, note.
 
     Where the batch has corrected p values over all its units, the column shows those only: a p of
     another family does not stand beside them.
     """
-    if not pairs:
-        return []
+    by: dict[str, list[Pair]] = {}
+    for key, row in pairs:
+        by.setdefault(str(row.get("method")), []).append((key, row))
+    return [block for mine in by.values() for block in _compared(page, mine)]
+
+
+def _compared(page: Page, pairs: Sequence[Pair]) -> list[Block]:
     w = page.words
     batch = [key for key, row in pairs if str(row.get("family") or "").startswith("all:")]
     tested = batch or [key for key, _ in pairs if page.register.has(key, "p_adjusted")]
-    points = all(row.get("unit") == "pp" for _, row in pairs)
+    points = all(row.get("unit") in ("pp", None) for _, row in pairs)
     columns: list[tuple[Any, float, str]] = [
         (w("col.item"), 3, "left"),
         (w("col.points_difference" if points else "col.difference"), 0, "right"),

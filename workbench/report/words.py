@@ -37,8 +37,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "front.score": ("总分", "Score"),
     "front.of": ("满分{max}分", "of {max} points"),
     "front.range": (
-        "按这次样本，得分在{low}到{high}分之间",
-        "with this sample between {low} and {high}",
+        "考虑偶然误差，得分在{low}到{high}分之间",
+        "allowing for chance between {low} and {high}",
     ),
     "front.no_score": ("不出总分", "no score"),
     "front.verdict": ("结论", "The result in three sentences"),
@@ -128,6 +128,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "另有{n}项有变化，见后面的表。",
         "{n} more changed; the tables further on show them.",
     ),
+    "change.elsewhere": (
+        "没有可以对比的问卷结果；其他结果和上一次的比较见后面的表。",
+        "No survey results can be compared; the tables further on compare what else there is.",
+    ),
     "change.none": ("这一次没有可以对比的上一次。", "There is no earlier wave to compare with."),
     "best.title": ("做什么最能提分", "What would bring most points back"),
     "best.gain": ("最多可加回{points}分", "up to {points} points"),
@@ -204,6 +208,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "sec.other": ("其他结果", "Other results"),
     "empty.section": ("本次没有这方面的记录。", "Nothing was recorded under this heading."),
     "sub.tables": ("收到的数据", "What arrived"),
+    "sub.no_data": ("没有数据", "No data"),
     "sub.failed": ("发现的问题", "Faults found"),
     "sub.passed": (
         "另有{n}项检查没有发现问题，清单见附录。",
@@ -262,7 +267,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "col.verdict": ("判断", "Verdict"),
     "col.indicator": ("指标", "Indicator"),
     "col.target": ("目标", "Target"),
-    "col.attainment": ("达标程度", "Attainment"),
+    "col.attainment": ("达标程度", "Attained"),
     "col.channel": ("渠道", "Channel"),
     "col.points": ("得分/满分", "Points"),
     "col.base": ("分子/分母", "Ratio"),
@@ -385,6 +390,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "This does not mean a low score, and it names no one as at fault.",
     ),
     "withheld.why": ("哪项检查没有通过", "Which check failed"),
+    "withheld.found": ("（实测{found}）", " (found: {found})"),
     "withheld.todo": ("下一步", "What to do next"),
     "withheld.generic": (
         "请更正或补充数据后重新运行；有理由保留的，由负责人登记豁免。",
