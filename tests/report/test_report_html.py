@@ -176,6 +176,7 @@ def test_a_warm_page_costs_little(jinxiu: Any, jinxiu_meta: Any) -> None:
     assert time.process_time() - start < 0.5
 
 
+@pytest.mark.soak
 @pytest.mark.system
 def test_a_browser_without_chinese_fonts_shows_chinese(
     jinxiu: Any, jinxiu_meta: Any, tmp_path: Path
@@ -193,6 +194,6 @@ def test_a_browser_without_chinese_fonts_shows_chinese(
              "--disable-background-networking", "--no-first-run", "--window-size=120,60",
              f"--user-data-dir={tmp_path / name}", f"--screenshot={file.with_suffix('.png')}",
              file.as_uri()],
-            capture_output=True, timeout=90, check=True,
+            capture_output=True, timeout=300, check=True,
         )  # fmt: skip
     assert (tmp_path / "one.png").read_bytes() != (tmp_path / "two.png").read_bytes()
