@@ -11,14 +11,15 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from workbench.errors import InputError, MachineError, Problem
-from workbench.evidence.files import replace_directory, staging_directory, write_atomic
+from workbench.evidence.files import replace_directory, sha256_file, staging_directory, write_atomic
 from workbench.evidence.ledger import Ledger
 from workbench.evidence.note import VerifierKey, load_log_key, make_log_key
 
-__all__ = ["VKEY", "copy_log", "open_log", "read_vkey"]
+__all__ = ["VKEY", "copy_log", "open_log", "read_vkey", "renew"]
 
 VKEY = "log.vkey"
 _COPIED = ("entries.jsonl", "checkpoint", "checkpoints.jsonl", VKEY)
@@ -100,6 +101,51 @@ def copy_log(ledger: Ledger, target: Path) -> None:
     if (ledger.folder / "stamps").is_dir():
         shutil.copytree(ledger.folder / "stamps", staged / "stamps")
     replace_directory(target)
+
+
+def renew(folder: Path, ask: Callable[[bytes], bytes]) -> Path:
+    """Have all stamps of a log stamped once more, before their authority's certificate expires.
+
+    ``stamps/renewed-NNN.txt`` lists the digests of the stamps so far, as ``sha256sum -c`` takes
+    them; ``renewed-NNN.tsr`` is the stamp over that list.
+
+    Parameters
+    ----------
+    folder : Path
+        A log, or the copy in a batch.
+    ask : callable
+        Has bytes stamped: RFC 3161 response out.
+
+    Returns
+    -------
+    Path
+        The new stamp.
+
+    Raises
+    ------
+    InputError
+        ``ledger.unstamped``, when there is nothing to renew.
+    MachineError
+        ``stamp.*``; nothing has been changed then.
+    """
+    stamps = folder / "stamps"
+    files = sorted(p.name for p in stamps.glob("*") if p.is_file() and not p.name.startswith("."))
+    if not any(name.endswith(".tsr") for name in files):
+        raise InputError(
+            Problem(
+                code="ledger.unstamped",
+                zh="该账本没有时间戳可续",
+                en="this log has no stamps to renew",
+                file=folder.name,
+            )
+        )
+    text = "".join(f"{sha256_file(stamps / name)}  {name}\n" for name in files).encode()
+    number = 1 + sum(name.startswith("renewed-") and name.endswith(".txt") for name in files)
+    listing = stamps / f"renewed-{number:03d}.txt"
+    response = ask(text)
+    write_atomic(listing, text)
+    write_atomic(listing.with_suffix(".tsr"), response)
+    return listing.with_suffix(".tsr")
 
 
 def _foreign(name: str) -> InputError:

@@ -12,6 +12,9 @@ from workbench.errors import InputError, Problem
 
 __all__ = ["open_token"]
 
+# driver and slot → digest of the PIN that opened it in this process
+_LOGGED_IN: dict[tuple[str, int], bytes] = {}
+
 
 class _TokenKey:
     """Signs in the token."""
@@ -63,15 +66,21 @@ def open_token(
         library = pkcs11.lib(module)
         for slot in library.get_slots(token_present=True):
             token = slot.get_token()
+            place, proof = (module, slot.slot_id), hashlib.sha256(pin.encode()).digest()
             try:
-                session = token.open(user_pin=pin)
+                if _LOGGED_IN.get(place) == proof:
+                    session = token.open()  # one login serves all sessions of this process
+                elif place in _LOGGED_IN:
+                    continue
+                else:
+                    session = token.open(user_pin=pin)
             except pkcs11.PKCS11Error:
                 continue  # another token of the same driver, with another PIN
+            _LOGGED_IN[place] = proof
             wanted = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.LABEL: label}
             found = list(session.get_objects(wanted))
             if len(found) != 1:
-                session.close()
-                continue
+                continue  # the session stays open: closing the last one logs out
             key: Any = found[0]
             own, others = _certificates(session, key, label)
             return _TokenKey(key, rsa=key.key_type == KeyType.RSA), own, others
