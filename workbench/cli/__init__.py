@@ -91,10 +91,6 @@ def _parser() -> argparse.ArgumentParser:
     cases.add_argument("--indicator", default="")
     cases.set_defaults(call=_cases)
 
-    keys = commands.add_parser("keys", help="签名证书 / signing keys")
-    keys.add_argument("action", choices=("demo", "list"))
-    keys.add_argument("--json", action="store_true")
-    keys.set_defaults(call=_keys)
     return parser
 
 
@@ -228,20 +224,4 @@ def _cases(args: argparse.Namespace) -> int:
     lang = "zh" if zh else "en"
     for one in told.to_dict("records"):
         print("  ".join((one[f"label_{lang}"], one[f"interval_{lang}"], f"n={one['n']}")))
-    return 0
-
-
-def _keys(args: argparse.Namespace) -> int:
-    from workbench.evidence.keys import home_folder, list_keys, make_demo_ca
-
-    home = home_folder(os.environ)
-    if args.action == "demo":
-        print(make_demo_ca(home))
-        return 0
-    keys = [vars(key) | {} for key in list_keys(home)]
-    if args.json:
-        print(json.dumps(keys, ensure_ascii=False, indent=1, default=str))
-    else:
-        for key in keys:
-            print("  ".join(str(value) for value in key.values()))
     return 0

@@ -1,8 +1,9 @@
-"""The commands around signatures: open, sign, close."""
+"""The commands around signatures: open, sign, close, keys."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -43,6 +44,22 @@ def add(commands: Any) -> None:
     closing.add_argument("--reason", default="", metavar="TEXT")
     _add_key(closing)
     closing.set_defaults(call=_close)
+
+    keys = commands.add_parser("keys", help="签名证书 / signing keys")
+    actions = keys.add_subparsers(dest="action", required=True)
+    actions.add_parser("demo", help="示例证书 / make the demonstration authority")
+    told = actions.add_parser("list", help="本机的证书与信任 / what is here and what is believed")
+    told.add_argument("--json", action="store_true")
+    checked = actions.add_parser("check", help="能否用来签名 / whether a key may sign")
+    checked.add_argument("key", metavar="KEY", help="*.p12, *.pem, pkcs11:… , demo")
+    checked.add_argument("--passphrase-file", type=Path, metavar="FILE")
+    checked.add_argument("--json", action="store_true")
+    renewed = actions.add_parser(
+        "renew", help="为账本的时间戳续加时间戳 / stamp the stamps of a ledger once more"
+    )
+    renewed.add_argument("dir", type=Path, help="账本或批次文件夹 / a ledger, or a batch")
+    renewed.add_argument("--tsa", metavar="URL", help="缺省为示例 / default: the demonstration's")
+    keys.set_defaults(call=_keys)
 
 
 def _add_key(parser: argparse.ArgumentParser) -> None:
@@ -127,6 +144,68 @@ def _close(args: argparse.Namespace) -> int:
         return 1
     number, _ = close(study, args.dir, {"institution": key}, args.reason)
     print(f"已关闭：账本第 {number} 条" if zh else f"closed: number {number} of the ledger")
+    return 0
+
+
+def _keys(args: argparse.Namespace) -> int:
+    return {"demo": _demo, "list": _list, "check": _check, "renew": _renew}[args.action](args)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from workbench.evidence.keys import home_folder, make_demo_ca
+
+    print(make_demo_ca(home_folder(os.environ)))
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    from workbench.evidence.keys import home_folder, list_keys
+
+    found = [vars(key) | {} for key in list_keys(home_folder(os.environ))]
+    if args.json:
+        print(json.dumps(found, ensure_ascii=False, indent=1, default=str))
+    else:
+        for key in found:
+            print("  ".join(str(value) for value in key.values()))
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    """Say whether a key may sign today; 1 when it may not."""
+    from datetime import UTC, datetime
+
+    from workbench.evidence.keys import describe_key, home_folder, load_key
+
+    secret = args.passphrase_file.read_bytes().rstrip(b"\r\n") if args.passphrase_file else None
+    home, here = home_folder(os.environ), Path.cwd()
+    now = datetime.now(UTC)
+    try:
+        key = load_key(args.key, "lead", home=home, base=here, at=now, passphrase=secret)
+    except InputError as error:
+        for problem in error.problems:
+            print(problem.text(args.messages))
+        return 1
+    facts = vars(describe_key(key, args.key)) | {"revocation_lists": len(key.lists)}
+    if args.json:
+        print(json.dumps(facts, ensure_ascii=False, indent=1))
+    else:
+        print("可以签名" if args.messages == "zh" else "may sign")
+        for name, value in facts.items():
+            print(f"  {name:16} {value}")
+    return 0
+
+
+def _renew(args: argparse.Namespace) -> int:
+    from workbench.evidence import keys, timestamp
+    from workbench.evidence.logs import renew
+
+    folder = args.dir / "ledger" if (args.dir / "ledger").is_dir() else args.dir
+    if args.tsa:
+        authority = timestamp.http_authority(args.tsa)
+    else:
+        clock = keys.demo_clock(keys.home_folder(os.environ))
+        authority = timestamp.local_authority(clock.certificate, clock.private, clock.chain)
+    print(renew(folder, lambda data: timestamp.stamp(data, authority)))
     return 0
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "SigningKey",
     "check_key",
     "demo_clock",
+    "describe_key",
     "home_folder",
     "is_demonstration",
     "list_keys",
@@ -482,24 +483,31 @@ def list_keys(home: Path) -> list[KeyInfo]:
     found = []
     for kind, file in files:
         for certificate in x509.load_pem_x509_certificates(file.read_bytes()):
-            public = certificate.public_key()
-            found.append(
-                KeyInfo(
-                    kind=kind,
-                    file=file.relative_to(home).as_posix(),
-                    name=_attribute(certificate.subject, NameOID.COMMON_NAME),
-                    organisation=_attribute(certificate.subject, NameOID.ORGANIZATION_NAME),
-                    algorithm=(
-                        f"RSA-{public.key_size}"
-                        if isinstance(public, rsa.RSAPublicKey)
-                        else getattr(getattr(public, "curve", None), "name", type(public).__name__)
-                    ),
-                    not_after=certificate.not_valid_after_utc.isoformat(),
-                    sha256=certificate.fingerprint(hashes.SHA256()).hex(),
-                    demonstration=is_demonstration(certificate),
-                )
-            )
+            found.append(_info(kind, file.relative_to(home).as_posix(), certificate))
     return found
+
+
+def describe_key(key: SigningKey, name: str) -> KeyInfo:
+    """Return what there is to know of a key; ``name`` is how it was given."""
+    return _info("signer", name, key.certificate)
+
+
+def _info(kind: str, file: str, certificate: x509.Certificate) -> KeyInfo:
+    public = certificate.public_key()
+    return KeyInfo(
+        kind=kind,
+        file=file,
+        name=_attribute(certificate.subject, NameOID.COMMON_NAME),
+        organisation=_attribute(certificate.subject, NameOID.ORGANIZATION_NAME),
+        algorithm=(
+            f"RSA-{public.key_size}"
+            if isinstance(public, rsa.RSAPublicKey)
+            else getattr(getattr(public, "curve", None), "name", type(public).__name__)
+        ),
+        not_after=certificate.not_valid_after_utc.isoformat(),
+        sha256=certificate.fingerprint(hashes.SHA256()).hex(),
+        demonstration=is_demonstration(certificate),
+    )
 
 
 def _issue_demo(folder: Path) -> None:
