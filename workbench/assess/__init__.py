@@ -7,6 +7,7 @@ The statistics are those of :mod:`workbench.survey`, :mod:`workbench.change` and
 from __future__ import annotations
 
 from workbench.assess.alerts import warnings
+from workbench.assess.bridge import bridge
 from workbench.assess.changes import changes
 from workbench.assess.facts import arrivals, decisions, head, limits, outside
 from workbench.assess.indicators import indicators
@@ -30,6 +31,7 @@ from workbench.assess.standing import standing
 __all__ = [
     "agreement",
     "arrivals",
+    "bridge",
     "calibration",
     "changes",
     "chart",

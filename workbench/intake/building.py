@@ -12,7 +12,7 @@ from workbench.errors import InputError, Problem
 from workbench.intake import rules
 from workbench.intake.convert import convert, item_columns
 from workbench.intake.corrections import Applied, Corrector
-from workbench.intake.earlier import add_earlier
+from workbench.intake.earlier import add_earlier, join_predecessors
 from workbench.intake.flags import add_flags
 from workbench.intake.frames import FILE, ROW, FileUsed, Log, Problems, Raw, Tables
 from workbench.intake.mapping import map_source
@@ -116,6 +116,7 @@ class _Intake:
         self._unused_titles()
         added = add_earlier(self.study, frames, self.units, self.log, self.problems)
         self.read |= added
+        join_predecessors(self.study, frames, self.log)
         for name, frame in frames.items():
             frames[name] = _ordered(frame, TABLES[name], self.study)
         whole = {name: frame for name, frame in frames.items() if name in self.read}

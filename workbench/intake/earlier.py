@@ -1,20 +1,28 @@
-"""Rows of a wave that an earlier batch read, taken from the tables that batch kept."""
+"""A wave that an earlier batch assessed: its rows from the tables kept, its reports from the bags.
+
+A unit with ``predecessors`` also gets the answers, cases and inspections that its predecessors
+had in the baseline wave, wherever that wave comes from.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from workbench.intake.frames import Log, Problems
+from workbench.intake.frames import FILE, ROW, Log, Problems
 from workbench.intake.store import read_units
-from workbench.intake.tables import TABLES
+from workbench.intake.tables import PUBLISHED, TABLES
 from workbench.intake.units import Units
 
 if TYPE_CHECKING:
     from workbench.study import Study, Wave
 
-__all__ = ["add_earlier"]
+__all__ = ["add_earlier", "dates_of", "join_predecessors", "predecessors"]
 
 _BY_WAVE = ("responses", "dispositions", "inspections")
 _BY_KEY = ("requests", "measurements", "assessors")
@@ -70,7 +78,175 @@ def add_earlier(
                     frames[name] = rows
                 elif len(rows):
                     frames[name] = pd.concat([frames[name], rows], ignore_index=True)
+        if wave.role == "baseline":
+            frames["published"] = _published(study.resolve(wave.batch), frames, log)
+            added.add("published")
     return added
+
+
+_TOLD = re.compile(
+    r"score\.(total|points\.[a-z0-9_]+)|survey\.[a-z0-9_]+\.top2\.current|indicator\.[a-z0-9_]+"
+)
+
+
+def predecessors(frame: pd.DataFrame) -> dict[str, list[str]]:
+    """Give the predecessors of each unit that has some; ids apart by ``;``, ``,`` or blanks."""
+    if "predecessors" not in frame:
+        return {}
+    told = frame.dropna(subset=["predecessors"])
+    pairs = zip(told["community"], told["predecessors"], strict=True)
+    named = {str(u): [w for w in re.split(r"[;,，；\s]+", str(p)) if w] for u, p in pairs}
+    return {unit: names for unit, names in named.items() if names}
+
+
+def _published(batch: Path, frames: dict[str, pd.DataFrame], log: Log) -> pd.DataFrame:
+    """Give what the batch's signed reports said about each unit, or its predecessors.
+
+    Each bag is verified with its signatures, and the batch's ledger for what was superseded or
+    withdrawn; of several editions the latest counts. The row ``bag`` carries the answer. A bag
+    that was changed, withdrawn or is not there gives no figures.
+    """
+    units = frames.get("communities", pd.DataFrame(columns=["community"]))
+    before = predecessors(units)
+    answers = _verified(batch)
+    rows = []
+    for unit in units["community"]:
+        for name in before.get(str(unit), [str(unit)]):
+            rows += _of_bag(batch, str(unit), name, answers)
+    out = pd.DataFrame(rows, columns=PUBLISHED.names())
+    for column in PUBLISHED.columns:
+        numeric = column.type == "float"
+        out[column.name] = out[column.name].astype("float64" if numeric else "str")
+    log.add(
+        "intake.batch-published",
+        int(out["finding"].eq("bag").sum()),
+        "基期批次的已签名报告已核验",
+        "signed reports of the baseline's batch verified",
+        table="published",
+    )
+    out[FILE] = "published"
+    out[ROW] = list(range(1, len(out) + 1))
+    return out
+
+
+def _verified(batch: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
+    """Verify the whole batch: (unit, edition) → verdict and what it is called, zh and en."""
+    from datetime import UTC, datetime
+
+    from workbench.errors import InputError
+    from workbench.evidence.keys import home_folder
+    from workbench.evidence.verify import verify
+
+    try:
+        home = home_folder(os.environ)
+        report = verify(batch, trust=None, home=home, now=datetime.now(UTC))
+    except InputError:  # no bags in the folder: each unit says so
+        return {}
+    out = {}
+    for item in report.items:
+        if item.kind != "bag" or item.edition is None:
+            continue
+        codes = {result.code for result in item.results}
+        lines = {lang: item.text(lang).split("\n")[0] for lang in ("zh", "en")}
+        verdict = str(item.verdict.value)
+        if any("withdrawn" in code for code in codes):
+            verdict = "withdrawn"
+        out[item.community, item.edition] = (verdict, lines["zh"], lines["en"])
+    return out
+
+
+def _of_bag(
+    batch: Path, unit: str, name: str, answers: dict[tuple[str, int], tuple[str, str, str]]
+) -> list[dict[str, object]]:
+    editions = sorted(edition for who, edition in answers if who == name)
+    base: dict[str, object] = {"community": unit, "source": name}
+    if not editions:
+        return [
+            base
+            | {
+                "finding": "bag",
+                "verdict": "missing",
+                "status": "not_computed",
+                "reason_zh": f"基期批次中没有{name}的证据包",
+                "reason_en": f"the baseline's batch holds no bag of {name}",
+            }
+        ]
+    last = editions[-1]
+    verdict, zh, en = answers[name, last]
+    head = {"finding": "bag", "verdict": verdict, "value": float(last), "unit": "count"}
+    head |= {"display_zh": zh, "display_en": en, "status": "ok"}
+    rows = [base | head]
+    folder = batch / "communities" / (name if last == 1 else f"{name}@{last}")
+    file = folder / "data" / "findings.json"
+    if verdict in ("changed", "withdrawn") or not file.is_file():
+        return rows
+    kept = [n for n in PUBLISHED.names() if n not in ("community", "source")]
+    for told in json.loads(file.read_text(encoding="utf-8")):
+        if _TOLD.fullmatch(str(told["finding"])):
+            rows.append({n: told.get(n) for n in kept} | base)
+    return rows
+
+
+def dates_of(study: Study, wave: Wave) -> tuple[list[str], list[str]]:
+    """Give the days of field work and the months of records of a wave, from its batch if need be.
+
+    A wave that study.yaml takes from a batch has the dates that this batch was assessed with.
+    """
+    fieldwork = [day.isoformat() for day in wave.fieldwork or ()]
+    months = [str(month) for month in wave.records or ()]
+    if wave.batch is None or (fieldwork and months):
+        return fieldwork, months
+    home = study.resolve(wave.batch)
+    for file in sorted(home.glob("communities/*/data/inputs/study.json")):
+        for told in json.loads(file.read_text(encoding="utf-8")).get("waves") or ():
+            if told.get("id") == wave.id:
+                return fieldwork or list(told["fieldwork"]), months or list(told["records"])
+    return fieldwork, months
+
+
+def join_predecessors(study: Study, frames: dict[str, pd.DataFrame], log: Log) -> None:
+    """Give units their predecessors' rows of the baseline wave, under their own id.
+
+    Buildings and dwellings keep the predecessor in their name, so that units of one number in two
+    merged communities stay two. The grade of every comparison of such a unit is capped.
+    """
+    before = predecessors(frames["communities"]) if "communities" in frames else {}
+    baseline = study.baseline
+    if not before or baseline is None:
+        return
+    for name in _BY_WAVE:
+        if name not in frames:
+            continue
+        frame = frames[name]
+        parts = [frame]
+        for unit, names in before.items():
+            mine = frame[frame["community"].isin(names) & frame["wave"].eq(baseline.id)]
+            own = frame["community"].eq(unit) & frame["wave"].eq(baseline.id)
+            if mine.empty or own.any():
+                continue
+            moved = mine.assign(community=unit)
+            for column in ("psu", "ssu", "stratum"):
+                if column in moved:
+                    known = mine[column].notna()
+                    joined = mine["community"].astype("str") + "/" + mine[column].astype("str")
+                    moved[column] = joined.where(known, mine[column])
+            for column in ("respondent", "case"):
+                if column in moved:
+                    known = mine[column].notna()
+                    joined = mine[column].astype("str") + "/" + unit
+                    moved[column] = joined.where(known, mine[column])
+            parts.append(moved)
+            log.add(
+                "intake.predecessors",
+                len(moved),
+                f"{name}：{unit}的基期取自{'、'.join(names)}",
+                f"{name}: the baseline of {unit} comes from {', '.join(names)}",
+                table=name,
+                community=unit,
+            )
+        whole = pd.concat(parts, ignore_index=True) if len(parts) > 1 else frame
+        there = whole["community"].isin(frames["communities"]["community"])
+        frames[name] = whole[there | whole["community"].isna()].reset_index(drop=True)
 
 
 def _rows(
@@ -83,6 +259,7 @@ def _rows(
 ) -> pd.DataFrame:
     """Give the rows of one table that this study takes over."""
     table = TABLES[name]
+    before = predecessors(frames["communities"]) if name in _BY_WAVE else {}
     assert wave.batch is not None
     if name in _BY_WAVE:
         earlier = earlier[earlier["wave"] == wave.id]
@@ -91,7 +268,8 @@ def _rows(
         mine = pd.MultiIndex.from_frame(frames[name][key].astype("str"))
         earlier = earlier[~pd.MultiIndex.from_frame(earlier[key].astype("str")).isin(mine)]
     if table.unit:
-        known = earlier[table.unit].isin(list(units.level))
+        wanted = {*units.level, *(n for names in before.values() for n in names)}
+        known = earlier[table.unit].isin(list(wanted))
         log.add(
             "intake.batch-unit",
             int((~known).sum()),

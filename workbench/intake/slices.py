@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError, Problem
+from workbench.intake.earlier import dates_of
 from workbench.intake.export import csv_bytes
 from workbench.intake.frames import FILE, ROW
 from workbench.intake.store import PEOPLE, read_columns, read_meta
@@ -288,6 +289,7 @@ class _Cut:
         study, settings = self.study, self.study.settings
         dump: Callable[..., dict[str, Any]] = lambda model: model.model_dump(mode="json")  # noqa: E731
         baseline = study.baseline
+        dates = {wave.id: dates_of(study, wave) for wave in settings.waves}
         return {
             "study": study.id,
             "edition": self.edition,
@@ -304,8 +306,8 @@ class _Cut:
                     "id": wave.id,
                     "role": wave.role,
                     "label": dump(wave.label) if wave.label else None,
-                    "fieldwork": [day.isoformat() for day in wave.fieldwork or ()],
-                    "records": list(wave.records or ()),
+                    "fieldwork": dates[wave.id][0],
+                    "records": dates[wave.id][1],
                 }
                 for wave in settings.waves
             ],

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["PERIOD", "TABLES", "Column", "Table", "column_of"]
+__all__ = ["PERIOD", "PUBLISHED", "TABLES", "Column", "Table", "column_of"]
 
 PERIOD = re.compile(
     r"\d{4}(?:-(?:H[12]|Q[1-4]|W(?:0[1-9]|[1-4]\d|5[0-3])|(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?))?\Z"
@@ -406,5 +406,19 @@ _MORE = (
     ),
 )
 
-TABLES = {table.name: table for table in (*_ALL, *_MORE)}
+# what the signed reports of the baseline's batch said; read from their bags, never from a source
+PUBLISHED = Table(
+    "published",
+    (
+        *_c("community finding", "id", required=True),
+        *_c("source", "id"),
+        *_c("indicator channel"),
+        *_c("value points max_points", "float"),
+        *_c("unit display_zh display_en status verdict reason_zh reason_en"),
+    ),
+    key=("community", "source", "finding"),
+    id="finding",
+)
+
+TABLES = {table.name: table for table in (*_ALL, *_MORE, PUBLISHED)}
 """The tables that are read, by name, in the order they are built."""
