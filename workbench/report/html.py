@@ -40,7 +40,7 @@ font-size:.85rem}
 table{border-collapse:collapse;width:100%;font-size:.85rem;margin:.6rem 0 1.2rem;
 border-top:2px solid var(--ink);border-bottom:1px solid var(--ink)}
 th,td{text-align:left;vertical-align:top;padding:.32rem .45rem;border-top:1px solid var(--rule)}
-thead th{color:var(--soft);font-weight:400;border-bottom:1px solid var(--ink)}
+thead th{word-break:keep-all;color:var(--soft);font-weight:400;border-bottom:1px solid var(--ink)}
 tbody th{font-weight:400}
 .lead td{color:var(--soft);padding-top:.7rem}.lead~tr th{padding-left:1.2rem}
 .keys th{width:11rem;color:var(--soft)}
@@ -56,7 +56,7 @@ td.r.wrap{white-space:normal}
 .tenths td{white-space:nowrap}
 .own{color:var(--soft);font-size:.85em}
 figure{margin:1rem 0}
-figure img{max-width:100%;height:auto}
+figure img{width:100%;height:auto}
 .boxes{display:flex;gap:1rem;flex-wrap:wrap}
 .boxes div{flex:1 1 12rem;border:1px solid var(--soft);border-radius:3px;padding:.6rem;
 min-height:6rem}
