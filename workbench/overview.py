@@ -1,4 +1,4 @@
-"""All units of a batch side by side: what ``notebooks/batch.ipynb`` opens, and the results table.
+"""All units of a batch side by side: what ``notebooks/batch.ipynb`` opens.
 
 It reads findings and the list of units, never rows of persons.
 """
@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import json
-import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from workbench.findings import safe_cell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,9 +25,6 @@ __all__ = [
     "rank_rows",
     "ranks",
     "regression",
-    "results",
-    "to_csv",
-    "to_xlsx",
 ]
 
 
@@ -305,104 +298,3 @@ def main_item(settings: Mapping[str, Any]) -> str:
         if entry.get("channel") == "survey" and entry.get("items"):
             return str(entry["items"][0])
     return ""
-
-
-_HEAD = ("community", "name", "name_en", "kind", "state", "outcome")
-_TOTAL = ("value", "ci_low", "ci_high", "status", "finding")
-
-
-def results(
-    units: Iterable[Mapping[str, Any]], findings: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> list[dict[str, Any]]:
-    """Make the table of all results: one row per unit, five columns per indicator.
-
-    Parameters
-    ----------
-    units
-        Rows with ``community``, ``name``, ``kind``, ``state``, ``outcome``.
-    findings
-        Findings of each unit.
-
-    Returns
-    -------
-    list of dict
-        ``score``, ``rank`` and every indicator as ``<slug>`` (value in its unit, shares 0-1),
-        ``<slug>_ci_low``, ``<slug>_ci_high``, ``<slug>_status``, ``<slug>_finding``; ``None`` where
-        a unit has no such finding. All rows have the same columns.
-    """
-    told = []
-    names: dict[str, None] = {}
-    for unit in units:
-        row = {name: unit.get(name) for name in _HEAD}
-        for finding in findings.get(unit["community"], ()):
-            key = str(finding["finding"])
-            if key.startswith("indicator."):
-                slug = key.removeprefix("indicator.")
-            elif key in {"score.total", "context.rank"}:
-                slug = {"score.total": "score", "context.rank": "rank"}[key]
-            else:
-                continue
-            for column in _TOTAL:
-                name = slug if column == "value" else f"{slug}_{column}"
-                names[name] = None
-                row[name] = finding.get(column)
-        told.append(row)
-    first = [n for n in names if n.split("_ci_")[0].split("_status")[0] in {"score", "rank"}]
-    columns = [*_HEAD, *sorted(first), *sorted(set(names) - set(first))]
-    return [{name: row.get(name) for name in columns} for row in told]
-
-
-def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Write the table as CSV: UTF-8 with BOM (spreadsheets), LF, formula-safe."""
-    import csv
-
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    columns = list(rows[0]) if rows else list(_HEAD)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(["" if row[c] is None else safe_cell(row[c]) for c in columns])
-    return out.getvalue().encode("utf-8-sig")
-
-
-def to_xlsx(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Write the table as a workbook: text stays text, frozen header, the same bytes each time."""
-    from datetime import datetime
-
-    from openpyxl import Workbook
-    from openpyxl.cell import WriteOnlyCell
-
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("results")
-    sheet.freeze_panes = "C2"
-    columns = list(rows[0]) if rows else list(_HEAD)
-    sheet.append(columns)
-    for row in rows:
-        cells = []
-        for name in columns:
-            cell = WriteOnlyCell(sheet, value=row[name])
-            if isinstance(row[name], str):
-                cell.data_type = "s"
-            cells.append(cell)
-        sheet.append(cells)
-    book.properties.created = book.properties.modified = datetime(2000, 1, 1)
-    raw = io.BytesIO()
-    book.save(raw)
-    return _same_bytes(raw.getvalue())
-
-
-def _same_bytes(workbook: bytes) -> bytes:
-    """Pack a workbook again with fixed times, so that the clock is in no byte of it."""
-    import re
-
-    out = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(workbook)) as source,
-        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target,
-    ):
-        for name in sorted(source.namelist()):
-            data = source.read(name)
-            if name == "docProps/core.xml":
-                data = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"2000-01-01T00:00:00Z", data)
-            target.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
-    return out.getvalue()

@@ -219,7 +219,7 @@ def write_overview(study: Study, out: Path, units: Sequence[str]) -> None:
 
     It is written again only when it would differ.
     """
-    from workbench import overview
+    from workbench import results
     from workbench.batch import state
 
     target = out / "overview"
@@ -238,9 +238,9 @@ def write_overview(study: Study, out: Path, units: Sequence[str]) -> None:
             found[unit] = json.loads((bag / "findings.json").read_bytes())
             row |= _unit_names(found[unit])
         told.append(row)
-    table = overview.results(told, found)
-    (data / "results.csv").write_bytes(overview.to_csv(table))
-    (data / "results.xlsx").write_bytes(overview.to_xlsx(table))
+    table = results.results(told, found)
+    (data / "results.csv").write_bytes(results.to_csv(table))
+    (data / "results.xlsx").write_bytes(results.to_xlsx(table, results.legend(found.values())))
     (data / "evidence-sha256.txt").write_bytes(bags.evidence_list(data))
     bags.write_bag(
         staged, study=study.id, community="overview", edition=1, issued=study.settings.issued

@@ -1,0 +1,63 @@
+"""The table of all results opens in a spreadsheet as it is meant."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import openpyxl
+
+from workbench.results import legend, results, to_csv, to_xlsx
+
+
+def finding(key: str, value: float | None, unit: str, **more: Any) -> dict[str, Any]:
+    return {"finding": key, "value": value, "unit": unit, "label_zh": "甲", "label_en": "A", **more}
+
+
+FOUND = {
+    "A": [
+        finding("indicator.waste", 0.925, "share", status="ok", ci_low=0.9, ci_high=0.95),
+        finding("indicator.activity", 12.0, "count", status="ok"),
+        finding("score.total", 87.9, "points", status="low_precision"),
+        finding("survey.q1.top2.current", 0.5, "share"),
+    ],
+    "B": [finding("indicator.waste", None, "share", status="not_computed")],
+}
+UNITS = [
+    {"community": "A", "name": "=1+1", "state": "signed", "outcome": "assessed"},
+    {"community": "B", "name": "乙", "state": "signed", "outcome": "assessed"},
+]
+
+
+def test_score_comes_first_then_indicators_in_the_order_of_the_reports() -> None:
+    table = results(UNITS, FOUND)
+    assert [name for name in table[0] if "_" not in name][5:] == ["score", "waste", "activity"]
+    at = list(table[0]).index("waste")
+    assert list(table[0])[at : at + 5] == [
+        "waste", "waste_ci_low", "waste_ci_high", "waste_status", "waste_finding",
+    ]  # fmt: skip
+    assert list(table[0]) == list(table[1])
+    assert table[1]["waste"] is None
+    assert table[1]["waste_status"] == "not_computed"
+
+
+def test_no_cell_is_a_formula_and_the_head_stays_in_sight() -> None:
+    table, told = results(UNITS, FOUND), legend(FOUND.values())
+    (first, _) = csv.DictReader(io.StringIO(to_csv(table).decode("utf-8-sig")))
+    assert first["name"] == "'=1+1"
+    book = openpyxl.load_workbook(io.BytesIO(to_xlsx(table, told)))
+    sheet = book["results"]
+    assert sheet.freeze_panes == "C2"
+    assert sheet.auto_filter.ref == sheet.dimensions
+    name = sheet["B2"]
+    assert (name.value, name.data_type) == ("=1+1", "s")
+    columns = [cell.value for cell in sheet[1]]
+    shown = {c: sheet.cell(2, columns.index(c) + 1).number_format for c in ("waste", "activity")}
+    assert shown == {"waste": "0.0%", "activity": "0"}
+    assert [cell.value for cell in book["columns"][2]] == ["waste", "甲", "A", "share"]
+
+
+def test_the_same_results_give_the_same_workbook() -> None:
+    table, told = results(UNITS, FOUND), legend(FOUND.values())
+    assert to_xlsx(table, told) == to_xlsx(table, told)
