@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,64 +13,8 @@ from workbench.assess.changes import _asked, _facts, _grounds
 from workbench.assess.sample import absent
 from workbench.charts import composition_chart
 from workbench.community import Community
-from workbench.protocol import Protocol
 
-CODES = {str(v): {"zh": f"{v}分", "en": f"{v}"} for v in (1, 2, 3, 4, 5)}
-
-
-def _item(role: str, values: dict[str, Any], kind: str = "scale") -> dict[str, Any]:
-    wording = {"zh": "您对服务是否满意", "en": "Are you satisfied with the service?"}
-    return {"role": role, "kind": kind, "values": values, "wording": wording, "up": True}
-
-
-def _unit(
-    now: int = 60,
-    before: int = 60,
-    *,
-    mode: str = "household",
-    margins: pd.DataFrame | None = None,
-    **answers: Any,
-) -> Community:
-    """A unit with ``now`` and ``before`` questionnaires; ``answers`` replace columns."""
-    n = now + before
-    rng = np.random.default_rng(7)
-    frame = pd.DataFrame(
-        {
-            "respondent": [f"r{i}" for i in range(n)],
-            "wave": ["b"] * now + ["a"] * before,
-            "mode": mode,
-            "psu": [f"p{i % 12}" for i in range(n)],
-            "stratum": None,
-            "base_weight": 1.0,
-            "q1": rng.integers(1, 6, n).astype(float),
-            "q2": rng.integers(1, 6, n).astype(float),
-            "sex": rng.integers(1, 3, n).astype(float),
-        }
-    ).assign(**answers)
-    waves = [
-        {"id": "a", "role": "baseline", "fieldwork": ["2026-03-01", "2026-03-20"]},
-        {"id": "b", "role": "current", "fieldwork": ["2027-03-01", "2027-03-20"]},
-    ]
-    settings = {
-        "community": "U",
-        "wave": "b",
-        "baseline": "a",
-        "seed": 1,
-        "waves": waves,
-        "sample": {"default": "probability", "mini_program": "opt_in", "post": "census"},
-        "weighting": {"rake": ["sex"] if margins is not None else []},
-        "decisions": {"min_cell": 10, "margin_pp": 5},
-        "codebook": {
-            "q1": _item("satisfaction", CODES),
-            "q2": _item("satisfaction", CODES),
-            "sex": _item("demographic", {"1": {"zh": "女", "en": "female"}, "2": "male"}, "single"),
-        },
-        "measures": {},
-    }
-    tables = {"responses": frame}
-    if margins is not None:
-        tables["margins"] = margins
-    return Community(Path(), settings, tables, cast("Protocol", None))
+MakeUnit = Callable[..., Community]
 
 
 def _all(c: Community) -> dict[str, dict[str, Any]]:
@@ -83,8 +26,8 @@ def _all(c: Community) -> dict[str, dict[str, Any]]:
     return {row["finding"]: row for row in findings.rows(every, section="all")}
 
 
-def test_a_comparison_with_a_small_side_shows_no_number() -> None:
-    c = _unit(q1=[5.0] * 60 + [4.0] * 6 + [None] * 54)
+def test_a_comparison_with_a_small_side_shows_no_number(unit: MakeUnit) -> None:
+    c = unit(q1=[5.0] * 60 + [4.0] * 6 + [None] * 54)
     got = _all(c)
     row = got["change.q1.top2"]
     assert row["status"] == "suppressed"
@@ -101,8 +44,10 @@ def test_a_comparison_with_a_small_side_shows_no_number() -> None:
     ("now", "before", "change"),
     [(60, 0, "not_computed"), (0, 60, "not_computed"), (0, 0, None), (60, 5, "suppressed")],
 )
-def test_a_wave_without_answers_never_raises(now: int, before: int, change: str | None) -> None:
-    c = _unit(now, before)
+def test_a_wave_without_answers_never_raises(
+    unit: MakeUnit, now: int, before: int, change: str | None
+) -> None:
+    c = unit(now, before)
     if now + before == 0:
         assert assess.satisfaction(c, assess.design(c)).empty
         assert assess.changes(c, assess.design(c)).empty
@@ -122,8 +67,8 @@ def test_a_wave_without_answers_never_raises(now: int, before: int, change: str 
         assert got["weights.raking"]["status"] == "not_computed"
 
 
-def test_an_opt_in_sample_alone_says_so_and_keeps_its_shares() -> None:
-    c = _unit(mode="mini_program")
+def test_an_opt_in_sample_alone_says_so_and_keeps_its_shares(unit: MakeUnit) -> None:
+    c = unit(mode="mini_program")
     sample = assess.design(c)
     assert "opt-in" in sample.reason_en
     assert "自愿" in sample.reason_zh
@@ -135,19 +80,19 @@ def test_an_opt_in_sample_alone_says_so_and_keeps_its_shares() -> None:
         assert got[name]["reason_en"] == sample.reason_en
 
 
-def test_opt_in_answers_of_this_wave_do_not_stand_in_for_a_sample() -> None:
-    c = _unit(mode=["mini_program"] * 60 + ["household"] * 60)
+def test_opt_in_answers_of_this_wave_do_not_stand_in_for_a_sample(unit: MakeUnit) -> None:
+    c = unit(mode=["mini_program"] * 60 + ["household"] * 60)
     got = _all(c)
     assert "opt-in" in got["survey.q1.top2.current"]["reason_en"]
     assert got["survey.q1.top2.baseline"]["status"] == "ok"
     assert got["change.q1.top2"]["status"] == "not_computed"
 
 
-def test_small_groups_of_the_composition_are_withheld() -> None:
+def test_small_groups_of_the_composition_are_withheld(unit: MakeUnit) -> None:
     margins = pd.DataFrame(
         {"area": "U", "variable": "sex", "category": ["1", "2"], "count": [500.0, 500.0]}
     )
-    c = _unit(sex=([1.0] * 52 + [2.0] * 8) * 2, margins=margins)
+    c = unit(sex=([1.0] * 52 + [2.0] * 8) * 2, margins=margins)
     made = assess.response(c, assess.design(c))
     shown = made[made["finding"].str.startswith("response.composition")]
     assert shown["finding"].tolist() == [f"response.composition.sex.{k}" for k in "12"]
@@ -156,13 +101,13 @@ def test_small_groups_of_the_composition_are_withheld() -> None:
     rows = findings.rows(shown, section="response")
     assert all("value" not in r and "n" not in r and r["target"] == 0.5 for r in rows)
     composition_chart(shown, lang="en")
-    even = _unit(sex=[1.0, 2.0] * 60, margins=margins)
+    even = unit(sex=[1.0, 2.0] * 60, margins=margins)
     made = assess.response(even, assess.design(even))
     assert made[made["finding"].eq("response.composition.sex.1")]["value"].tolist() == [0.5]
 
 
-def test_coded_groups_are_named_by_their_code() -> None:
-    got = _all(_unit())
+def test_coded_groups_are_named_by_their_code(unit: MakeUnit) -> None:
+    got = _all(unit())
     groups = {n: r for n, r in got.items() if "subgroup" in r}
     assert {r["subgroup"] for r in groups.values()} == {"sex=1", "sex=2"}
     one = groups["survey.q1.top2.current.sex=1"]
@@ -170,8 +115,8 @@ def test_coded_groups_are_named_by_their_code() -> None:
     assert one["label_zh"].endswith("，女")
 
 
-def test_a_mean_of_equal_answers_has_no_interval() -> None:
-    got = _all(_unit(q1=5.0))
+def test_a_mean_of_equal_answers_has_no_interval(unit: MakeUnit) -> None:
+    got = _all(unit(q1=5.0))
     row = got["survey.q1.mean.current"]
     assert (row["status"], row["value"], row["display_en"]) == ("low_precision", 5.0, "5.00")
     assert "ci_low" not in row
@@ -180,20 +125,20 @@ def test_a_mean_of_equal_answers_has_no_interval() -> None:
     assert got["survey.q2.mean.current"]["status"] == "ok"
 
 
-def test_modes_have_words_and_unknown_ones_stay() -> None:
-    got = _all(_unit(mode=["phone"] * 30 + ["kiosk"] * 30 + ["web"] * 60))
+def test_modes_have_words_and_unknown_ones_stay(unit: MakeUnit) -> None:
+    got = _all(unit(mode=["phone"] * 30 + ["kiosk"] * 30 + ["web"] * 60))
     assert got["response.mode.phone.current"]["label_zh"].startswith("电话")
     assert got["response.mode.kiosk.current"]["label_en"].startswith("kiosk (")
     assert got["response.mode.web.baseline"]["label_en"].startswith("web (")
 
 
-def test_what_is_known_of_a_comparison_comes_from_the_answers() -> None:
-    alike = _unit()
+def test_what_is_known_of_a_comparison_comes_from_the_answers(unit: MakeUnit) -> None:
+    alike = unit()
     assert _facts(alike)["same_sample_kind"] is True
     assert _asked(alike, "q1")["same_question"] is True
-    mixed = _unit(mode=["post"] * 60 + ["household"] * 60)
+    mixed = unit(mode=["post"] * 60 + ["household"] * 60)
     assert _facts(mixed)["same_sample_kind"] is False
-    assert _asked(_unit(q1=[5.0] * 60 + [None] * 60), "q1")["same_question"] is False
+    assert _asked(unit(q1=[5.0] * 60 + [None] * 60), "q1")["same_question"] is False
 
 
 def test_no_grounds_without_a_grade() -> None:

@@ -7,19 +7,23 @@ the 2,000 draws that the methods page prints; the normal ring runs a few.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from workbench import survey
+from workbench.survey import intervals
 
 SEED = 20261201
 SHARES = (0.05, 0.30, 0.70, 0.95)
 AGES = ("18-29", "30-44", "45-59", "60+")
 AGE_SHARE = (0.21, 0.31, 0.29, 0.19)
 COMMUNITIES, BUILDINGS, CHOSEN, TAKE = 30, 33, 10, 10
+TOGETHER = 10  # draws estimated at once
 
 
 @dataclass(frozen=True)
@@ -103,52 +107,82 @@ def within(p: Population) -> pd.DataFrame:
 
 
 def simulate(draws: int, readiness: float, level: str) -> pd.DataFrame:
-    """Coverage and mean width by way of estimation and share."""
+    """Coverage and mean width by way of estimation and share.
+
+    Draws are laid side by side, ``TOGETHER`` in one frame: communities of one draw are strata of
+    their own, weights are raked within each draw, and each draw is a domain. That is the estimate of
+    each draw by itself (``test_draws_side_by_side_are_the_draws_one_by_one``), in a fifth of the
+    time.
+    """
     p = population()
     items = [f"p{share:g}" for share in SHARES]
-    every = margins(p, "community", "age:sex")
-    local = within(p)
-    hits: dict[tuple[str, str], list[float]] = {}
-    for number in range(draws):
-        rng = np.random.default_rng([SEED, 1, number])
-        sample = draw(p, rng, readiness)
-        base = {"weights": "w", "strata": "community", "psu": "building"}
-        designs = {"no fpc": survey.Design(sample, **base)}
-        if level == "all":
-            designs["two stages"] = survey.Design(
-                sample, **base, ssu="person", fpc=["buildings", "adults"]
-            )
-        for name, design in designs.items():
-            if level == "all":
-                raked = survey.rake(design, every)
-                ways = {"logit": _shares(raked, items, None, "logit")}
-            else:
-                raked = survey.rake(design, local, by="community")
-                ways = {
-                    ci: _shares(raked, items, "community", ci) for ci in ("logit", "wilson", "beta")
-                }
-            for ci, frame in ways.items():
-                where = frame["community"] if level != "all" else pd.Series("all", frame.index)
-                true = np.array(
-                    [p.truth.loc[a, i] for a, i in zip(where, frame["item"], strict=True)]
-                )
-                inside = (frame["ci_low"] <= true) & (true <= frame["ci_high"])
-                width = frame["ci_high"] - frame["ci_low"]
-                for item in items:
-                    at = (frame["item"] == item).to_numpy()
-                    entry = hits.setdefault((f"{name}, {ci}", item), [0.0, 0.0, 0.0])
-                    entry[0] += float(inside[at].sum())
-                    entry[1] += float(width[at].sum())
-                    entry[2] += float(at.sum())
+    sums: dict[tuple[str, str], Any] = {}
+    for start in range(0, draws, TOGETHER):
+        numbers = range(start, min(start + TOGETHER, draws))
+        for way, low, high, true, item in _intervals(p, numbers, readiness, level, items):
+            inside = (low <= true) & (true <= high)
+            told = np.array([inside.sum(), (high - low).sum(), inside.size], dtype=float)
+            sums[way, item] = sums.get((way, item), 0.0) + told
     rows = [
         {"level": level, "way": way, "share": item, "coverage": a / n, "width": b / n, "n": int(n)}
-        for (way, item), (a, b, n) in hits.items()
+        for (way, item), (a, b, n) in sums.items()
     ]
     return pd.DataFrame(rows)
 
 
-def _shares(design: survey.Design, items: list[str], by: str | None, ci: str) -> pd.DataFrame:
-    return survey.top2(design, items, by=by, top=(1,), scale=(0, 1), ci=ci)
+def _intervals(
+    p: Population, numbers: range, readiness: float, level: str, items: list[str]
+) -> Iterator[tuple[str, Any, Any, Any, str]]:
+    """Ends of all intervals of some draws, with the truth: way, low, high, true, item."""
+    samples = [draw(p, np.random.default_rng([SEED, 1, i]), readiness) for i in numbers]
+    sample = pd.concat(samples, keys=numbers, names=["draw"]).reset_index("draw")
+    sample["person"] = np.arange(len(sample))
+    base = {"weights": "w", "strata": ["draw", "community"], "psu": "building"}
+    designs = {"no fpc": survey.Design(sample, **base)}
+    if level == "all":
+        designs["two stages"] = survey.Design(
+            sample, **base, ssu="person", fpc=["buildings", "adults"]
+        )
+    for name, design in designs.items():
+        if level == "all":
+            raked = survey.rake(design, margins(p, "community", "age:sex"), by="draw")
+            by, ways = ["draw"], ("logit",)
+        else:
+            by, ways = ["draw", "community"], ("logit", "wilson", "beta")
+            raked = survey.rake(design, within(p), by=by)
+        frame = survey.top2(raked, items, by=by, top=(1,), scale=(0, 1))
+        where = frame["community"].to_numpy() if level != "all" else np.full(len(frame), "all")
+        for item in items:
+            at = (frame["item"] == item).to_numpy()
+            true = p.truth[item].loc[where[at]].to_numpy()
+            one = frame[at]
+            for ci in ways:
+                low, high = one["ci_low"].to_numpy(), one["ci_high"].to_numpy()
+                if ci != "logit":
+                    low, high = _other(ci, one)
+                yield f"{name}, {ci}", low, high, true, item
+
+
+def _other(ci: str, frame: pd.DataFrame) -> tuple[Any, Any]:
+    """Another interval from the same estimates and errors (no second estimation)."""
+    p, se, n, df = (frame[c].to_numpy(dtype=float) for c in ("value", "std_error", "n", "df"))
+    size = intervals.effective_n(p, se, frame["n_effective"].to_numpy(dtype=float))
+    return intervals.share(ci, p, se, n, size, df, 0.95)
+
+
+def test_draws_side_by_side_are_the_draws_one_by_one() -> None:
+    p, items = population(), [f"p{share:g}" for share in SHARES]
+    for level in ("all", "community"):
+        together = list(_intervals(p, range(2), 0.9, level, items))
+        first = list(_intervals(p, range(1), 0.9, level, items))
+        for (way, low, high, true, item), (way1, low1, high1, true1, item1) in zip(
+            together, first, strict=True
+        ):
+            size = len(low1)
+            assert (way, item) == (way1, item1)
+            np.testing.assert_allclose(low[:size], low1, rtol=1e-6)
+            np.testing.assert_allclose(high[:size], high1, rtol=1e-6)
+            np.testing.assert_array_equal(true[:size], true1)
 
 
 def test_few_draws_already_show_that_raked_intervals_cover() -> None:

@@ -10,6 +10,7 @@ from workbench.assess.alerts import warnings
 from workbench.assess.bridge import bridge
 from workbench.assess.changes import changes
 from workbench.assess.facts import arrivals, decisions, head, limits, outside
+from workbench.assess.fieldwork import fieldwork
 from workbench.assess.indicators import indicators
 from workbench.assess.inspections import agreement
 from workbench.assess.interrupted import interrupted
@@ -21,11 +22,13 @@ from workbench.assess.monitoring import (
     record_checks,
     until,
 )
+from workbench.assess.priorities import priorities
 from workbench.assess.records import requests, survival
 from workbench.assess.response import response
 from workbench.assess.sample import design, weights
 from workbench.assess.satisfaction import satisfaction, subgroups
 from workbench.assess.score import deductions, eligibility, score
+from workbench.assess.standards import standards
 from workbench.assess.standing import standing
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "deductions",
     "design",
     "eligibility",
+    "fieldwork",
     "head",
     "indicators",
     "interrupted",
@@ -46,11 +50,13 @@ __all__ = [
     "monitored",
     "only",
     "outside",
+    "priorities",
     "record_checks",
     "requests",
     "response",
     "satisfaction",
     "score",
+    "standards",
     "standing",
     "subgroups",
     "survival",

@@ -122,7 +122,8 @@ def _survey(c: Community, sample: Sample, measure: Mapping[str, Any]) -> Row:
             "net": survey.net,
         }
         extra: dict[str, Any] = {"top": top_codes(c, items)} if statistic != "bottom2" else {}
-        row = _first(calls[statistic](now, items, level=c.level, scale=scale, **extra))
+        told = calls[statistic](now, items, level=c.level, scale=scale, **extra)
+        row = _first(survey.presentation(told, level=c.level) if statistic != "net" else told)
     else:
         calls = {"mean": survey.mean, "mean_0_100": survey.mean_0_100}
         row = _first(calls[statistic](now, items, level=c.level, scale=scale))
@@ -152,9 +153,10 @@ def _share(c: Community, now: survey.Design, measure: Mapping[str, Any]) -> Row:
         fits = answer.isin([float(v) if _is_number(v) else v for v in accepted]).astype(float)
         met = (met * fits).where(answer.notna())
     flagged = now.changed(data=frame.assign(_met=met))
-    return _first(
-        survey.top2(flagged, ["_met"], level=c.level, top={"_met": [1.0]}, scale={"_met": (0, 1)})
+    told = survey.top2(
+        flagged, ["_met"], level=c.level, top={"_met": [1.0]}, scale={"_met": (0, 1)}
     )
+    return _first(survey.presentation(told, level=c.level))
 
 
 def _is_number(value: Any) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from workbench import survey
-from workbench.errors import InputError
+from workbench.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -36,7 +37,9 @@ class Sample:
     """The probability sample of both waves as one design, before and after weighting to margins.
 
     ``base`` and ``raked`` are ``None`` without answers that carry an inference; ``reason`` says why
-    they are, or why ``raked`` is ``base``.
+    they are, or why ``raked`` is ``base``. ``opt_in`` are the answers of those who chose to take
+    part, of both waves, weighted to the same margins where that can be done; no sample of anybody.
+    ``failed``: weighting was asked for and could not be done.
     """
 
     base: survey.Design | None
@@ -44,6 +47,9 @@ class Sample:
     margins: pd.DataFrame
     reason_zh: str = ""
     reason_en: str = ""
+    failed: bool = False
+    opt_in: survey.Design | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 NO_ANSWERS = ("没有问卷", "there are no questionnaires")
@@ -90,34 +96,159 @@ def design(c: Community) -> Sample:
     Buildings are the primary sampling units, the same in both waves, so that both waves are one
     design; without buildings each questionnaire is one. No finite-population correction is used:
     it makes intervals too narrow at the size of these samples (docs/methods/survey.md). Weights
-    are raked to the margins of the study's ``weighting``, wave by wave.
+    follow the study's ``weighting``, wave by wave: replicate weights that came with the data,
+    adjustment for non-response by classes of the dispositions, raking to margins, trimming.
     """
     told = _margins(c)
     if not c.has("responses"):
         return Sample(None, None, told, *NO_ANSWERS)
+    chosen = _opt_in(c, told)
     frame = c.answers()
     frame = frame[frame["wave"].isin(waves_of(c))].reset_index(drop=True)
     if frame.empty:
-        return Sample(None, None, told, *(absent(c, Sample(None, None, told)) or NO_ANSWERS))
-    named = c.settings["weighting"].get("base")
+        nothing = Sample(None, None, told)
+        return Sample(None, None, told, *(absent(c, nothing) or NO_ANSWERS), opt_in=chosen)
+    base, notes = _base(c, frame)
+    weighted, reason, more = _weighted(c, base, told)
+    return Sample(
+        base,
+        weighted or base,
+        told,
+        *reason,
+        weighted is None and bool(_wanted(c)),
+        chosen,
+        (*notes, *more),
+    )
+
+
+def _wanted(c: Community) -> list[str]:
+    """List the steps of weighting that the study asks for, beyond base weights."""
+    told = c.settings["weighting"]
+    return [name for name in ("nonresponse", "rake", "trim") if told.get(name)]
+
+
+def _base(c: Community, frame: pd.DataFrame) -> tuple[survey.Design, list[tuple[str, str]]]:
+    """Lay out strata, units and base weights; what is missing in part is said, never ignored."""
+    notes: list[tuple[str, str]] = []
     columns: dict[str, Any] = {}
-    if named and named in frame and frame[named].notna().all():
+    frame = frame.copy()
+    named = c.settings["weighting"].get("base")
+    if named and named in frame:
+        census = c.kind_of_sample(frame).eq("census")
+        frame[named] = frame[named].mask(census & frame[named].isna(), 1.0)
         columns["weights"] = named
-    if frame["psu"].notna().all():
+    gone = frame["psu"].isna()
+    if not gone.all():
+        if gone.any():
+            own = pd.Series([f"row {i}" for i in frame.index], index=frame.index)
+            frame["psu"] = frame["psu"].where(~gone, own)
+            n = int(gone.sum())
+            notes.append(
+                (
+                    f"{n}份问卷没有楼栋，各自作为一个抽样单元",
+                    f"{n} questionnaires without a building count as units of their own",
+                )
+            )
         columns["psu"] = "psu"
-    if frame["stratum"].notna().all():
+    gone = frame["stratum"].isna()
+    if not gone.all():
+        frame["stratum"] = frame["stratum"].where(~gone, "?")
         columns["strata"] = "stratum"
-    base = survey.Design(frame, **columns)
-    wanted = list(c.settings["weighting"].get("rake") or ())
-    if not wanted or told.empty:
-        reason = ("未要求加权或没有总体边际", "no weighting was asked for, or there are no margins")
-        return Sample(base, base, told, *reason)
+        if gone.any():
+            notes.append(
+                (
+                    f"{int(gone.sum())}份问卷没有层，作为单独一层",
+                    f"{int(gone.sum())} questionnaires without a stratum are one of their own",
+                )
+            )
+    method = c.settings["weighting"].get("replicates")
+    given = [n for n in map(str, frame) if re.fullmatch(r"rw[1-9]\d*", n)]
+    if method and given and "weights" in columns:
+        given.sort(key=lambda n: int(n[2:]))
+        made = survey.with_replicates(frame, weights=str(named), replicates=given, method=method)
+        return made, notes
+    return survey.Design(frame, **columns), notes
+
+
+_NOT_ASKED = ("未要求加权或没有总体边际", "no weighting was asked for, or there are no margins")
+_AGREE = 0.01  # margins whose totals differ by less are one population, counted at other dates
+
+
+def _weighted(
+    c: Community, base: survey.Design, margins: pd.DataFrame
+) -> tuple[survey.Design | None, tuple[str, str], list[tuple[str, str]]]:
+    """Apply the steps in order; ``None`` and the reason where one cannot be done, or none is."""
+    told = c.settings["weighting"]
+    notes: list[tuple[str, str]] = []
+    out = base
     try:
-        raked = survey.rake(base, told, by="wave", variables=wanted)
+        if told.get("nonresponse"):
+            cases_ = reachable(c)
+            if cases_ is None:
+                raise InputError(
+                    Problem(
+                        code="weighting.nonresponse",
+                        zh="没有未接触者的记录，不能作无应答调整",
+                        en="no record of who was not reached: no adjustment for non-response",
+                    )
+                )
+            out = survey.nonresponse_from_dispositions(
+                out, cases_, cells=["wave", *told["nonresponse"]]
+            )
+        if told.get("rake") and not margins.empty:
+            sums = margins.groupby("variable")["count"].sum()
+            total = None
+            if len(sums) > 1 and 0 < (sums.max() - sums.min()) / sums.max() <= _AGREE:
+                total = float(sums[margins["variable"].iloc[0]])
+                notes.append(
+                    (
+                        "各变量的总体合计略有不同，已按比例统一",
+                        "the totals of the margins differ slightly; scaled to one",
+                    )
+                )
+            out = survey.rake(out, margins, by="wave", variables=list(told["rake"]), total=total)
+        if told.get("trim"):
+            cut = survey.trim(out, times=float(told["trim"]), by="wave")
+            n = int((cut.weights < out.weights * (1 - 1e-9)).sum())
+            notes.append(
+                (
+                    f"{n}个权数被截至均值的{told['trim']:g}倍",
+                    f"{n} weights cut to {told['trim']:g} times the mean",
+                )
+            )
+            out = cut
     except InputError as error:
         problem = error.problems[0]
-        return Sample(base, base, told, problem.text("zh"), problem.text("en"))
-    return Sample(base, raked, told)
+        return None, (problem.text("zh"), problem.text("en")), notes
+    if out is base:
+        return None, _NOT_ASKED, notes
+    return out, ("", ""), notes
+
+
+def reachable(c: Community) -> pd.DataFrame | None:
+    """Give the dispositions of modes that are a probability sample, in both waves."""
+    if not c.has("dispositions"):
+        return None
+    frame = c.tables["dispositions"]
+    frame = frame[c.kind_of_sample(frame).ne("opt_in") & frame["wave"].isin(waves_of(c))]
+    return cases(frame)
+
+
+def _opt_in(c: Community, margins: pd.DataFrame) -> survey.Design | None:
+    """Lay out the answers of those who chose to take part; weighted to the margins if possible."""
+    frame = c.answers(kind="opt_in")
+    frame = frame[frame["wave"].isin(waves_of(c))].reset_index(drop=True)
+    if frame.empty:
+        return None
+    psu = "psu" if frame["psu"].notna().all() else None  # neighbours may think alike
+    made = survey.Design(frame, psu=psu, kind="opt_in")
+    wanted = list(c.settings["weighting"].get("rake") or ())
+    if not wanted or margins.empty:
+        return made
+    try:
+        return survey.rake(made, margins, by="wave", variables=wanted)
+    except InputError:
+        return made
 
 
 def _margins(c: Community) -> pd.DataFrame:
@@ -174,21 +305,87 @@ def weights(c: Community, sample: Sample) -> pd.DataFrame:
             method="weights.kish",
         )
     )
+    rows += _worth(c, now)
     rows.append(
         labelled(
             "weights.raking",
             "text",
             "加权",
             "Weighting",
-            display_zh="已按总体边际迭代加权" if done else None,
-            display_en="raked to the population margins" if done else None,
-            status="ok" if done else "not_computed",
+            **(_steps(sample.raked, c.wave) if done else {"status": "not_computed"}),
             reason_zh=sample.reason_zh,
             reason_en=sample.reason_en,
             method="weights.rake",
         )
     )
+    rows += [
+        labelled(
+            f"weights.note.{i}",
+            "text",
+            "关于样本",
+            "About the sample",
+            display_zh=zh,
+            display_en=en,
+            method="weights.kish",
+        )
+        for i, (zh, en) in enumerate(sample.notes, 1)
+    ]
     return pd.DataFrame(rows)
+
+
+_STEPS = {
+    "rake": ("按总体边际迭代加权", "raked to the population margins"),
+    "nonresponse.dispositions": ("按抽样类别调整无应答", "adjusted for non-response by class"),
+    "trim": ("截尾", "trimmed"),
+}
+
+
+def _steps(weighted: survey.Design, wave: str) -> dict[str, str]:
+    """Say what each step of weighting did in this wave: how closely, how far."""
+    told = weighted.diagnostics
+    if "wave" in told:
+        told = told[told["wave"].isna() | told["wave"].astype(str).eq(wave)]
+    zh, en = [], []
+    for one in told.to_dict("records"):
+        words = _STEPS.get(one["method"], (one["method"],) * 2)
+        spread = f"{one['ratio_min']:.2f}–{one['ratio_max']:.2f}"
+        zh.append(f"{words[0]}（权数变为原来的{spread}倍")
+        en.append(f"{words[1]} (weights times {spread}")
+        if one["worst_margin"] and one["method"] == "rake":
+            off = one["worst_deviation"]
+            zh[-1] += f"，{one['iterations']}轮，最大偏差{off:.0e}"
+            en[-1] += f", {one['iterations']} rounds, largest deviation {off:.0e}"
+        if one["n_unknown"]:
+            zh[-1] += f"，{one['n_unknown']}份缺少加权变量"
+            en[-1] += f", {one['n_unknown']} lack a weighting variable"
+        zh[-1], en[-1] = zh[-1] + "）", en[-1] + ")"
+    return {"display_zh": "；".join(zh), "display_en": "; ".join(en)}
+
+
+def _worth(c: Community, now: survey.Design) -> list[dict[str, Any]]:
+    """Say what clusters and weights together leave of the sample, for the main question."""
+    book = c.settings["codebook"]
+    named = [i for m in c.measures.values() if m["channel"] == "survey" for i in m["items"]]
+    item = next((i for i in named if i in now.data and book[i].get("role") == "satisfaction"), None)
+    if item is None:
+        return []
+    top = [float(v) for v in book[item].get("top") or (4, 5)]
+    one = survey.top2(now, item, top=top, scale=None).iloc[0]
+    if not one["n_effective"] > 0 or not one["deff"] > 0:
+        return []
+    n, worth = int(one["n"]), round(float(one["n_effective"]))
+    return [
+        labelled(
+            "weights.worth",
+            "text",
+            "加权与楼栋合计的代价",
+            "What weighting and buildings cost together",
+            display_zh=f"就主要问题而言，{n}份回答相当于{worth}份简单随机样本的信息量",
+            display_en=f"for the main question, {n} answers carry the information of {worth}",
+            n=n,
+            method="survey.deff",
+        )
+    ]
 
 
 NUMBERS = (

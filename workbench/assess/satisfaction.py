@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import survey
-from workbench.assess.sample import Sample, absent, labelled, role_en, role_zh, wave_role
+from workbench.assess.response import population_size
+from workbench.assess.sample import (
+    NUMBERS,
+    Sample,
+    absent,
+    labelled,
+    role_en,
+    role_zh,
+    wave_role,
+)
 
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["satisfaction", "subgroups", "topic"]
+__all__ = ["category_code", "satisfaction", "subgroups", "subject", "topic"]
 
 
 def satisfaction_items(c: Community) -> list[str]:
@@ -57,6 +66,12 @@ def topic(c: Community, item: str, lang: str) -> str:
     return f"residents satisfied with {asked['what']}" if asked else f"satisfied: “{wording}”"
 
 
+def subject(c: Community, item: str, lang: str) -> str:
+    """Say what an item asks about in few words: 环境卫生; its wording where that cannot be told."""
+    asked = (_ASKED_ZH if lang == "zh" else _ASKED_EN).search(c.text(item, lang))
+    return asked["what"] if asked else c.text(item, lang)
+
+
 def _mean_of(c: Community, item: str, lang: str) -> str:
     asked = (_ASKED_ZH if lang == "zh" else _ASKED_EN).search(c.text(item, lang))
     if lang == "zh":
@@ -89,7 +104,10 @@ def _estimates(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
 def satisfaction(c: Community, sample: Sample) -> pd.DataFrame:
     """Estimate each satisfaction item in both waves: share satisfied and mean, with intervals.
 
-    An opt-in part is shown apart, without an interval. Without answers that carry an inference
+    Items whose precision is low are printed all the same, marked (the rule of NCHS Series 2 no.
+    175 leaves out subgroups, not a unit's own headlines). An opt-in part is shown apart: the share
+    as it is without an interval, and for the main items adjusted to the margins, with what it would
+    be if those who did not take part were less satisfied. Without answers that carry an inference
     each item of this wave stands with the reason.
     """
     items = satisfaction_items(c)
@@ -100,8 +118,8 @@ def satisfaction(c: Community, sample: Sample) -> pd.DataFrame:
     if why:
         parts.append(_gone(c, items, why))
     if sample.raked is not None:
-        parts.append(_satisfaction(c, sample.raked, items))
-    return pd.concat([*parts, _opt_in(c, items)], ignore_index=True)
+        parts.append(_satisfaction(c, sample, sample.raked, items))
+    return pd.concat([*parts, _opt_in(c, sample, items)], ignore_index=True)
 
 
 def _gone(c: Community, items: list[str], why: tuple[str, str]) -> pd.DataFrame:
@@ -121,7 +139,9 @@ def _gone(c: Community, items: list[str], why: tuple[str, str]) -> pd.DataFrame:
     return _estimates(c, pd.DataFrame(rows)).assign(value=math.nan)
 
 
-def _satisfaction(c: Community, raked: survey.Design, items: list[str]) -> pd.DataFrame:
+def _satisfaction(
+    c: Community, sample: Sample, raked: survey.Design, items: list[str]
+) -> pd.DataFrame:
     shares = survey.top2(
         raked,
         items,
@@ -130,10 +150,18 @@ def _satisfaction(c: Community, raked: survey.Design, items: list[str]) -> pd.Da
         scale=scale_ends(c, items),
         level=c.level,
     )
+    shares = survey.presentation(shares, level=c.level)
     means = survey.mean(raked, items, by="wave", scale=scale_ends(c, items), level=c.level)
     out = _estimates(c, pd.concat([shares, _no_spread(means)], ignore_index=True))
     out = out.sort_values("wave", key=lambda w: w.ne(c.wave), kind="stable")
-    return _suppress(c, out.reset_index(drop=True))
+    out = out.reset_index(drop=True)
+    if sample.failed:  # a figure that was to be weighted and is not says so itself
+        out["flags"] = (out["flags"].fillna("") + ";not_weighted").str.removeprefix(";")
+        for lang, words in (("zh", "未能按要求加权：" + sample.reason_zh),
+                            ("en", "not weighted as asked for: " + sample.reason_en)):  # fmt: skip
+            old = out[f"reason_{lang}"].fillna("")
+            out[f"reason_{lang}"] = old.where(old.eq(""), old + "; ") + words
+    return _suppress(c, out)
 
 
 def _no_spread(means: pd.DataFrame) -> pd.DataFrame:
@@ -153,8 +181,8 @@ def _suppress(c: Community, frame: pd.DataFrame, cells: str | None = None) -> pd
     return out.assign(level=c.level, n=out["n"].astype(float))
 
 
-def _opt_in(c: Community, items: list[str]) -> pd.DataFrame:
-    """Share satisfied among those who chose to take part: a count, no interval, no claim."""
+def _opt_in(c: Community, sample: Sample, items: list[str]) -> pd.DataFrame:
+    """Give the share satisfied among those who chose to take part, and what it may stand for."""
     frame = c.answers(kind="opt_in")
     rows = []
     for item in items:
@@ -183,13 +211,92 @@ def _opt_in(c: Community, items: list[str]) -> pd.DataFrame:
                 reason_en="fewer than the minimum" if small else "opt-in sample: no interval",
             )
         )
+        if not small and item in bound_items(c, items):
+            rows += _adjusted(c, sample, item)
     return pd.DataFrame(rows)
+
+
+_BAND = {
+    "value_if_10": (
+        "若其余居民的满意率低10个百分点",
+        "if all others were 10 points less satisfied",
+    ),
+    "value_if_20": (
+        "若其余居民的满意率低20个百分点",
+        "if all others were 20 points less satisfied",
+    ),
+}
+
+
+def _adjusted(c: Community, sample: Sample, item: str) -> list[dict[str, Any]]:
+    """Adjust an opt-in share to the margins, with its band, and join it to the sample by rule."""
+    if sample.opt_in is None:
+        return []
+    now = sample.opt_in.subset(sample.opt_in.data["wave"].eq(c.wave))
+    settings: dict[str, Any] = {"top": top_codes(c, [item]), "scale": scale_ends(c, [item])}
+    told = survey.top2(now, item, level=c.level, **settings)
+    size = population_size(c, sample)
+    words = topic(c, item, "zh"), topic(c, item, "en")
+    common = {"wave": c.wave, "item": item, "channel": "survey"}
+    rows = []
+    if now.adjustments:
+        one = told.iloc[0].to_dict()
+        rows.append(
+            labelled(
+                f"survey.{item}.top2.opt_in_adjusted",
+                "estimate",
+                f"{words[0]}，自愿参与者，按总体边际校准",
+                f"{words[1]}, those who chose to take part, adjusted to the margins",
+                statistic="top2",
+                **common,
+                **{k: one[k] for k in NUMBERS if k in one},
+            )
+        )
+    if size >= len(now.data[now.inside]) > 0:
+        band = survey.sensitivity_band(told, now.inside.sum() / size).iloc[0]
+        for name, (zh, en) in _BAND.items():
+            rows.append(
+                labelled(
+                    f"survey.{item}.top2.opt_in_{name.removeprefix('value_')}",
+                    "estimate",
+                    f"{words[0]}，自愿参与者，{zh}",
+                    f"{words[1]}, those who chose to take part, {en}",
+                    value=float(band[name]),
+                    unit="share",
+                    n=int(told["n"].iloc[0]),
+                    method="survey.sensitivity_band",
+                    flags="assumption",
+                    **common,
+                )
+            )
+    if c.settings["weighting"].get("combine") and sample.raked is not None and now.adjustments:
+        drawn = sample.raked.subset(sample.raked.data["wave"].eq(c.wave))
+        if drawn.inside.any():
+            both = survey.combine_samples(
+                survey.top2(drawn, item, level=c.level, **settings), told, level=c.level
+            )
+            one = both.iloc[0].to_dict()
+            rows.append(
+                labelled(
+                    f"survey.{item}.top2.combined",
+                    "estimate",
+                    f"{words[0]}，概率样本与自愿参与者合并",
+                    f"{words[1]}, probability and opt-in sample together",
+                    statistic="top2",
+                    rule="weighting.combine: mse",
+                    **common,
+                    **{k: one[k] for k in NUMBERS if k in one},
+                )
+            )
+    return rows
 
 
 def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
     """Estimate the share satisfied by demographic group, for the items that feed an indicator.
 
-    Cells under the minimum are withheld, and those from which they could be worked out.
+    Cells under the minimum are withheld, and those from which they could be worked out. What is
+    left and below the precision standard (NCHS Series 2 no. 175) is not printed; the two rules
+    have flags and reasons of their own.
     """
     items = bound_items(c, satisfaction_items(c))
     if not items or sample.raked is None or absent(c, sample):
@@ -207,7 +314,7 @@ def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
             scale=scale_ends(c, items),
             level=c.level,
         )
-        frame = frame.assign(variable=variable, category=frame[variable].map(_code))
+        frame = frame.assign(variable=variable, category=frame[variable].map(category_code))
         parts.append(frame.drop(columns=variable))
     if not parts:
         return pd.DataFrame()
@@ -219,7 +326,22 @@ def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
     for lang, sep in (("zh", "，"), ("en", ", ")):
         pairs = zip(out["variable"], out["category"], strict=True)
         out[f"label_{lang}"] += [sep + _group(c, v, k, lang) for v, k in pairs]
-    return _suppress(c, out, cells="category")
+    return _precise(survey.presentation(_suppress(c, out, cells="category"), level=c.level))
+
+
+def _precise(out: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the figures of subgroups that fail the precision standard; the reason stays."""
+    weak = out["present"].eq(0) & out["status"].isin(["ok", "low_precision"])
+    gone = ["value", "std_error", "ci_low", "ci_high", "numerator", "denominator", "n_effective"]
+    out.loc[weak, gone] = math.nan
+    out.loc[weak, "status"] = "low_precision"
+    out.loc[weak, "flags"] = "precision"
+    for lang, words in (
+        ("zh", "，达不到精度标准，不公布"),
+        ("en", ": below the standard, not printed"),
+    ):
+        out.loc[weak, f"reason_{lang}"] += words
+    return out
 
 
 def _group(c: Community, variable: str, category: str, lang: str) -> str:
@@ -231,7 +353,7 @@ def _group(c: Community, variable: str, category: str, lang: str) -> str:
     return f"{asked}：{told}" if lang == "zh" else f"{asked}: {told}"
 
 
-def _code(value: Any) -> str:
+def category_code(value: Any) -> str:
     """Write a category; the code of a coded answer, stored as 1.0, is 1 as in the codebook."""
     whole = isinstance(value, float) and value.is_integer()
     return str(int(value)) if whole else str(value)

@@ -12,7 +12,13 @@ Colours after M. Okabe and K. Ito, Color Universal Design (2008).
 from __future__ import annotations
 
 from workbench.charts._canvas import message, to_svg
-from workbench.charts.answers import cases_chart, change_chart, composition_chart, items_chart
+from workbench.charts.answers import (
+    cases_chart,
+    change_chart,
+    composition_chart,
+    items_chart,
+    quadrants_chart,
+)
 from workbench.charts.scores import points_chart, ranks_chart, staircase_chart
 from workbench.charts.times import series_chart, survival_chart
 
@@ -23,6 +29,7 @@ __all__ = [
     "items_chart",
     "message",
     "points_chart",
+    "quadrants_chart",
     "ranks_chart",
     "series_chart",
     "staircase_chart",

@@ -41,7 +41,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["cases_chart", "change_chart", "composition_chart", "items_chart"]
+__all__ = [
+    "cases_chart",
+    "change_chart",
+    "composition_chart",
+    "items_chart",
+    "quadrants_chart",
+]
 
 _TONES = {"better": GREEN, "worse": RED, "no_relevant_change": SOFT, "cannot_tell": ORANGE}
 
@@ -305,3 +311,80 @@ def composition_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Fig
     axes.set_xlabel("")
     axes.legend(title="", loc="lower right", bbox_to_anchor=(1.0, 0.99), ncols=2)
     return figure
+
+
+_CORNERS = {
+    "improve": (("优先改进", "improve first"), RED),
+    "maintain": (("继续保持", "keep up"), GREEN),
+    "low_priority": (("次要", "low priority"), SOFT),
+    "possible_overkill": (("可能过度投入", "possibly more than needed"), BLUE),
+}
+
+
+@styled
+def quadrants_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Figure:
+    """Draw importance against performance, cut at both means (满意度-重要度四分图).
+
+    Parameters
+    ----------
+    frame
+        One row per item: labels, ``value`` (performance, mean on the scale), ``ci_low``,
+        ``ci_high``, ``base`` (importance), ``target`` (mean performance), ``baseline`` (mean
+        importance), ``decision`` (the quadrant).
+    lang, title
+        As :func:`items_chart`; the default message names what to improve first.
+    """
+    frame = need(frame, "value", "base", "target", "baseline", "decision", lang=lang)
+    labels, x, y = labels_of(frame, lang), column(frame, "value"), column(frame, "base")
+    corners = [str(c) for c in frame["decision"]]
+    if not title:
+        first = [labels[i] for i, c in enumerate(corners) if c == "improve"]
+        title = say(
+            lang,
+            "优先改进：" + "、".join(first) if first else "没有重要而满意度偏低的项目",
+            "Improve first: " + "; ".join(first) if first else "Nothing important stands low",
+        )
+    figure, (axes,) = canvas(11, title, [""])
+    cut, bar = column(frame, "target")[0], column(frame, "baseline")[0]
+    lows, highs = column(frame, "ci_low"), column(frame, "ci_high")
+    axes.axvline(cut, color=SOFT, linewidth=0.9)
+    axes.axhline(bar, color=SOFT, linewidth=0.9)
+    for at, corner in enumerate(corners):
+        tone = _CORNERS[corner][1]
+        if not math.isnan(lows[at]):
+            axes.plot([lows[at], highs[at]], [y[at], y[at]], color=tone, linewidth=1.1, alpha=0.6)
+        axes.plot(x[at], y[at], "o", color=tone, markersize=5)
+        axes.annotate(str(at + 1), (x[at], y[at]), xytext=(3, 4), textcoords="offset points",
+                      fontsize=8.5)  # fmt: skip
+    known = [v for v in (*x, *lows, *highs) if not math.isnan(v)]
+    pad_x = 0.06 * (max(known) - min(known) or 1)
+    pad_y = 0.14 * (max(y) - min(y) or 1)
+    axes.set_xlim(min(known) - pad_x, max(known) + pad_x)
+    axes.set_ylim(min(y) - pad_y, max(y) + pad_y)
+    for corner, (words, tone) in _CORNERS.items():
+        right, up = corner in ("maintain", "possible_overkill"), corner in ("improve", "maintain")
+        axes.text(0.99 if right else 0.01, 0.985 if up else 0.015, words[lang == "en"],
+                  transform=axes.transAxes, ha="right" if right else "left",
+                  va="top" if up else "bottom", color=tone, fontsize=8)  # fmt: skip
+    axes.set_xlabel(say(lang, "满意程度（平均分）", "performance (mean score)"))
+    axes.set_ylabel(say(lang, "重要度", "importance"))
+    numbered = [f"{i}  {text}" for i, text in enumerate(labels, 1)]
+    note(axes, level_note(frame, lang))
+    box = axes.get_position()
+    axes.set_position((0.09, box.y0, 0.5, box.height))
+    figure.text(0.62, box.y1, "\n".join(_folded(numbered, 22 if lang == "zh" else 38)),
+                va="top", fontsize=7.5, linespacing=1.5)  # fmt: skip
+    return figure
+
+
+def _folded(texts: Sequence[str], width: int) -> list[str]:
+    out = []
+    for text in texts:
+        rest = text
+        while len(rest) > width:
+            cut = rest.rfind(" ", 4, width)
+            cut = width if cut < 0 else cut
+            out.append(rest[:cut])
+            rest = "   " + rest[cut:].strip()
+        out.append(rest)
+    return out

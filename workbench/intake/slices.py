@@ -324,6 +324,8 @@ class _Cut:
             "sample": dict(settings.sample),
             "weighting": dump(settings.weighting),
             "decisions": dump(settings.decisions),
+            "small_area": dump(settings.small_area) if settings.small_area else None,
+            "disclosure": {key: dump(text) for key, text in settings.disclosure.items()},
             "signatories": {
                 role: {
                     "name": dump(who.name),

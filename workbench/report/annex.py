@@ -31,6 +31,9 @@ _DISCLOSURE = (
     ("indicators", ("head.indicator_set", "head.weights_origin")),
 )
 
+# items that no standard of surveys asks for
+_OURS = ("interests", "contract", "indicators")
+
 
 def annexes(
     register: Register,
@@ -47,6 +50,13 @@ def annexes(
         ("disclosure", _disclosure(page)),
         ("methods", _methods(page, methods)),
     ]
+    field = page.rows("fieldwork")
+    if field:
+        texts = [pair for pair in field if pair[1].get("kind") == "text"]
+        rest = [pair for pair in field if pair not in texts]
+        notes = [[page.label(k)[0], words("colon"), *page.num(k)] for k, _ in texts]
+        listed: list[Block] = [{"type": "notes", "items": notes}] if notes else []
+        parts.insert(1, ("fieldwork", [*estimates(page, rest), *listed]))
     flaws = [key for key, row in register.rows.items() if of_source(row)]
     if flaws:
         items = [
@@ -82,9 +92,14 @@ def annexes(
 
 
 def _disclosure(page: Page) -> list[Block]:
+    """Give the items of AAPOR and ISO 20252 as the notebook filled them; gaps by name."""
     words, rows = page.words, []
     told = dict(page.rows("disclosure"))
+    open_ = [key for key, row in told.items() if row.get("status") == "not_computed"]
+    standard = any(key.startswith("disclosure.aapor.") for key in told)
     for item, names in _DISCLOSURE:
+        if standard and item not in _OURS:
+            continue
         key = f"disclosure.{item}"
         if key in told:
             told.pop(key)
@@ -93,8 +108,14 @@ def _disclosure(page: Page) -> list[Block]:
             found = _answers(page, names)
         runs = line(found, words("semicolon")) or [words("disclosure.absent")]
         rows.append([[words(f"disclosure.{item}")], runs])
-    rows += [[page.label(key), page.num(key) or page.quote(key)] for key in told]
-    return [keys(page.register, rows)]
+    rows += [
+        [page.label(key), page.num(key) or page.quote(key)] for key in told if key not in open_
+    ]
+    out = [keys(page.register, rows)]
+    if open_:
+        gaps = line([page.label(key) for key in open_], words("semicolon"))
+        out.append({"type": "para", "runs": [words("disclosure.gaps"), words("colon"), *gaps]})
+    return out
 
 
 def _answers(page: Page, names: tuple[str, ...]) -> list[list[Any]]:

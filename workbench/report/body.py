@@ -28,6 +28,7 @@ FIGURES = {
     "composition": "response",
     "items": "satisfaction",
     "subgroups": "satisfaction",
+    "quadrants": "satisfaction",
     "change": "change",
     "survival": "requests",
     "requests": "requests",
@@ -44,9 +45,9 @@ DRAWN = {"points"}
 
 # sections of findings that the body prints; another section is printed under «other results»
 KNOWN = set(
-    "head data checks response weights satisfaction subgroups change requests agreement indicators "
-    "score deductions eligibility warnings standing decisions limits scope context disclosure "
-    "report".split()
+    "head data checks response weights fieldwork satisfaction subgroups priorities change requests "
+    "agreement indicators score deductions eligibility warnings standing decisions limits scope "
+    "context disclosure report".split()
 )
 
 
@@ -131,9 +132,12 @@ def _result(page: Page, key: str, row: Finding) -> Cell:
     return told if re.search(r"\d", page.register.plain(told)) else page.verdict(row)
 
 
+_COMPOSED = ("response.composition.", "response.participants.")
+
+
 def _response(page: Page) -> list[Block]:
     pairs = page.rows("response")
-    composed = [pair for pair in pairs if pair[0].startswith("response.composition.")]
+    composed = [pair for pair in pairs if pair[0].startswith(_COMPOSED)]
     other = [pair for pair in pairs if pair not in composed]
     texts = [pair for pair in other if pair[1].get("kind") == "text"]
     out = waves(page, [pair for pair in other if pair not in texts]) + _keys(page, texts)
@@ -171,6 +175,9 @@ def _satisfaction(page: Page) -> list[Block]:
     pairs = page.rows("subgroups")
     if pairs:
         out += [_sub(page.words("sub.subgroups")), *groups(page, pairs)]
+    pairs = page.rows("priorities")
+    if pairs:
+        out += [_sub(page.words("sub.priorities")), *estimates(page, pairs)]
     return out
 
 

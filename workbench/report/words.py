@@ -333,6 +333,8 @@ WORDS: dict[str, tuple[str, str]] = {
     # -- annexes
     "annex": ("附录{letter}", "Annex {letter}"),
     "annex.disclosure": ("调查信息披露", "Disclosure"),
+    "annex.fieldwork": ("调查实施", "Field work"),
+    "sub.priorities": ("重要度与需求", "Importance and needs"),
     "annex.methods": ("方法", "Methods"),
     "annex.provenance": ("数字的来历", "Where each number comes from"),
     "annex.source": (
@@ -380,6 +382,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "disclosure.indicators": ("指标与权重", "Indicators and weights"),
     "disclosure.contract": ("合同", "Contract"),
     "disclosure.absent": ("数据中没有这一项。", "The data hold nothing on this."),
+    "disclosure.gaps": ("研究资料中没有说明", "Not stated in the study"),
     # -- withheld
     "withheld.lead": (
         "{unit}这次不出具测评结论：有严重问题的数据不能用来打分。",

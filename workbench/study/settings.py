@@ -21,6 +21,7 @@ __all__ = [
     "Recode",
     "Settings",
     "Signatory",
+    "SmallArea",
     "Source",
     "Wave",
     "Weighting",
@@ -171,13 +172,37 @@ class Source(_File):
 
 
 class Weighting(Model):
-    """How answers are weighted: the base weight's column, the margins raked to, the population."""
+    """How answers are weighted: the base weight's column, the margins raked to, the population.
+
+    ``nonresponse``: classes (columns of responses and dispositions, such as ``psu``) within which
+    the cases not reached are made up for. ``trim``: weights above this multiple of the wave's mean
+    are cut. ``replicates``: how the columns ``rw1``, ``rw2`` … were made; errors come from them.
+    ``combine``: the rule by which answers of an opt-in sample join the probability sample in a row
+    of their own; without it both stand apart.
+    """
 
     base: Word | None = None
     rake: list[Word] = Field(default_factory=list)
     population: Population = "adults"
     borrow: Literal["parent"] | None = None
     trim: Annotated[float, Field(gt=1)] | None = None
+    nonresponse: list[Word] = Field(default_factory=list)
+    replicates: Literal["jk1", "brr", "bootstrap", "sdr"] | None = None
+    combine: Literal["mse"] | None = None
+
+
+class SmallArea(Model):
+    """The small-area model chosen before field work: items, covariates of the units, its fit.
+
+    ``covariates``: numbers of ``communities`` (``households``, ``adults`` …) known for every unit,
+    or ``kind`` and ``age_class``, which enter as categories.
+    """
+
+    items: list[Word] = Field(default_factory=list)
+    covariates: list[
+        Literal["households", "residents", "adults", "kind", "age_class", "treated"]
+    ] = Field(default_factory=list)
+    fit: Literal["REML", "ML", "FH"] = "REML"
 
 
 class Decisions(Model):
@@ -267,6 +292,8 @@ class Settings(Model):
     sources: dict[Word, Annotated[list[Source], BeforeValidator(_listed)]]
     weighting: Weighting = Weighting()
     decisions: Decisions = Decisions()
+    small_area: SmallArea | None = None
+    disclosure: dict[Word, Bilingual] = Field(default_factory=dict)
     signatories: Signatories
     timestamps: Literal["each", "ledger", "none"] = "ledger"
     tsa: Annotated[str, Field(pattern=r"^https?://[!-~]+$")] | None = None
@@ -303,6 +330,19 @@ class Settings(Model):
                 },
             )
         return waves
+
+    @field_validator("disclosure")
+    @classmethod
+    def _items(cls, value: Any) -> Any:
+        from workbench.survey.transparency import AAPOR, ISO_20252
+
+        known = [*AAPOR, *ISO_20252]
+        wrong = sorted(set(value) - set(known))
+        if wrong:
+            raise PydanticCustomError(
+                "disclosure", "no item of disclosure", {"found": wrong, "expected": known}
+            )
+        return value
 
     @field_validator("scope", "languages")
     @classmethod

@@ -6,6 +6,7 @@ estimators give tidy frames with one row per number. Only numpy, scipy and panda
 
 from __future__ import annotations
 
+from workbench.survey.adjusted import adjusted_difference
 from workbench.survey.association import ranktest, rao_scott, ttest, weighted_table
 from workbench.survey.calibration import calibrate, trim
 from workbench.survey.contrasts import adjust_p, against_whole, contrast, covariance, significance
@@ -24,13 +25,23 @@ from workbench.survey.estimates import (
 )
 from workbench.survey.intervals import binomial_interval, share_interval
 from workbench.survey.nonresponse import nonresponse_adjust, nonresponse_from_dispositions
-from workbench.survey.opt_in import participation, rank_items, sensitivity_band
+from workbench.survey.opt_in import combine_samples, participation, rank_items, sensitivity_band
 from workbench.survey.planning import draw_sample, precision, sample_size
-from workbench.survey.quality import data_quality, interviewer_signs, quality_summary
+from workbench.survey.quality import (
+    data_quality,
+    interviewer_effect,
+    interviewer_signs,
+    quality_summary,
+)
 from workbench.survey.quantiles import correlation, dispersion, quantile
 from workbench.survey.regression import Model, glm, ordinal, predictive_margins, term_test
 from workbench.survey.replicates import replicate, with_replicates
-from workbench.survey.response import composition, response_rates, substitution_rates
+from workbench.survey.response import (
+    composition,
+    representativity,
+    response_rates,
+    substitution_rates,
+)
 from workbench.survey.scales import derived_importance, quadrants, reliability
 from workbench.survey.small_area import FayHerriot, fay_herriot
 from workbench.survey.transparency import disclosure_items
@@ -42,10 +53,12 @@ __all__ = [
     "Model",
     "Replicates",
     "adjust_p",
+    "adjusted_difference",
     "against_whole",
     "binomial_interval",
     "bottom2",
     "calibrate",
+    "combine_samples",
     "composition",
     "contrast",
     "correlation",
@@ -59,6 +72,7 @@ __all__ = [
     "fay_herriot",
     "glm",
     "index",
+    "interviewer_effect",
     "interviewer_signs",
     "kish",
     "mean",
@@ -83,6 +97,7 @@ __all__ = [
     "ratio",
     "reliability",
     "replicate",
+    "representativity",
     "response_rates",
     "sample_size",
     "sensitivity_band",

@@ -265,6 +265,7 @@ def trim(
     *,
     lower: float | None = None,
     upper: float | None = None,
+    times: float | None = None,
     by: str | Sequence[str] | None = None,
     max_iterations: int = 200,
 ) -> Design:
@@ -274,7 +275,8 @@ def trim(
     ----------
     design : the sample, whole. Margins met before are no longer met exactly: rake again, or
         report it.
-    lower, upper : bounds of the weights; at least one is needed.
+    lower, upper : bounds of the weights; at least one of them or ``times`` is needed.
+    times : upper bound as a multiple (> 1) of the group's mean weight, instead of ``upper``.
     by : the total is kept within each group; ``None``: over all.
 
     Returns
@@ -291,11 +293,23 @@ def trim(
     Potter (1990), Proc. Survey Research Methods Section, ASA, 225-230.
     """
     whole(design, "trim")
-    if lower is None and upper is None:
-        raise refuse("survey.bounds", "须给出 lower 或 upper", "give lower or upper")
-    low = 0.0 if lower is None else float(lower)
-    high = np.inf if upper is None else float(upper)
+    if lower is None and upper is None and times is None:
+        raise refuse("survey.bounds", "须给出 lower、upper 或 times", "give lower, upper or times")
+    if times is not None and (upper is not None or not times > 1):
+        raise refuse(
+            "survey.bounds",
+            "times 须大于 1，且不与 upper 同用",
+            "times must be above 1 and not be given together with upper",
+            found=str(times),
+        )
     group, group_labels = by_groups(design, names(by))
+    low = 0.0 if lower is None else float(lower)
+    high = np.full(design.weights.size, np.inf if upper is None else float(upper))
+    if times is not None:
+        live = design.weights > 0
+        size = np.bincount(group, live, minlength=len(group_labels))
+        mean = np.bincount(group, design.weights, minlength=len(group_labels)) / np.maximum(size, 1)
+        high = (times * mean)[group]
 
     def cut(w: Floats) -> Floats:
         return _cut(w, group, len(group_labels), low, high, max_iterations)
@@ -331,7 +345,7 @@ def trim(
     return adjusted(design, after, None, log, cut)
 
 
-def _cut(w: Floats, group: Ints, groups: int, low: float, high: float, rounds: int) -> Floats:
+def _cut(w: Floats, group: Ints, groups: int, low: float, high: Floats, rounds: int) -> Floats:
     out = w.copy()
     live = w > 0
     fixed = np.zeros(w.size, dtype=bool)
