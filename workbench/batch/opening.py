@@ -15,12 +15,15 @@ from workbench.evidence.keys import ROLES, home_folder
 from workbench.evidence.logs import copy_log, open_log
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from workbench.evidence.ledger import Ledger
     from workbench.study import Study
 
 __all__ = [
     "Opened",
     "draw_seed",
+    "early_tables",
     "enter_draw",
     "log_of",
     "open_study",
@@ -146,6 +149,18 @@ def units_of(study: Study) -> list[str]:
     InputError
         What is wrong with the tables ``communities`` and ``frame``.
     """
+    frame = early_tables(study)["communities"]
+    return sorted(frame.loc[frame["level"].eq(study.settings.unit), "community"].tolist())
+
+
+def early_tables(study: Study) -> dict[str, pd.DataFrame]:
+    """Read what is known before field work: ``communities``, and ``frame`` where there is one.
+
+    Raises
+    ------
+    InputError
+        What is wrong with them.
+    """
     from workbench.intake.building import collect
 
     known = {
@@ -162,8 +177,7 @@ def units_of(study: Study) -> list[str]:
     errors = [p for p in problems if p.severity == "error" and p.code != "community.alone"]
     if errors:
         raise InputError(*errors)
-    frame = tables.frames["communities"]
-    return sorted(frame.loc[frame["level"].eq(study.settings.unit), "community"].tolist())
+    return dict(tables.frames)
 
 
 def open_study(study: Study, out: Path, reason: str = "") -> Opened:

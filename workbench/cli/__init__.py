@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import drawing, sealing
+from workbench.cli import drawing, planning, sealing
 from workbench.errors import InputError, MachineError, NotebookError, WorkbenchError
 
 __all__ = ["main"]
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--lang", type=_languages, default=(), metavar="zh,en")
     run.set_defaults(call=_run)
 
+    planning.add(commands)
     drawing.add(commands)
     sealing.add(commands)
 

@@ -26,7 +26,14 @@ from workbench.survey.estimates import (
 from workbench.survey.intervals import binomial_interval, share_interval
 from workbench.survey.nonresponse import nonresponse_adjust, nonresponse_from_dispositions
 from workbench.survey.opt_in import combine_samples, participation, rank_items, sensitivity_band
-from workbench.survey.planning import draw_sample, precision, sample_size
+from workbench.survey.planning import (
+    draw_sample,
+    expected_deff,
+    power_of_change,
+    precision,
+    sample_size,
+    undecided,
+)
 from workbench.survey.quality import (
     data_quality,
     interviewer_effect,
@@ -69,6 +76,7 @@ __all__ = [
     "disclosure_items",
     "dispersion",
     "draw_sample",
+    "expected_deff",
     "fay_herriot",
     "glm",
     "index",
@@ -83,6 +91,7 @@ __all__ = [
     "ordinal",
     "participation",
     "poststratify",
+    "power_of_change",
     "precision",
     "predictive_margins",
     "presentation",
@@ -110,6 +119,7 @@ __all__ = [
     "total",
     "trim",
     "ttest",
+    "undecided",
     "weighted_table",
     "with_replicates",
 ]

@@ -17,7 +17,7 @@ def precision(
     interviews: Sequence[int] = (30, 50, 100, 200),
     *,
     share: float = 0.7,
-    deff: float = 1.5,
+    deff: float | Sequence[float] = 1.5,
     psus: int | None = None,
     wave_correlation: float = 0.0,
     level: float = 0.95,
@@ -28,7 +28,8 @@ def precision(
     Parameters
     ----------
     interviews : numbers of interviews, > 0. share : expected share, 0-1.
-    deff : design effect of clusters and weights, >= 1 in general, > 0.
+    deff : design effect of clusters and weights, >= 1 in general, > 0; one for all numbers of
+        interviews or one for each (:func:`expected_deff`).
     psus : primary units (buildings) in the community; sets the t quantile. ``None``: normal.
     wave_correlation : correlation of the two waves' estimates (shared buildings), -1 to 1.
     power : chance to find the smallest change that is named.
@@ -55,7 +56,9 @@ def precision(
     check_level(level)
     check_level(power)
     n = np.asarray(list(interviews), dtype=float)
-    if not (n > 0).all() or not deff > 0 or not 0 <= share <= 1 or not -1 <= wave_correlation <= 1:
+    effect = np.broadcast_to(np.asarray(deff, dtype=float), n.shape)
+    sound = (n > 0).all() and (effect > 0).all() and 0 <= share <= 1
+    if not sound or not -1 <= wave_correlation <= 1:
         raise refuse(
             "survey.planning",
             "访问数、设计效应须为正，比例与相关须在范围内",
@@ -63,7 +66,7 @@ def precision(
         )
     df = np.full(n.size, np.inf if psus is None else float(psus - 1))
     p = np.full(n.size, float(share))
-    effective = n / deff
+    effective = n / effect
     se = np.sqrt(p * (1 - p) / effective)
     low, high = intervals.wilson(p, effective, df, level)
     t = intervals.t_quantile(level, df)
@@ -79,6 +82,155 @@ def precision(
             "detectable_change": np.minimum(change, 1.0),
             "unit": "share",
             "method": "survey.planning.precision",
+        }
+    )
+
+
+def expected_deff(
+    interviews: Sequence[int], *, psus: int, rho: float = 0.05, weights: float = 1.3
+) -> list[float]:
+    """Design effect to expect from clusters and weights, for each number of interviews.
+
+    Parameters
+    ----------
+    interviews : numbers of interviews in a community, > 0. psus : buildings drawn, > 0.
+    rho : likeness of answers in one building (intraclass correlation), 0-1.
+    weights : design effect of unequal weights (Kish), at least 1.
+
+    Returns
+    -------
+    list of float, ``weights (1 + (m - 1) rho)`` with
+    ``m = max(n / psus, 1)`` interviews a building.
+
+    References
+    ----------
+    Kish (1987), Survey Methodology 13, 119-121; Gabler, Häder & Lahiri (1999), ibid. 25, 105-106.
+
+    Examples
+    --------
+    >>> expected_deff([30, 100], psus=10)
+    [1.43, 1.885]
+    """
+    if psus < 1 or not 0 <= rho <= 1 or weights < 1 or not all(n > 0 for n in interviews):
+        raise refuse(
+            "survey.planning",
+            "楼栋数与访问数须为正，rho 在 0 与 1 之间，加权效应至少为 1",
+            "buildings and interviews must be positive, rho within 0-1, weights at least 1",
+        )
+    return [round(weights * (1 + (max(n / psus, 1.0) - 1) * rho), 10) for n in interviews]
+
+
+def undecided(
+    interviews: Sequence[int],
+    target: float,
+    *,
+    share: float = 0.75,
+    spread: float = 0.1,
+    deff: float | Sequence[float] = 1.5,
+    psus: int | None = None,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Say what part of the communities an interval would leave undecided about a target.
+
+    Parameters
+    ----------
+    interviews, deff, psus, level : as in :func:`precision`.
+    target : share that must be reached, 0-1.
+    share, spread : mean and standard deviation of the true shares of the communities, > 0.
+
+    Returns
+    -------
+    DataFrame, one row per number: ``interviews``, ``undecided`` (expected part of the communities
+    whose interval holds the target), ``met``, ``not_met`` (parts that are decided), ``unit``
+    (shares 0-1), ``method``.
+
+    Notes
+    -----
+    True shares are taken as normal, the error at the target: ``s = sqrt(p (1 - p) deff / n)``;
+    ``undecided = Φ((T + t s - μ) / σ) - Φ((T - t s - μ) / σ)`` with ``σ² = spread² + s²``.
+
+    Examples
+    --------
+    >>> undecided([50, 200], 0.7, deff=1.5)["undecided"].round(2).tolist()
+    [0.74, 0.48]
+    """
+    check_level(level)
+    n = np.asarray(list(interviews), dtype=float)
+    effect = np.broadcast_to(np.asarray(deff, dtype=float), n.shape)
+    sound = (n > 0).all() and (effect > 0).all() and 0 < target < 1 and 0 <= share <= 1
+    if not sound or not spread > 0:
+        raise refuse(
+            "survey.planning",
+            "访问数、设计效应与离散程度须为正，目标与比例须在 0 与 1 之间",
+            "interviews, deff and spread must be positive, target and share within 0-1",
+        )
+    s = np.sqrt(target * (1 - target) * effect / n)
+    t = intervals.t_quantile(level, np.full(n.size, np.inf if psus is None else float(psus - 1)))
+    sigma = np.sqrt(spread**2 + s**2)
+    below = stats.norm.cdf((target - t * s - share) / sigma)
+    above = stats.norm.sf((target + t * s - share) / sigma)
+    return pd.DataFrame(
+        {
+            "interviews": n.astype(np.int64),
+            "undecided": 1 - below - above,
+            "met": above,
+            "not_met": below,
+            "unit": "share",
+            "method": "survey.planning.undecided",
+        }
+    )
+
+
+def power_of_change(
+    interviews: Sequence[int],
+    change: float,
+    *,
+    share: float = 0.7,
+    deff: float | Sequence[float] = 1.5,
+    psus: int | None = None,
+    wave_correlation: float = 0.0,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Chance that a change of a given size between two waves is found.
+
+    Parameters
+    ----------
+    interviews, share, deff, psus, wave_correlation, level : as in :func:`precision`.
+    change : true difference of the two shares, not 0.
+
+    Returns
+    -------
+    DataFrame, one row per number: ``interviews``, ``power`` (0-1), ``unit``, ``method``.
+
+    Notes
+    -----
+    ``Φ(|change| / s - t)`` with ``s = sqrt(2 (1 - r) p (1 - p) deff / n)`` and the t quantile of
+    the two-sided test; :func:`precision`'s smallest change has the power named there.
+
+    Examples
+    --------
+    >>> power_of_change([100], 0.2, deff=1.0)["power"].round(2).tolist()
+    [0.87]
+    """
+    told = precision(
+        interviews,
+        share=share,
+        deff=deff,
+        psus=psus,
+        wave_correlation=wave_correlation,
+        level=level,
+    )
+    if not change:
+        raise refuse("survey.planning", "变化不能为 0", "the change must not be 0")
+    s = told["std_error"].to_numpy() * np.sqrt(2 * (1 - wave_correlation))
+    df = np.full(len(told), np.inf if psus is None else float(psus - 1))
+    power = stats.norm.cdf(abs(change) / s - intervals.t_quantile(level, df))
+    return pd.DataFrame(
+        {
+            "interviews": told["interviews"],
+            "power": power,
+            "unit": "share",
+            "method": "survey.planning.power",
         }
     )
 
@@ -181,6 +333,17 @@ def draw_sample(
             "a size is missing or not positive",
             column="size",
             row=int(bad[0]) + 1,
+        )
+    gone = np.flatnonzero(frame[[*keys, "psu"]].isna().any(axis=1).to_numpy())
+    if gone.size:
+        raise refuse(
+            "survey.frame-missing",
+            "层或单元的编号缺失",
+            "a stratum or a unit has no name",
+            column=", ".join([*keys, "psu"]),
+            row=int(gone[0]) + 1,
+            remedy_zh="在抽样框中补全；否则这些单元永远抽不到",
+            remedy_en="fill it in the frame, else these units could never be drawn",
         )
     twice = frame.duplicated([*keys, "psu"])
     if twice.any():
