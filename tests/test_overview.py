@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from workbench import compared, overview
+from workbench import compared, modelled, overview
 
 NAN = float("nan")
 
@@ -134,3 +134,47 @@ def test_a_gain_from_the_lowest_baseline_is_held_against_what_is_expected() -> N
     assert set(told["verdict"]) == {"passed", "failed"}
     assert told.loc["U0", "verdict"] == "failed"  # 50 % is the lowest of 50 to 58 %
     assert told.loc["U4", "verdict"] == "passed"
+
+
+def _direct(i: int, value: float, error: float) -> dict[str, Any]:
+    return {
+        "finding": "survey.q1.top2.current",
+        "community": f"U{i}",
+        "kind": "estimate",
+        "value": value,
+        "std_error": error,
+        "label_zh": "满意",
+        "label_en": "satisfied",
+    }
+
+
+def test_modelled_estimates_stand_beside_direct_ones_where_the_study_chose_them() -> None:
+    rows = [_direct(i, 0.5 + 0.04 * (i % 5), 0.05 + 0.01 * (i % 3)) for i in range(12)]
+    rows.append(_direct(12, NAN, NAN))
+    chosen = {"items": ["q1"], "covariates": ["adults", "kind"], "fit": "REML"}
+    b = _batch(rows, ["a", "b", "a"] * 4 + ["a"], small_area=chosen)
+    adults = [1000.0 + 50 * i for i in range(13)]
+    told = modelled.small_areas(
+        overview.Batch(b.findings, b.units.assign(adults=adults, households=None), b.settings)
+    ).set_index("community")
+    assert len(told) == 13
+    assert told["flags"].eq("modelled").all()
+    assert told.loc["U0", "reason_en"].endswith("direct estimate 50.0%")
+    assert told.loc["U12", "value"] > 0
+    direct = pd.DataFrame(rows[:12]).set_index("community")["value"]
+    spread = told.loc[direct.index, "value"].std()
+    assert spread < direct.std()
+    weights = pd.Series(adults[:12], index=direct.index)
+    mean = (told.loc[direct.index, "value"] * weights).sum() / weights.sum()
+    assert abs(mean - (direct * weights).sum() / weights.sum()) < 0.001
+
+
+def test_no_model_without_a_choice_and_a_reason_where_it_cannot_be_fitted() -> None:
+    rows = [_direct(i, 0.5, 0.05) for i in range(2)]
+    assert modelled.small_areas(_batch(rows, ["a", "a"])).empty
+    chosen = {"items": ["q1"], "covariates": [], "fit": "REML"}
+    b = _batch(rows, ["a", "a"], small_area=chosen)
+    b = overview.Batch(b.findings, b.units.assign(adults=None, households=None), b.settings)
+    told = modelled.small_areas(b)
+    assert told["status"].tolist() == ["not_computed"] * 2
+    assert told["reason_en"].str.contains("too few areas").all()

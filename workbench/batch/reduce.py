@@ -30,10 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = ["context_of", "reduce"]
 
-_UNIT = ("name name_en kind age_class parent households treated intervention_date").split()
+_UNIT = (
+    "name name_en kind parent households residents adults age_class treated intervention_date"
+).split()
 _COMMON = (
     "study issued seed timezone languages waves wave baseline scope decisions parties sample "
-    "measures"
+    "measures small_area"
 ).split()
 
 
