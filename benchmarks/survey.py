@@ -1,9 +1,14 @@
-"""Estimation from a large sample: 100,000 rows in 1,800 primary units, against a naive version."""
+"""Estimation from 100,000 rows in 1,800 primary units, beside R, ``svy`` and a naive version."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -93,32 +98,74 @@ def _seconds(call: Callable[[], Any], times: int) -> tuple[float, Any]:
     return median(spent), answer
 
 
+LINES = ("design", "mean", "domains", "rao_scott", "glm", "rake")
+
+
+def _r(data: pd.DataFrame, times: int) -> dict[str, tuple[float, np.ndarray]]:
+    """Time R's survey package in a process of its own; empty where it is not installed."""
+    rscript = shutil.which("Rscript")
+    if rscript is None:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "sample.csv"
+        data.to_csv(file, index=False)
+        script = Path(__file__).with_name("survey.R")
+        done = subprocess.run(
+            [rscript, "--vanilla", str(script), str(file), str(times)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        return {}
+    told = (line.split() for line in done.stdout.splitlines() if line.split()[:1])
+    return {n: (float(s), np.array(rest, dtype=float)) for n, s, *rest in told if n in LINES}
+
+
+def _svy(data: pd.DataFrame, times: int) -> dict[str, tuple[float, Any]]:
+    """Time ``svy``; empty where it is not installed."""
+    try:
+        polars, svy = import_module("polars"), import_module("svy")
+    except ImportError:
+        return {}
+    frame = polars.from_pandas(data.assign(topt=data["top"].map({0.0: "no", 1.0: "yes"})))
+
+    def made() -> Any:
+        return svy.Sample(frame, svy.Design(stratum="stratum", psu="psu", wgt="weight"))
+
+    ages = {"age": {k: v * 1e6 for k, v in AGES.items()}}
+    sexes = {"sex": {k: v * 1e6 for k, v in SEXES.items()}}
+    cat = svy.Cat
+    calls: dict[str, Callable[[Any], Any]] = {
+        "design": lambda _: made(),
+        "mean": lambda s: s.estimation.mean("q1", drop_nulls=True),
+        "domains": lambda s: s.estimation.mean("q1", by="area", drop_nulls=True),
+        "rao_scott": lambda s: s.categorical.tabulate("age", "topt", drop_nulls=True),
+        "glm": lambda s: s.glm.fit("top", x=[cat("age"), cat("sex")], family="binomial"),
+        "rake": lambda s: s.weighting.rake(controls=ages | sexes, tol=1e-9),
+    }
+    out = {}
+    for name, call in calls.items():
+        spent = []
+        for _ in range(times):
+            sample = made()
+            started = time.perf_counter()
+            call(sample)
+            spent.append(time.perf_counter() - started)
+        out[name] = (median(spent), None)
+    return out
+
+
 def run(*, quick: bool) -> Iterator[str]:
     """Give the lines of this block."""
     rows, times = (10_000, 1) if quick else (ROWS, 5)
     data, margins = _sample(rows, UNITS), _margins()
-    spelt = margins.rename(columns={"count": "count_"})
-    size = f"{rows} rows, {UNITS} primary units"
-
-    made, design = _seconds(
-        lambda: survey.Design(data, weights="weight", strata="stratum", psu="psu"), times
-    )
+    data["top"] = (data["q1"] >= 4).astype(float).where(data["q1"].notna())
     weight = data["weight"].to_numpy()
-    slow, naive = _seconds(lambda: _naive_mean(data, weight), times)
-    fast, ours = _seconds(lambda: survey.mean(design, "q1"), times)
-    grouped, same = _seconds(lambda: _pandas_mean(data, weight), times)
-    for other in (naive, same):
-        told = ours.loc[0, ["value", "std_error"]].astype(float)
-        np.testing.assert_allclose(other, told, rtol=1e-9)
-    yield from lines(
-        f"survey, mean with standard error, {size}",
-        [
-            Figure("survey.mean.naive", slow, "s"),
-            Figure("survey.mean.one_grouping", grouped, "s"),
-            Figure("survey.mean", fast, "s"),
-            Figure("survey.design", made, "s"),
-        ],
-    )
+    spelt = margins.rename(columns={"count": "count_"})
+
+    def made() -> survey.Design:
+        return survey.Design(data, weights="weight", strata="stratum", psu="psu")
 
     def naive_domains() -> list[tuple[float, float]]:
         return [
@@ -126,18 +173,81 @@ def run(*, quick: bool) -> Iterator[str]:
             for area in sorted(data["area"].unique())
         ]
 
-    slow, naive = _seconds(naive_domains, times)
-    fast, ours = _seconds(lambda: survey.mean(design, "q1", by="area"), times)
-    np.testing.assert_allclose(naive, ours[["value", "std_error"]].astype(float), rtol=1e-9)
-    yield from lines(
-        f"survey, means of four domains, {size}",
-        [Figure("survey.domains.naive", slow, "s"), Figure("survey.domains", fast, "s")],
-    )
+    design = made()
+    ours: dict[str, Callable[[], Any]] = {
+        "design": made,
+        "mean": lambda: survey.mean(design, "q1"),
+        "domains": lambda: survey.mean(design, "q1", by="area"),
+        "rao_scott": lambda: survey.rao_scott(design, "age", "top"),
+        "glm": lambda: survey.glm(design, "top", ["age", "sex"], family="binomial"),
+        "rake": lambda: survey.rake(design, margins, tolerance=1e-9),
+    }
+    naive: dict[str, Callable[[], Any]] = {
+        "mean": lambda: _naive_mean(data, weight),
+        "domains": naive_domains,
+        "rake": lambda: _naive_rake(data, spelt),
+    }
+    r, svy = _r(data, times), _svy(data, times)
+    if not r:
+        yield "# R with its survey package is not installed: not compared"
+    for name in LINES:
+        figures = []
+        spent, answer = _seconds(ours[name], times)
+        told = _figures(name, answer)
+        if name in r:
+            np.testing.assert_allclose(told, r[name][1], rtol=1e-4 if name == "rake" else 1e-5)
+            figures.append(Figure(f"survey.{name}.r", r[name][0], "s"))
+        if name in svy:
+            figures.append(Figure(f"survey.{name}.svy", svy[name][0], "s"))
+        if name in naive:
+            slow, other = _seconds(naive[name], 1)
+            if name != "rake":
+                np.testing.assert_allclose(np.ravel(np.array(other).T), told, rtol=1e-9)
+            figures.append(Figure(f"survey.{name}.naive", slow, "s"))
+        if name == "mean":
+            fast, other = _seconds(lambda: _pandas_mean(data, weight), times)
+            np.testing.assert_allclose(other, told, rtol=1e-9)
+            figures.append(Figure("survey.mean.one_grouping", fast, "s"))
+        figures.append(Figure(f"survey.{name}", spent, "s"))
+        yield from lines(f"survey, {name}, {rows} rows, {UNITS} primary units", figures)
+    yield from _communities(times)
 
-    slow, naive = _seconds(lambda: _naive_rake(data, spelt), times)
-    fast, ours = _seconds(lambda: survey.rake(design, margins), times)
-    np.testing.assert_allclose(naive, ours.weights, rtol=1e-4)
+
+def _figures(name: str, answer: Any) -> np.ndarray:
+    """Give the figures of an answer in the order in which R prints its own."""
+    if name == "design":
+        return np.array([float(answer.df)])
+    if name == "rake":
+        return np.array([answer.weights.min(), answer.weights.max()])
+    if name == "rao_scott":
+        return answer[["value", "p_value"]].to_numpy(dtype=float).ravel()
+    table = answer.table if name == "glm" else answer
+    return np.ravel(table[["value", "std_error"]].to_numpy(dtype=float).T)
+
+
+def _communities(times: int) -> Iterator[str]:
+    """Time 30 communities, 40 items, two waves, with all subgroups: target under 2 s."""
+    rng = np.random.default_rng(1)
+    n, items = 6_000, [f"q{i}" for i in range(40)]
+    data = pd.DataFrame(rng.integers(1, 6, (n, 40)).astype(float), columns=items)
+    data["community"], data["psu"] = np.arange(n) % 30, np.arange(n) // 30 % 10
+    data["wave"] = rng.integers(1, 3, n)
+    for name, levels in (("age", 4), ("sex", 2), ("tenure", 3)):
+        data[name] = rng.integers(0, levels, n)
+    counts = {"age": [250.0] * 4, "sex": [500.0] * 2}
+    told = [(v, c, x) for v, cells in counts.items() for c, x in enumerate(cells)]
+    margins = pd.DataFrame(told, columns=["variable", "category", "count"])
+    by = ["wave", "community"]
+
+    def everything() -> int:
+        design = survey.Design(data, strata="community", psu="psu")
+        raked = survey.rake(design, margins, by=by)
+        subs: tuple[list[str], ...] = ([], ["age"], ["sex"], ["tenure"])
+        return sum(len(survey.top2(raked, items, by=[*by, *sub])) for sub in subs)
+
+    spent, rows = _seconds(everything, min(times, 3))
+    assert rows == 40 * 60 * 10
     yield from lines(
-        f"survey, raking to two margins, {size}",
-        [Figure("survey.rake.naive", slow, "s"), Figure("survey.rake", fast, "s")],
+        f"survey, 30 communities x 40 items x 2 waves with subgroups, raked: {rows} estimates",
+        [Figure("survey.communities", spent, "s")],
     )
