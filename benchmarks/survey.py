@@ -161,11 +161,12 @@ def run(*, quick: bool) -> Iterator[str]:
     rows, times = (10_000, 1) if quick else (ROWS, 5)
     data, margins = _sample(rows, UNITS), _margins()
     data["top"] = (data["q1"] >= 4).astype(float).where(data["q1"].notna())
+    coded = data.astype(dict.fromkeys(("age", "sex", "area"), "category"))  # as R's factors are
     weight = data["weight"].to_numpy()
     spelt = margins.rename(columns={"count": "count_"})
 
     def made() -> survey.Design:
-        return survey.Design(data, weights="weight", strata="stratum", psu="psu")
+        return survey.Design(coded, weights="weight", strata="stratum", psu="psu")
 
     def naive_domains() -> list[tuple[float, float]]:
         return [

@@ -124,6 +124,54 @@ def _text(value: Any) -> str:
     return str(value).strip()
 
 
+def coded_labels(data: pd.DataFrame, variable: str) -> tuple[Ints, list[str]]:
+    """Codes of the labels of ``a`` or ``a:b``, -1 where any part is missing, and the labels.
+
+    The same categories as :func:`crossed`, without a text for every row.
+    """
+    parts = [variable] if variable in data.columns else variable.split(":")
+    check_columns(data, parts, variable)
+    total: Ints = np.zeros(len(data), dtype=np.int64)
+    names_: list[str] = [""]
+    for number, part in enumerate(parts):
+        column = data[part]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            found, levels = column.cat.codes.to_numpy(), column.cat.categories.tolist()
+        else:
+            codes, index = pd.factorize(column)
+            found, levels = np.asarray(codes), index.tolist()
+        texts = [_text(v) for v in levels]
+        place = {text: i for i, text in enumerate(dict.fromkeys(texts))}
+        same: Ints = np.array([*(place[text] for text in texts), -1], dtype=np.int64)
+        own = same[found]
+        if not number:
+            total, names_ = own, list(place)
+            continue
+        gone = (total < 0) | (own < 0)
+        total = total * len(place) + own
+        total[gone] = -1
+        total, kept = dense_codes(total, len(names_) * len(place))
+        both = [divmod(int(cell), len(place)) for cell in kept]
+        right = list(place)
+        names_ = [f"{names_[a]}:{right[b]}" for a, b in both]
+    return total, names_
+
+
+def dense_codes(codes: Ints, size: int) -> tuple[Ints, Ints]:
+    """Give codes in 0..size-1 numbered without gaps, in order (-1 stays), and the codes found."""
+    if size > 4 * codes.size + 1000:
+        found = np.unique(codes)
+        found = found[found >= 0]
+        place = np.searchsorted(found, codes)
+        return np.where(codes >= 0, place, -1).astype(np.int64), found.astype(np.int64)
+    present = np.zeros(size + 1, dtype=bool)
+    present[codes] = True
+    present[size] = False
+    renumber = np.cumsum(present, dtype=np.int64) - 1
+    renumber[size] = -1
+    return renumber[codes], np.flatnonzero(present).astype(np.int64)
+
+
 def crossed(data: pd.DataFrame, variable: str) -> pd.Series[Any]:
     """Labels of ``a`` or of the crossing ``a:b`` (``x:y``); missing where any part is missing."""
     parts = [variable] if variable in data.columns else variable.split(":")

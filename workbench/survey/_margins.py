@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workbench.errors import InputError, Problem
-from workbench.survey._input import Bools, Floats, Ints, check_columns, crossed, labels, refuse
+from workbench.survey._input import (
+    Bools,
+    Floats,
+    Ints,
+    check_columns,
+    coded_labels,
+    labels,
+    refuse,
+)
 from workbench.survey.design import Design
 
 
@@ -92,10 +99,10 @@ def population(
     own = [c for c in by if c in table.columns]
     live = design.weights > 0
     known = live.copy()
-    texts: dict[str, pd.Series[Any]] = {}
+    texts: dict[str, tuple[Ints, list[str]]] = {}
     for variable in listed:
-        texts[variable] = crossed(design.data, variable)
-        known &= texts[variable].notna().to_numpy()
+        texts[variable] = coded_labels(design.data, variable)
+        known &= texts[variable][0] >= 0
     problems: list[Problem] = []
     out: list[Margin] = []
     sums = np.zeros((len(listed), len(group_labels)))
@@ -198,7 +205,7 @@ def _cells(
 def _margin(
     variable: str,
     cells: pd.DataFrame,
-    text: pd.Series[Any],
+    coded: tuple[Ints, list[str]],
     group: Ints,
     group_labels: pd.DataFrame,
     known: Bools,
@@ -207,12 +214,14 @@ def _margin(
     categories = list(dict.fromkeys(cells["category"]))
     position = {c: i for i, c in enumerate(categories)}
     k, groups = len(categories), len(group_labels)
-    codes, levels = pd.factorize(text)
-    place = np.array([position.get(level, -2) for level in levels] + [-1], dtype=np.int64)
+    codes, levels = coded
+    place: Ints = np.array([*(position.get(level, -2) for level in levels), -1], dtype=np.int64)
     category = place[codes]
-    foreign = np.flatnonzero((category == -2) & known)
-    for level in dict.fromkeys(text.iloc[foreign]):
-        rows = np.flatnonzero((text == level).to_numpy() & known)
+    alien_levels = [i for i, level in enumerate(levels) if level not in position]
+    for level in alien_levels:
+        rows = np.flatnonzero((codes == level) & known)
+        if not rows.size:
+            continue
         problems.append(
             Problem(
                 code="survey.margin-lacks-category",
@@ -220,7 +229,7 @@ def _margin(
                 row=int(rows[0]) + 1,
                 zh=f"{rows.size} 名受访者属于边际表没有的类别",
                 en=f"{rows.size} respondents are in a category that the margins lack",
-                found=str(level),
+                found=levels[level],
                 expected=", ".join(map(str, categories)),
                 remedy_zh="在 values 中改编码，或在边际表补上该类别",
                 remedy_en="recode it, or add the category to the margins",
@@ -230,7 +239,7 @@ def _margin(
     at = cells["_g"].to_numpy() * k + cells["category"].map(position).to_numpy()
     full[at] = cells["count"].to_numpy()
     code = np.where(known & (category >= 0), group * k + category, -1)
-    found = np.bincount(code[code >= 0], minlength=groups * k)
+    found = np.bincount(code + 1, minlength=groups * k + 1)[1:]
     empty = np.flatnonzero((np.nan_to_num(full) > 0) & (found == 0))
     alien = np.flatnonzero(~(np.nan_to_num(full) > 0) & (found > 0))
     for cell in empty:

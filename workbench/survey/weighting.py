@@ -15,10 +15,18 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from workbench.survey._input import Bools, Floats, Ints, check_choice, names, refuse
+from workbench.survey._input import (
+    Bools,
+    Floats,
+    Ints,
+    check_choice,
+    dense_codes,
+    names,
+    refuse,
+)
 from workbench.survey._margins import Margin, Population, population
 from workbench.survey._variance import Adjustment
-from workbench.survey.design import Design, Replicates, indicator, kish
+from workbench.survey.design import Design, Replicates
 
 Unknown = Literal["keep", "exclude", "refuse"]
 SWEEPS = 10  # sweeps of the older raking variance
@@ -198,7 +206,7 @@ def _known_base(design: Design, p: Population, unknown: str) -> tuple[Floats, Fl
 def _known_share(w: Floats, p: Population, unknown: str) -> Floats:
     """Share of each group's population that the known rows stand for."""
     g = p.total.size
-    if unknown == "exclude":
+    if unknown == "exclude" or bool(p.known.all()):
         return np.ones(g)
     all_ = np.bincount(p.group, w, minlength=g)
     known = np.bincount(p.group, w * p.known, minlength=g)
@@ -210,15 +218,17 @@ def _fit(
     base: Floats, p: Population, share: Floats, tolerance: float, max_iterations: int
 ) -> tuple[Floats, Floats, list[str], int]:
     """Rake; returns weights (0 for unknown rows), worst deviation and margin by group, rounds."""
-    rows = np.flatnonzero(p.known)
-    cell = np.zeros(rows.size, dtype=np.int64)
+    every = bool(p.known.all())
+    rows = np.arange(base.size) if every else np.flatnonzero(p.known)
+    cell: Ints = np.zeros(rows.size, dtype=np.int64)
+    cells = 1 if cell.size else 0
     for m in p.margins:
-        cell = np.unique(cell * m.target.size + m.code[rows], return_inverse=True)[1]
-    cell = cell.astype(np.int64)
-    cells = int(cell.max()) + 1 if cell.size else 0
+        own = m.code if every else m.code[rows]
+        cell, found = dense_codes(cell * m.target.size + own, max(cells, 1) * m.target.size)
+        cells = found.size
     first = np.zeros(cells, dtype=np.int64)
     first[cell] = rows
-    mass = np.bincount(cell, base[rows], minlength=cells)
+    mass = np.bincount(cell, base if every else base[rows], minlength=cells)
     codes = [m.code[first] for m in p.margins]
     targets = [m.target * share[m.group] for m in p.margins]
     factor = np.ones(cells)
@@ -245,6 +255,8 @@ def _fit(
         ):
             if value >= worst[g]:
                 worst[g], where[g] = value, name
+    if every:
+        return base * factor[cell], worst, where, rounds
     weights = np.zeros(base.size)
     weights[rows] = base[rows] * factor[cell]
     return weights, worst, where, rounds
@@ -329,15 +341,27 @@ def adjusted(
 
 def _calibration_columns(p: Population, lost: Bools) -> tuple[sparse.csr_matrix, Ints]:
     """Dummies of all margins and of each group's unknown rows, with the group of each column."""
-    parts = [indicator(m.code, m.target.size) for m in p.margins]
+    width = [m.target.size for m in p.margins]
     group = [m.group.astype(np.int64) for m in p.margins]
+    columns = [m.code for m in p.margins]
     if lost.any():
         hit = np.unique(p.group[lost])
         place = np.full(p.total.size, -1, dtype=np.int64)
         place[hit] = np.arange(hit.size)
-        parts.append(indicator(np.where(lost, place[p.group], -1), hit.size))
+        columns.append(np.where(lost, place[p.group], -1))
+        width.append(hit.size)
         group.append(hit.astype(np.int64))
-    return sparse.hstack(parts, format="csr"), np.concatenate(group)
+    offset = np.cumsum([0, *width])
+    index = np.column_stack(columns)
+    there = index >= 0
+    index = index + offset[:-1]
+    if bool(there.all()):
+        inner, ends = index.ravel(), np.arange(index.shape[0] + 1) * index.shape[1]
+    else:
+        inner, ends = index[there], np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+    shape = (index.shape[0], int(offset[-1]))
+    x = sparse.csr_matrix((np.ones(inner.size), inner, ends), shape=shape)
+    return x, np.concatenate(group)
 
 
 def regression_step(
@@ -347,7 +371,9 @@ def regression_step(
 
     ``group`` says which columns can be solved together: cross-products between groups are zero.
     """
-    cross = (x.T @ x.multiply(before[:, None])).tocsr()
+    weighted = x.copy()
+    weighted.data = x.data * np.repeat(before, np.diff(x.indptr))
+    cross = (x.T @ weighted).tocsr()
     full = cross.toarray() if group.size <= 2000 else None
     rows, columns, values = [], [], []
     for g in np.unique(group):
@@ -397,32 +423,50 @@ def diagnostics(
     lost: Bools,
 ) -> pd.DataFrame:
     """One row per group: what the step did to the weights."""
-    rows = []
-    for g in range(len(worst)):
-        at = (group == g) & (after > 0)
-        w, ratio = after[at], after[at] / before[at]
-        effect = kish(w)
-        rows.append(
-            {
-                "step": step,
-                "method": method,
-                **(group_labels.iloc[g].to_dict() if len(group_labels.columns) else {}),
-                "n": int(w.size),
-                "n_unknown": int((lost & (group == g)).sum()),
-                "iterations": rounds,
-                "converged": bool(worst[g] <= 1e-7),
-                "worst_margin": where[g],
-                "worst_deviation": float(worst[g]),
-                "weight_sum": float(w.sum()),
-                "weight_min": float(w.min()) if w.size else np.nan,
-                "weight_max": float(w.max()) if w.size else np.nan,
-                "ratio_min": float(ratio.min()) if w.size else np.nan,
-                "ratio_max": float(ratio.max()) if w.size else np.nan,
-                "kish_deff": effect,
-                "n_effective": w.size / effect if w.size else 0.0,
-            }
-        )
-    return pd.DataFrame(rows)
+    size = len(worst)
+    live = after > 0
+    if bool(live.all()):
+        code, w, b = group, after, before
+    else:
+        code, w, b = group[live], after[live], before[live]
+    ratio = w / b
+    n = np.bincount(code, minlength=size)
+    sums, squares = (np.bincount(code, v, minlength=size) for v in (w, w * w))
+
+    def extreme(values: Floats, of: Any, start: float) -> Floats:
+        if size == 1:
+            return np.array([of.reduce(values, initial=start)])
+        out = np.full(size, start)
+        of.at(out, code, values)
+        return out
+
+    lows, highs = (
+        (extreme(v, np.minimum, np.inf) for v in (w, ratio)),
+        (extreme(v, np.maximum, -np.inf) for v in (w, ratio)),
+    )
+    (w_low, r_low), (w_high, r_high) = tuple(lows), tuple(highs)
+    none = n == 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effect = np.where(none, np.nan, n * squares / sums**2)
+        effective = np.where(none, 0.0, n / effect)
+    front = pd.DataFrame({"step": np.full(size, step), "method": method})
+    if len(group_labels.columns):
+        front = pd.concat([front, group_labels.reset_index(drop=True)], axis=1)
+    return front.assign(
+        n=n,
+        n_unknown=np.bincount(group[lost], minlength=size) if lost.any() else 0,
+        iterations=rounds,
+        converged=np.asarray(worst) <= 1e-7,
+        worst_margin=where,
+        worst_deviation=np.asarray(worst, dtype=float),
+        weight_sum=sums,
+        weight_min=np.where(none, np.nan, w_low),
+        weight_max=np.where(none, np.nan, w_high),
+        ratio_min=np.where(none, np.nan, r_low),
+        ratio_max=np.where(none, np.nan, r_high),
+        kish_deff=effect,
+        n_effective=effective,
+    )
 
 
 def standardise(
