@@ -7,7 +7,7 @@ import os
 import sys
 from importlib import import_module
 
-BLOCKS = ("survey", "scoring", "report", "batch", "memory")
+BLOCKS = ("survey", "scoring", "report", "evidence", "batch", "memory")
 
 
 def main(arguments: list[str] | None = None) -> int:

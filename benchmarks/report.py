@@ -28,7 +28,7 @@ from workbench.evidence.signature import FieldBox
 Measured = dict[str, list[float]]
 
 
-def _timed(spent: Measured, name: str, call: Callable[[], Any]) -> Any:
+def timed(spent: Measured, name: str, call: Callable[[], Any]) -> Any:
     """Call and note the seconds of CPU, all threads together."""
     started = time.process_time()
     answer = call()
@@ -36,11 +36,8 @@ def _timed(spent: Measured, name: str, call: Callable[[], Any]) -> Any:
     return answer
 
 
-def _measure(
-    data: Path, unit: str, lang: str, signers: dict[Any, Any], spent: Measured, size: Measured
-) -> None:
-    found = json.loads((data / "findings.json").read_bytes())
-    figures = findings.figures(json.loads((data / "notebook.ipynb").read_bytes()))
+def attached_and_common(data: Path, unit: str, lang: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give what a report carries, and what it is told of itself."""
     listing = evidence_list(data)
     attached: dict[str, Any] = {
         "evidence_list": listing,
@@ -54,13 +51,22 @@ def _measure(
         "report_number": f"benchmark/{unit}/1",
         "demonstration": True,
     }
-    made = _timed(
+    return attached, common
+
+
+def _measure(
+    data: Path, unit: str, lang: str, signers: dict[Any, Any], spent: Measured, size: Measured
+) -> None:
+    found = json.loads((data / "findings.json").read_bytes())
+    figures = findings.figures(json.loads((data / "notebook.ipynb").read_bytes()))
+    attached, common = attached_and_common(data, unit, lang)
+    made = timed(
         spent, f"report.pdf.{lang}", lambda: report.render(found, figures, **common, **attached)
     )
     boxes: dict[Any, FieldBox] = {
         role: FieldBox(box.page, box.x0, box.y0, box.x1, box.y1) for role, box in made.boxes.items()
     }
-    pdf = _timed(spent, f"report.fields.{lang}", lambda: pdfsign.prepare(made.data, boxes))
+    pdf = timed(spent, f"report.fields.{lang}", lambda: pdfsign.prepare(made.data, boxes))
     size[f"report.pdf.{lang}.size"].append(len(pdf))
     before = len(pdf)
     now = datetime.now(UTC)
@@ -69,11 +75,9 @@ def _measure(
         def sign(pdf: bytes = pdf, role: Any = role, key: Any = key) -> bytes:
             return pdfsign.sign(pdf, role, key, reason="benchmark", time=now)
 
-        pdf = _timed(spent, f"report.signature.{lang}", sign)
+        pdf = timed(spent, f"report.signature.{lang}", sign)
     size[f"report.signature.{lang}.size"].append((len(pdf) - before) / len(signers))
-    html = _timed(
-        spent, f"report.html.{lang}", lambda: report.render_html(found, figures, **common)
-    )
+    html = timed(spent, f"report.html.{lang}", lambda: report.render_html(found, figures, **common))
     size[f"report.html.{lang}.size"].append(len(html))
 
 
