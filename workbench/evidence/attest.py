@@ -15,7 +15,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from workbench.errors import InputError, Problem
 from workbench.evidence.bag import EVIDENCE_LIST, bag_info
 from workbench.evidence.chain import path_to
-from workbench.evidence.files import canonical_json, is_plain_file, sha256_file, write_atomic
+from workbench.evidence.files import (
+    canonical_json,
+    is_plain_file,
+    read_plain,
+    sha256_file,
+    write_atomic,
+)
 from workbench.evidence.keys import SigningKey
 from workbench.evidence.ledger import Ledger, check_proof, head_size
 from workbench.evidence.note import VerifierKey
@@ -223,7 +229,7 @@ class Proven:
 def named_logs(bag: Path, roots: Sequence[x509.Certificate]) -> list[VerifierKey]:
     """Return the log that a bag's statement names, if one whose root is believed signed it."""
     try:
-        envelope = (bag / "attest" / STATEMENT).read_bytes()
+        envelope = read_plain(bag / "attest" / STATEMENT)
         certificates = bag_certs(bag)
         _, held = open_envelope(envelope, certificates)
         signers = [c for c in certificates if c.fingerprint(hashes.SHA256()).hex() in held]
@@ -237,7 +243,13 @@ def named_logs(bag: Path, roots: Sequence[x509.Certificate]) -> list[VerifierKey
 def check_signed(bag: Path, signers: Iterable[str]) -> list[Result]:
     """Check the statement of a bag, where there is one; see :func:`check_statement`."""
     path = bag / "attest" / STATEMENT
-    return check_statement(bag, path.read_bytes(), bag_certs(bag), signers) if _there(path) else []
+    if not _there(path):
+        return []
+    try:
+        envelope = read_plain(path)
+    except (OSError, ValueError):
+        envelope = b""
+    return check_statement(bag, envelope, bag_certs(bag), signers)
 
 
 def check_entry(bag: Path, logs: Sequence[VerifierKey], clocks: Clocks) -> Proven:
@@ -255,7 +267,10 @@ def check_entry(bag: Path, logs: Sequence[VerifierKey], clocks: Clocks) -> Prove
     where = "attest/entry.json"
     if not _there(bag / where):
         return Proven(())
-    leaf = (bag / where).read_bytes()
+    try:
+        leaf = read_plain(bag / where)
+    except (OSError, ValueError):
+        leaf = b""
     if not _about(bag, leaf):
         return Proven(
             (
@@ -269,7 +284,7 @@ def check_entry(bag: Path, logs: Sequence[VerifierKey], clocks: Clocks) -> Prove
             )
         )
     try:
-        proof = (bag / "attest" / PROOF).read_text(encoding="utf-8")
+        proof = read_plain(bag / "attest" / PROOF).decode()
     except (OSError, ValueError):
         proof = ""
     note = proof.partition("\n\n")[2]
@@ -338,9 +353,11 @@ def _about(bag: Path, leaf: bytes) -> bool:
 def _time(bag: Path, note: str, clocks: Clocks) -> tuple[list[Result], datetime | None, bool]:
     """Judge the stamp of the head in a bag's proof."""
     where = f"attest/{HEAD_STAMP}"
-    if not _there(bag / where):
+    try:
+        token = read_plain(bag / where)
+    except (OSError, ValueError):
         return [], None, False
-    found = clocks.judge((bag / where).read_bytes(), note.encode())
+    found = clocks.judge(token, note.encode())
     by = f"{found.authority or '-'}"
     at = f"{found.time:%Y-%m-%d %H:%M:%SZ}" if found.time else "-"
     mark = ("（示例）", " (demonstration)") if found.demonstration else ("", "")

@@ -24,6 +24,7 @@ __all__ = [
     "copied_directory",
     "is_plain_file",
     "read_json",
+    "read_plain",
     "recover",
     "replace_directory",
     "sha256_bytes",
@@ -230,6 +231,21 @@ def canonical_json(value: Any) -> bytes:
         value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")
     )
     return (text + "\n").encode()
+
+
+def read_plain(path: Path, limit: int = 64 << 20) -> bytes:
+    """Read a file that a stranger may have written: a regular one, and not a giant.
+
+    Raises
+    ------
+    ValueError
+        For a link, a pipe, a device, or more than ``limit`` bytes.
+    OSError
+        When it cannot be read.
+    """
+    if not is_plain_file(path) or path.stat().st_size > limit:
+        raise ValueError(f"{path.name}: no regular file, or too large")
+    return path.read_bytes()
 
 
 def read_json(path: Path, *, limit: int = 256 << 20) -> Any:

@@ -530,7 +530,7 @@ def check_ledger(folder: Path, key: VerifierKey) -> list[Result]:
         history = (folder / "checkpoints.jsonl").read_bytes().splitlines()
         notes = [json.loads(line)["note"] for line in history]
         heads = [open_checkpoint(note, key) for note in notes]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         return [
             result(
                 "ledger.unreadable",

@@ -181,7 +181,10 @@ def open_checkpoint(note: str, key: VerifierKey) -> Checkpoint:
     parts = text.split("\n")
     if len(parts) < 4 or parts[0] != key.name or not re.fullmatch(r"0|[1-9]\d{0,17}", parts[1]):
         raise ValueError("not a checkpoint of this log")
-    root = base64.b64decode(parts[2], validate=True)
+    try:
+        root = base64.b64decode(parts[2], validate=True)
+    except binascii.Error as error:
+        raise ValueError("not a root hash") from error
     if len(root) != 32:
         raise ValueError("not a root hash")
     return Checkpoint(parts[0], int(parts[1]), root)

@@ -18,7 +18,13 @@ from cryptography import x509
 from workbench.errors import InputError
 from workbench.evidence import merkle
 from workbench.evidence.bag import read_list
-from workbench.evidence.files import canonical_json, is_plain_file, read_json, sha256_bytes
+from workbench.evidence.files import (
+    canonical_json,
+    is_plain_file,
+    read_json,
+    read_plain,
+    sha256_bytes,
+)
 from workbench.evidence.ledger import check_ledger, head_size
 from workbench.evidence.note import Checkpoint, VerifierKey, open_checkpoint
 from workbench.evidence.result import Result, Verdict, result
@@ -121,7 +127,7 @@ def read_log(
         The log, or None; and what was found.
     """
     try:
-        note = _small(folder / "checkpoint").decode()
+        note = read_plain(folder / "checkpoint").decode()
         for name in ("entries.jsonl", "checkpoints.jsonl"):
             if not is_plain_file(folder / name) or (folder / name).stat().st_size > _LARGEST:
                 raise ValueError(f"{name}: no regular file, or too large")
@@ -168,7 +174,7 @@ def read_renewals(folder: Path) -> list[tuple[bytes, bytes]]:
     stamps = folder / "stamps"
     for text in sorted(stamps.glob("renewed-*.txt")) if stamps.is_dir() else []:
         try:
-            found.append((_small(text), _small(text.with_suffix(".tsr"))))
+            found.append((read_plain(text), read_plain(text.with_suffix(".tsr"))))
         except (OSError, ValueError):
             continue
     return found
@@ -265,7 +271,7 @@ def _as_planned(
     try:
         settings = read_json(bag / "data" / "inputs" / "study.json")
         context = read_json(bag / "data" / "context.json")
-        protocol = sha256_bytes(_small(bag / "data" / "protocol" / "protocol.json"))
+        protocol = sha256_bytes(read_plain(bag / "data" / "protocol" / "protocol.json"))
         found = {
             "protocol_sha256": ("data/protocol/protocol.json", protocol),
             **{
@@ -343,8 +349,8 @@ def _entry_fits(log: Log, number: int | None, bag: Path) -> list[Result]:
     """Compare a bag's own entry and head with the ledger."""
     where = "attest/entry.json"
     try:
-        leaf = _small(bag / where)
-        note = _small(bag / "attest" / "entry.tlog-proof").decode().partition("\n\n")[2]
+        leaf = read_plain(bag / where)
+        note = read_plain(bag / "attest" / "entry.tlog-proof").decode().partition("\n\n")[2]
     except (OSError, ValueError):
         if number is None:
             return []  # a draft, or between signatures: the number of signatures says so
@@ -450,12 +456,6 @@ def _root(text: str) -> bytes:
     from base64 import b64decode
 
     return b64decode(text, validate=True)
-
-
-def _small(path: Path) -> bytes:
-    if not is_plain_file(path) or path.stat().st_size > 16 << 20:
-        raise ValueError(f"{path.name}: no regular file, or too large")
-    return path.read_bytes()
 
 
 def _unreadable(error: Exception) -> Result:
