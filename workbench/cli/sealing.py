@@ -46,19 +46,11 @@ def add(commands: Any) -> None:
     closing.set_defaults(call=_close)
 
     keys = commands.add_parser("keys", help="签名证书 / signing keys")
-    actions = keys.add_subparsers(dest="action", required=True)
-    actions.add_parser("demo", help="示例证书 / make the demonstration authority")
-    told = actions.add_parser("list", help="本机的证书与信任 / what is here and what is believed")
-    told.add_argument("--json", action="store_true")
-    checked = actions.add_parser("check", help="能否用来签名 / whether a key may sign")
-    checked.add_argument("key", metavar="KEY", help="*.p12, *.pem, pkcs11:… , demo")
-    checked.add_argument("--passphrase-file", type=Path, metavar="FILE")
-    checked.add_argument("--json", action="store_true")
-    renewed = actions.add_parser(
-        "renew", help="为账本的时间戳续加时间戳 / stamp the stamps of a ledger once more"
-    )
-    renewed.add_argument("dir", type=Path, help="账本或批次文件夹 / a ledger, or a batch")
-    renewed.add_argument("--tsa", metavar="URL", help="缺省为示例 / default: the demonstration's")
+    keys.add_argument("action", choices=("demo", "list", "check", "renew"))
+    keys.add_argument("target", nargs="?", help="check: KEY; renew: a ledger, or a batch")
+    keys.add_argument("--passphrase-file", type=Path, metavar="FILE")
+    keys.add_argument("--tsa", metavar="URL", help="renew; without: the demonstration's")
+    keys.add_argument("--json", action="store_true")
     keys.set_defaults(call=_keys)
 
 
@@ -148,6 +140,16 @@ def _close(args: argparse.Namespace) -> int:
 
 
 def _keys(args: argparse.Namespace) -> int:
+    if args.target is None and args.action in ("check", "renew"):
+        raise InputError(
+            Problem(
+                code="keys.target",
+                zh="缺少参数：密钥，或账本文件夹",
+                en="which key, or which ledger?",
+                remedy_zh="workbench keys check KEY；workbench keys renew DIR",
+                remedy_en="workbench keys check KEY; workbench keys renew DIR",
+            )
+        )
     return {"demo": _demo, "list": _list, "check": _check, "renew": _renew}[args.action](args)
 
 
@@ -180,12 +182,12 @@ def _check(args: argparse.Namespace) -> int:
     home, here = home_folder(os.environ), Path.cwd()
     now = datetime.now(UTC)
     try:
-        key = load_key(args.key, "lead", home=home, base=here, at=now, passphrase=secret)
+        key = load_key(args.target, "lead", home=home, base=here, at=now, passphrase=secret)
     except InputError as error:
         for problem in error.problems:
             print(problem.text(args.messages))
         return 1
-    facts = vars(describe_key(key, args.key)) | {"revocation_lists": len(key.lists)}
+    facts = vars(describe_key(key, args.target)) | {"revocation_lists": len(key.lists)}
     if args.json:
         print(json.dumps(facts, ensure_ascii=False, indent=1))
     else:
@@ -199,7 +201,8 @@ def _renew(args: argparse.Namespace) -> int:
     from workbench.evidence import keys, timestamp
     from workbench.evidence.logs import renew
 
-    folder = args.dir / "ledger" if (args.dir / "ledger").is_dir() else args.dir
+    named = Path(args.target)
+    folder = named / "ledger" if (named / "ledger").is_dir() else named
     if args.tsa:
         authority = timestamp.http_authority(args.tsa)
     else:
