@@ -168,7 +168,8 @@ def test_a_scale_may_label_its_ends_only():
         ({"kind": "text"}, False),
         ({"kind": "number", "class": "personal", "purpose": "p"}, False),
         ({"kind": "number", "class": "sensitive", "purpose": "p"}, True),
-        ({"kind": "number"}, True),
+        ({"kind": "number", "class": "internal"}, False),
+        ({"kind": "number", "purpose": "p"}, False),
     ],
 )
 def test_free_text_and_personal_items_leave_no_house(item, leaves):
@@ -188,7 +189,7 @@ HEAD = "file,key,column,old,new,reason,author,date,approved_by,evidence\n"
         (HEAD + "a.csv,1,q1,1,2,why,A,2026-11-01,B,\n" * 2, ["corrections.twice"]),
         (HEAD + "a.csv,1,q1,1,2,why,A,2026-11-01,B,x,y\n", ["decisions.cells"]),
         (HEAD.replace("reason", "reasons"), ["decisions.column", "decisions.column-unknown"]),
-        ("", ["decisions.column"] * 10),
+        ("", ["decisions.header"]),
         ('"', ["decisions.unreadable"]),
     ],
 )

@@ -6,6 +6,7 @@ problems found together, so that a study is refused once with a whole list and n
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,7 +18,26 @@ __all__ = [
     "Problem",
     "Withheld",
     "WorkbenchError",
+    "printable",
 ]
+
+_UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` with control, direction and unpaired characters written out.
+
+    A file name or certificate made by a stranger must not steer the terminal that shows it.
+
+    Examples
+    --------
+    >>> printable("a\x1b[2J\u202eb")
+    'a⟨U+001B⟩[2J⟨U+202E⟩b'
+    """
+    return "".join(
+        f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _UNPRINTABLE else char
+        for char in text
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +82,7 @@ class Problem:
         if seen:
             facts = "（" + "，".join(seen) + "）" if zh else " (" + ", ".join(seen) + ")"
         remedy = self.remedy_zh if zh else self.remedy_en
-        return f"{head}{what}{facts}" + ((" → " + remedy) if remedy else "")
+        return printable(f"{head}{what}{facts}" + ((" → " + remedy) if remedy else ""))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields, for ``--json``."""

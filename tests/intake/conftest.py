@@ -71,16 +71,22 @@ q1:
   top: [4, 5]
   missing: {6: dont_know, -2: skipped}
   role: satisfaction
+  class: internal
+  purpose: assessment
 sex:
   wording: {zh: 性别, en: Sex}
   kind: single
   values: {female: {zh: 女, en: female}, male: {zh: 男, en: male}}
   role: demographic
+  class: internal
+  purpose: assessment
 use:
   wording: {zh: 使用的设施, en: Facilities used}
   kind: multiple
   values: {lift: {zh: 电梯, en: lift}, gym: {zh: 健身, en: gym}}
   role: behaviour
+  class: internal
+  purpose: assessment
 sug:
   wording: {zh: 建议, en: Suggestions}
   kind: text

@@ -164,7 +164,7 @@ def test_judgements_of_the_unit_name_persons_by_their_numbers(full):
         "judgements.csv",
         "id,kind,community,object,from,to,decision,reason_zh,reason_en,author,date,approved_by\n"
         "J1,exclusion,A-1,responses:4,,,exclude,重复,double,A,2026-11-01,B\n"
-        "J2,waiver,A-2,x,,,waive,可以,fine,A,2026-11-01,B\n"
+        "J2,waiver,A-2,check.responses.copies,,,waive,可以,fine,A,2026-11-01,B\n"
         "J3,comment,,x,,,note,说明,note,A,2026-11-01,B\n",
     )
     to, _ = sliced(full, "A-1")

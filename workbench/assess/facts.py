@@ -262,7 +262,7 @@ _OPTIONAL = set("frame photos votes funds documents supply backchecks objections
 
 
 def arrivals(c: Community) -> pd.DataFrame:
-    """Say which tables hold how many rows, with the digest of each, and what intake noted."""
+    """Say how many rows each table holds, with its digest, the seed, and what intake noted."""
     rows = []
     digests = c.settings.get("tables", {})
     for name, (zh, en) in _TABLES.items():
@@ -278,6 +278,8 @@ def arrivals(c: Community) -> pd.DataFrame:
         )
         row |= {"value": float(n), "n": n, "unit": "count", "flags": sha or None}
         rows.append(row)
+    seed = str(c.settings["seed"])
+    rows.append(_text("data.seed", "随机种子", "Seed of all random draws", (seed, seed)))
     for i, note in enumerate(c.settings.get("intake", ()), 1):
         said = (str(note["n"]), str(note["n"]))
         rows.append(_text(f"data.intake.{i}", note["zh"], note["en"], said) | {"n": note["n"]})

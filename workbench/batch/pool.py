@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-__all__ = ["Failure", "Task", "run_tasks"]
+__all__ = ["Failure", "Task", "kill_family", "run_tasks"]
 
 
 @dataclass(frozen=True)
@@ -69,20 +69,23 @@ def _start(environment: dict[str, str]) -> _Worker:
     return _Worker(process, ours)
 
 
-def _end(worker: _Worker) -> None:
-    """Kill a worker with everything it started."""
+def kill_family(pid: int) -> None:
+    """Kill a process with everything it started."""
     import psutil
 
     try:
-        family = [*psutil.Process(worker.process.pid).children(recursive=True)]
+        parent = psutil.Process(pid)
+        family = [parent, *parent.children(recursive=True)]
     except psutil.NoSuchProcess:
-        family = []
+        return
+    for one in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
+
+
+def _end(worker: _Worker) -> None:
+    kill_family(worker.process.pid)
     worker.process.kill()
-    for child in family:
-        try:
-            child.kill()
-        except psutil.NoSuchProcess:
-            continue
     worker.process.join()
     worker.pipe.close()
 

@@ -175,9 +175,11 @@ def _inputs(study: Study, out: Path, notes: dict[str, dict[str, Any] | None]) ->
 
 def _execute(job: _Job) -> dict[str, Any] | None:
     """Execute the batch notebook in a worker; give the error of a cell, if there is one."""
+    from workbench.batch.environment import record_environment
     from workbench.batch.execute import execute, sealed_bytes
 
     data = Path(job.out) / "private" / "reduce" / "data"
+    record_environment(data)
     with tempfile.TemporaryDirectory(prefix="wb-run-") as scratch:
         done = execute(
             Path(job.notebook), parameters={"batch": "."}, cwd=data, scratch=Path(scratch)

@@ -108,8 +108,7 @@ def run(
     except InputError:
         read_study(study)  # with the settings' problems it tells those of the data
         raise
-    out.mkdir(parents=True, exist_ok=True)
-    with state.lock(out):
+    with _folder(out):
         for folder in ("communities", "failed", "private/slices", "private/map", "private"):
             recover(out / folder)
         recover(out)
@@ -145,6 +144,20 @@ def run(
         outcome = _summary(out, units)
         _write_batch(opened, out, outcome, started)
     return outcome
+
+
+@contextmanager
+def _folder(out: Path) -> Iterator[None]:
+    """Hold the batch folder; one that was made for a study that is refused goes again."""
+    made = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with state.lock(out):
+            yield
+    except InputError:
+        if made and not any(out.iterdir()):
+            out.rmdir()
+        raise
 
 
 def _reconcile(out: Path) -> None:

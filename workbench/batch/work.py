@@ -88,6 +88,7 @@ def map_unit(job: MapJob) -> dict[str, Any]:
     """
     import json
 
+    from workbench.batch.environment import record_environment
     from workbench.batch.execute import execute, parameters_of
 
     started, cpu, begun = time.monotonic(), _cpu(), datetime.now(UTC)
@@ -108,6 +109,7 @@ def map_unit(job: MapJob) -> dict[str, Any]:
     source = Path(job.notebook)
     declared = parameters_of(json.loads(source.read_bytes()))
     parameters = {name: given[name] for name in given if name in declared}
+    record_environment(data)
     with tempfile.TemporaryDirectory(prefix="wb-run-") as scratch:
         done = execute(source, parameters=parameters, cwd=data, scratch=Path(scratch))
     outcome, reason = _outcome(done["error"])

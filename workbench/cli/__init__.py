@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import drawing, planning, sealing
+from workbench.cli import drawing, handing, planning, sealing
 from workbench.errors import InputError, MachineError, NotebookError, WorkbenchError
 
 __all__ = ["main"]
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1)
     run.add_argument("--shard", type=_shard, default=(1, 1), metavar="i/n")
     run.add_argument("--lang", type=_languages, default=(), metavar="zh,en")
+    run.add_argument("--keep-environment", action="store_true")
     run.set_defaults(call=_run)
 
     planning.add(commands)
@@ -81,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--trust", type=Path, metavar="CERTS")
     verify.add_argument("--json", action="store_true")
     verify.set_defaults(call=_verify)
+
+    handing.add(commands)
 
     cases = commands.add_parser(
         "cases", help="已公布的前后对比案例 / published before/after figures: list, check, add"
@@ -160,6 +163,10 @@ def _run(args: argparse.Namespace) -> int:
         languages=args.lang,
         progress=Progress(lang=args.messages),
     )
+    if args.keep_environment:
+        from workbench.batch.environment import keep
+
+        keep(out / "environment")
     if zh:
         print(
             f"共{outcome.total}个：已签名{outcome.signed}，草稿{outcome.drafts}，"

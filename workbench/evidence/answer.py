@@ -66,6 +66,9 @@ class Item:
         word = self.verdict.text(lang)
         if self.demonstration and self.verdict is Verdict.VALID:
             word += "（示例密钥）" if zh else " (demonstration key)"
+        kept = any(one.code == "bag.not-delivered" for one in self.results)
+        if kept and self.verdict is Verdict.VALID:
+            word += "；数据未交付" if zh else "; inputs not delivered"
         count = ""
         if self.signatures:
             least = min(map(len, self.signatures.values()))

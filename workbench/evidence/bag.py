@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from workbench.evidence.result import Result, Verdict
 
 __all__ = [
     "EVIDENCE_LIST",
+    "NOT_DELIVERED",
     "bag_info",
     "check_bag",
     "check_evidence",
@@ -27,6 +29,7 @@ __all__ = [
     "evidence_code",
     "evidence_list",
     "list_files",
+    "not_delivered",
     "read_list",
     "set_info",
     "write_bag",
@@ -34,6 +37,9 @@ __all__ = [
 ]
 
 EVIDENCE_LIST = "evidence-sha256.txt"
+NOT_DELIVERED = "not-delivered.txt"
+"""Beside the manifests of a bag that was delivered without its rows: the paths left out."""
+_MAY_BE_KEPT = re.compile(r"\Adata/(inputs/[a-z_]+\.csv|notebook\.ipynb)\Z")
 # what prints or describes the evidence, and can therefore not be in the list itself
 _NOT_EVIDENCE = re.compile(
     r"\A(report\.[^/]+|evidence-sha256\.txt|ro-crate-metadata\.json|renditions/.+)\Z"
@@ -277,7 +283,7 @@ def check_bag(bag: Path) -> list[Result]:
     ]
     tag_names = {name for name in files if not name.startswith("data/")}
     payload = {name for name in files if name.startswith("data/")}
-    tag_names.discard("tagmanifest-sha256.txt")
+    tag_names -= {"tagmanifest-sha256.txt", NOT_DELIVERED}
     for manifest, names in (
         ("tagmanifest-sha256.txt", tag_names),
         ("manifest-sha256.txt", payload),
@@ -298,14 +304,37 @@ def check_bag(bag: Path) -> list[Result]:
     found += _check_tags(bag, payload)
     if found:
         return found
+    whole = Result(
+        code="bag.whole",
+        verdict=Verdict.VALID,
+        zh=f"{len(payload)} 个文件与清单一致，无缺失、无多余",
+        en=f"{len(payload)} files as the manifest lists them, none missing, none added",
+    )
+    absent = not_delivered(bag) - payload
+    if not absent:
+        return [whole]
     return [
-        Result(
-            code="bag.whole",
-            verdict=Verdict.VALID,
-            zh=f"{len(payload)} 个文件与清单一致，无缺失、无多余",
-            en=f"{len(payload)} files as the manifest lists them, none missing, none added",
+        replace(
+            whole,
+            code="bag.not-delivered",
+            zh=f"{len(payload)} 个文件与清单一致，无多余；{len(absent)} 个数据文件未交付",
+            en=f"{len(payload)} files as the manifest lists them, none added; "
+            f"{len(absent)} files of rows not delivered",
         )
     ]
+
+
+def not_delivered(bag: Path) -> set[str]:
+    """Return the paths that ``not-delivered.txt`` names, as far as a delivery may lack them.
+
+    Rows of the slice, and a notebook that shows rows: whatever else a stranger writes there is
+    still missing. The file is in no manifest; what is there is held against them all the same.
+    """
+    try:
+        names = set(_small(bag / NOT_DELIVERED).decode().split("\n"))
+    except (OSError, ValueError):
+        return set()
+    return {name for name in names if _MAY_BE_KEPT.match(name)}
 
 
 def check_evidence(data: Path, listing: bytes, *, source_zh: str, source_en: str) -> list[Result]:
@@ -361,6 +390,8 @@ def _check_tags(bag: Path, payload: set[str]) -> list[Result]:
                     "bag.declaration", "bagit.txt", "不是 BagIt 1.0 的声明", "not that of BagIt 1.0"
                 )
             )
+        if not_delivered(bag) - payload:
+            return found
         octets = sum((bag / name).lstat().st_size for name in payload)
         oxum = bag_info(bag).get("Payload-Oxum", "")
         if oxum != f"{octets}.{len(payload)}":
@@ -392,9 +423,12 @@ def _compare(
     """Compare files on disk with listed digests; ``names`` are regular files found by walking."""
     zh = source_zh or f" {source} "
     found = []
+    absent = not_delivered(root.parent if prefix else root)
     for name in sorted(names | set(listed)):
         where = prefix + name
         if name not in names:
+            if where in absent:
+                continue
             text = ("缺失：列于{}，但不存在", "missing: listed in {}, but not there")
             kind = "missing"
         elif name not in listed:

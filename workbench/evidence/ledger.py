@@ -42,6 +42,7 @@ ENTRY_TYPES = (
     "withdrawal",
     "notice",
     "close",
+    "purge",
 )
 _ISSUES = ("report", "amendment")
 _PROOF = "c2sp.org/tlog-proof@v1"

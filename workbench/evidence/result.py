@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Result", "Verdict", "printable", "result", "worst"]
+from workbench.errors import printable
 
-_UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+__all__ = ["Result", "Verdict", "printable", "result", "worst"]
 
 
 class Verdict(StrEnum):
@@ -87,22 +86,6 @@ def result(
         en=en,
         bring_zh=bring_zh,
         bring_en=bring_en,
-    )
-
-
-def printable(text: str) -> str:
-    r"""Return ``text`` with control, direction and unpaired characters written out.
-
-    A file name or certificate made by a stranger must not steer the terminal that shows it.
-
-    Examples
-    --------
-    >>> printable("a\x1b[2J\u202eb")
-    'a⟨U+001B⟩[2J⟨U+202E⟩b'
-    """
-    return "".join(
-        f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _UNPRINTABLE else char
-        for char in text
     )
 
 

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from workbench.evidence.bag import bag_info, list_files
+from workbench.evidence.bag import bag_info, list_files, not_delivered
 from workbench.evidence.files import canonical_json, sha256_bytes, sha256_file
 from workbench.evidence.keys import SigningKey
 from workbench.evidence.result import Result, Verdict, result
@@ -227,7 +227,8 @@ def check_statement(
         )
     names = {name for name in list_files(bag) if name.startswith("data/")}
     names.add("manifest-sha256.txt")
-    for name in sorted(names | set(listed)):
+    kept = not_delivered(bag) - names
+    for name in sorted((names | set(listed)) - kept):
         if name in names and name in listed and sha256_file(bag / name) == listed[name]:
             continue
         found.append(

@@ -152,6 +152,8 @@ class _Intake:
             for name in ("file", "format", "sheet", "header", "delimiter", "encoding", "na")
         )
         found: list[Problem] = []
+        if not how.outside and not self.study.holds(how.file):
+            return None  # told with the settings; what is not of the study is not read
         if key not in self.raws:
             self.raws[key] = None
             try:

@@ -347,7 +347,7 @@ def item_columns(study: Study) -> list[str]:
     """Names of the item columns of ``responses``, in the order of the codebook."""
     names: list[str] = []
     for code, item in study.codebook.items():
-        if item.role == "inspection":
+        if item.role == "inspection" or not item.is_read:
             continue
         names += [f"{code}__{o}" for o in item.values] if item.kind == "multiple" else [code]
         names.append(f"{code}__missing")
@@ -399,8 +399,10 @@ def convert(
                 _required(worker, name, mapped[name].isna())
     if table.items:
         for code, item in study.codebook.items():
-            if item.role != "inspection" and (
-                code in mapped or any(f"{code}__{option}" in mapped for option in item.values)
+            if (
+                item.role != "inspection"
+                and item.is_read
+                and (code in mapped or any(f"{code}__{option}" in mapped for option in item.values))
             ):
                 out |= worker.item(code, item)
         if not set(out) - set(table.names()):

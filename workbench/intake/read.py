@@ -187,6 +187,74 @@ def _frame(
     return frame, repeated
 
 
+_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
+
+
+def _sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Problem]:
+    """Tell what a workbook does to data: results not stored, errors, cells merged over rows."""
+    errors = [
+        (n, k)
+        for n, row in enumerate(sheet.rows[header:], start=header)
+        for k, cell in enumerate(row)
+        if cell.startswith("#") and cell.strip() in _ERRORS
+    ]
+    faults = (
+        (
+            "file.formula-bare",
+            [place for place in sheet.bare if place[0] >= header],
+            ("公式没有存储结果", "a formula without a stored result"),
+            (
+                "在 Excel 中打开并保存后再导入",
+                "open the workbook in Excel, save it, and read it again",
+            ),
+        ),
+        (
+            "file.formula-error",
+            errors,
+            ("单元格是公式错误", "the cell holds the error of a formula"),
+            (
+                "在工作簿中改正公式，或清空单元格",
+                "correct the formula in the workbook, or empty the cell",
+            ),
+        ),
+    )
+    problems = []
+    for code, places, (zh, en), (remedy_zh, remedy_en) in faults:
+        if places:
+            n, k = places[0]
+            titles = sheet.rows[header - 1] if header <= len(sheet.rows) else []
+            rows = [place[0] - header + 1 for place in places]
+            many = len(rows) > 1
+            problems.append(
+                _problem(
+                    code,
+                    name,
+                    zh + (f"（{len(rows)} 格，行：{rows_shown(rows)}）" if many else ""),
+                    en + (f" ({len(rows)} cells, rows: {rows_shown(rows)})" if many else ""),
+                    remedy_zh,
+                    remedy_en,
+                    row=rows[0],
+                    column=tidy(titles[k]) if k < len(titles) else f"#{k + 1}",
+                    found=sheet.rows[n][k][:60],
+                    severity="warning",  # the column may feed nothing; else its type tells
+                )
+            )
+    merged = [max(first, header) - header + 1 for first, last in sheet.merged if last >= header]
+    if merged:
+        problems.append(
+            _problem(
+                "file.merged",
+                name,
+                f"数据行中有纵向合并的单元格（{len(merged)} 处，行：{rows_shown(merged)}）",
+                f"cells are merged over rows of data ({len(merged)}, rows: {rows_shown(merged)})",
+                "取消合并并逐行填写；合并后只有首行有值",
+                "unmerge them and fill in every row: only the first row has the value",
+                row=merged[0],
+            )
+        )
+    return problems
+
+
 def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem]) -> Raw:
     """Read one file as its source declares it.
 
@@ -231,10 +299,12 @@ def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem])
             )
         )
     if kind == "xlsx":
-        rows, formulas = xlsxfile.records(data, how.sheet, file=name)
+        sheet = xlsxfile.records(data, how.sheet, file=name)
+        rows = sheet.rows
+        problems += _sheet_problems(sheet, how.header, name)
         log.add(
             "intake.formula",
-            formulas,
+            sheet.formulas,
             f"{path.name}：公式单元格，采用文件中存储的结果",
             f"{path.name}: cells with formulas; the stored result is used",
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from workbench.intake import rules_records, rules_survey
+from workbench.checks.privacy import KINDS, marks
+from workbench.intake import rules_judged, rules_records, rules_survey
 from workbench.intake.frames import Log, Problems
-from workbench.intake.tables import TABLES
+from workbench.intake.tables import TABLES, column_of
 from workbench.intake.units import Units
 from workbench.study import nearest_remedy
 
@@ -52,6 +53,7 @@ def check_all(
             _duplicates(name, frame, problems)
             _waves(name, frame, study, problems)
             _texts(name, frame, study, log, problems)
+            _future(name, frame, study, problems)
     if "communities" in frames:
         _units(study, frames, problems, everything=everything)
     if "inspections" in frames:
@@ -62,7 +64,9 @@ def check_all(
         _requests(frames["requests"], log, problems)
     if "issues" in frames:
         _issues(frames["issues"], problems)
-    _judged(study, units, problems)
+    if "facts" in frames:
+        _facts(study, frames["facts"], problems)
+    rules_judged.check(study, frames, units, problems)
     rules_records.check(study, frames, problems)
     rules_survey.check(study, frames, units, problems)
 
@@ -125,6 +129,90 @@ def _waves(name: str, frame: pd.DataFrame, study: Study, problems: Problems) -> 
         )
 
 
+def _private(
+    name: str, column: str, frame: pd.DataFrame, cells: pd.Series, problems: Problems
+) -> None:
+    """Tell marks of persons in text that would leave the house with the slice."""
+    known = column_of(TABLES[name], column)
+    if known is None or known.house:  # an item that is free text stays in the house too
+        return
+    found = {row: list(marks(text)) for row, text in cells.items()}
+    for kind, (zh, en) in KINDS.items():
+        rows = [row for row, told in found.items() if any(kind == k for k, _ in told)]
+        shown = [next(text for k, text in found[row] if k == kind) for row in rows]
+        problems.cells(
+            "privacy.mark",
+            f"文字中含有{zh}，会随数据离开",
+            f"the text holds {en} and would leave with the data",
+            "在 corrections.csv 中改为不含个人信息的文字",
+            "put it right in corrections.csv without what names a person",
+            frame=frame.loc[rows],
+            column=column,
+            values=pd.Series(shown, index=rows, dtype="str"),
+        )
+
+
+# what happened, table by table; a due date may well lie ahead
+_HAPPENED = {
+    "responses": ("started", "finished"),
+    "dispositions": ("date",),
+    "inspections": ("observed_at",),
+    "measurements": ("period",),
+    "requests": ("received", "assigned", "answered", "closed"),
+    "facts": ("date",),
+    "issues": ("found", "answered", "closed"),
+}
+
+
+def _future(name: str, frame: pd.DataFrame, study: Study, problems: Problems) -> None:
+    """Tell what is said to have happened after the report was issued.
+
+    One slip of the year would move the end of the records, and with it every open case.
+    """
+    issued = study.settings.issued.isoformat()
+    for column in _HAPPENED.get(name, ()):
+        days = frame[column].dropna().str[:10]
+        days = days[days.str.fullmatch(r"[0-9]{4}(-[0-9]{2}){0,2}")]
+        late = days[[day > issued[: len(day)] for day in days]]
+        problems.cells(
+            f"{name}.future",
+            "晚于报告出具日期",
+            "after the date of issue of the report",
+            "核对年份，在 corrections.csv 中更正；或改正 issued:",
+            "look at the year, put it right in corrections.csv; or correct issued:",
+            frame=frame.loc[late.index],
+            column=column,
+            values=late,
+            expected=f"≤ {issued}",
+        )
+
+
+def _facts(study: Study, frame: pd.DataFrame, problems: Problems) -> None:
+    """Tell values of the facts assessed that are neither yes nor no."""
+    from workbench.intake.convert import _BOOL
+
+    assessed = {entry.get("fact") for entry in _measures(study) if entry.get("fact")}
+    mine = frame[frame["fact"].isin(assessed) & frame["value"].notna()]
+    odd = mine[~mine["value"].str.strip().str.lower().isin(_BOOL)]
+    problems.cells(
+        "facts.value",
+        "不是“是”或“否”，该指标将列为未计算",
+        "neither yes nor no; the indicator will stand as not computed",
+        "用 values: 对应为 true 或 false，或在 corrections.csv 中更正",
+        "map it to true or false with values:, or put it right in corrections.csv",
+        frame=odd,
+        column="value",
+        values=odd["value"],
+        expected="true | false",
+        severity="warning",
+    )
+
+
+def _measures(study: Study) -> list[dict[str, Any]]:
+    told = study.measures
+    return list(told.as_dict().values()) if told is not None else []  # a draft may lack it
+
+
 def _texts(name: str, frame: pd.DataFrame, study: Study, log: Log, problems: Problems) -> None:
     """Free text that a spreadsheet or browser might run: kept as it is, made harmless on export."""
     columns = [
@@ -140,6 +228,7 @@ def _texts(name: str, frame: pd.DataFrame, study: Study, log: Log, problems: Pro
         cells = frame[column].dropna()
         if cells.empty:
             continue
+        _private(name, column, frame, cells, problems)
         risky = cells[cells.str.contains(_FORMULA) & ~cells.str.fullmatch(r"[+-]?[\d.]+")]
         if risky.empty:
             continue
@@ -376,24 +465,4 @@ def _issues(frame: pd.DataFrame, problems: Problems) -> None:
             column=column,
             values=early[column],
             severity="warning",
-        )
-
-
-def _judged(study: Study, units: Units, problems: Problems) -> None:
-    """Judgements about a unit that is not there."""
-    known = sorted(units.level)
-    for line in study.judgements:
-        if line.community in ("", "*") or line.community in units.level or not known:
-            continue
-        zh, en = nearest_remedy(line.community, known)
-        problems.add(
-            "judgements.community",
-            "没有这个单位",
-            "there is no such unit",
-            zh,
-            en,
-            file="judgements.csv",
-            row=line.row,
-            column="community",
-            found=line.community,
         )

@@ -6,12 +6,13 @@ import io
 import re
 import warnings
 import zipfile
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from workbench.errors import InputError, Problem
 
-__all__ = ["guard", "records"]
+__all__ = ["Sheet", "guard", "records"]
 
 MAX_RATIO = 100
 MAX_TOTAL = 200 << 20
@@ -174,11 +175,31 @@ def _sheet(book: Any, wanted: str | None, *, file: str) -> Any:
     return shown[0] if shown else None
 
 
-def records(data: bytes, sheet: str | None, *, file: str) -> tuple[list[list[str]], int]:
-    """Give the records of one sheet as text, and how many of its cells hold formulas.
+@dataclass
+class Sheet:
+    """One sheet as text.
 
-    A formula counts with the value stored beside it; a formula without one keeps its own text and
-    is never evaluated.
+    Attributes
+    ----------
+    rows
+        Cells by row, both counted from 0 in ``bare`` too.
+    formulas
+        How many cells hold formulas; each counts with the value stored beside it.
+    bare
+        Row and column of formulas without a stored value: they keep their own text and are never
+        evaluated.
+    merged
+        First and last row of cells merged over several rows, counted from 0.
+    """
+
+    rows: list[list[str]] = field(default_factory=list)
+    formulas: int = 0
+    bare: list[tuple[int, int]] = field(default_factory=list)
+    merged: list[tuple[int, int]] = field(default_factory=list)
+
+
+def records(data: bytes, sheet: str | None, *, file: str) -> Sheet:
+    """Give the records of one sheet as text.
 
     Raises
     ------
@@ -206,10 +227,12 @@ def records(data: bytes, sheet: str | None, *, file: str) -> tuple[list[list[str
     book = opened(True)
     chosen = _sheet(book, sheet, file=file)
     if chosen is None:
-        return [], 0
+        return Sheet()
     rows = _rows(chosen, file=file)
     formulas = 0
-    if _has_formulas(data, chosen):
+    bare = []
+    hit, merged = _scan(data, chosen)
+    if hit:
         other = opened(False)[chosen.title]
         for n, row in enumerate(_rows(other, file=file)):
             for k, text in enumerate(row):
@@ -222,10 +245,16 @@ def records(data: bytes, sheet: str | None, *, file: str) -> tuple[list[list[str
                     if not stored:
                         rows[n] += [""] * (k + 1 - len(rows[n]))
                         rows[n][k] = text
-    return rows, formulas
+                        bare.append((n, k))
+    return Sheet(rows, formulas, bare, merged)
 
 
-def _has_formulas(data: bytes, sheet: Any) -> bool:
+_MERGED = re.compile(rb'<mergeCell ref="[A-Z]{1,3}([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})"')
+
+
+def _scan(data: bytes, sheet: Any) -> tuple[bool, list[tuple[int, int]]]:
+    """Say whether the sheet's XML holds formulas, and which rows its merged cells span."""
+    formulas, spans = False, set()
     path = getattr(sheet, "_worksheet_path", None)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = [path] if path else [n for n in archive.namelist() if "worksheets/" in n]
@@ -233,10 +262,13 @@ def _has_formulas(data: bytes, sheet: Any) -> bool:
             with archive.open(name) as part:
                 tail = b""
                 while block := part.read(1 << 20):
-                    if re.search(rb"<f[ >/]", tail + block):
-                        return True
-                    tail = block[-8:]
-    return False
+                    here = tail + block
+                    formulas = formulas or re.search(rb"<f[ >/]", here) is not None
+                    for first, last in _MERGED.findall(here):
+                        if first != last:
+                            spans.add((int(first) - 1, int(last) - 1))
+                    tail = block[-60:]
+    return formulas, sorted(spans)
 
 
 def _rows(sheet: Any, *, file: str) -> list[list[str]]:

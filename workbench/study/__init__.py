@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from workbench.errors import InputError, Problem
-from workbench.study._explain import explain, nearest, nearest_remedy
+from workbench.study._explain import TEXTS, explain, nearest, nearest_remedy
+from workbench.study._named import named_problems, within
 from workbench.study.codebook import Item
 from workbench.study.decisions import (
     Correction,
@@ -114,9 +115,7 @@ class Study:
             problems += found
         if settings is None:
             return None, problems
-        problems += _paths(folder, settings)
-        problems += _files(folder, settings)
-        problems += _corrected_files(settings, corrections)
+        problems += named_problems(folder, settings, corrections)
         study = cls(
             folder=folder,
             settings=settings,
@@ -152,6 +151,10 @@ class Study:
     def resolve(self, name: str) -> Path:
         """Give the absolute path of a file named in the study's settings."""
         return (self.folder / name).resolve()
+
+    def holds(self, name: str) -> bool:
+        """Say whether a file named in the settings lies in the study folder, links followed."""
+        return within(self.folder, name)
 
     @cached_property
     def protocol_json(self) -> str:
@@ -278,6 +281,35 @@ def _codebook(folder: Path) -> tuple[dict[str, Item], list[Problem]]:
         except ValidationError as error:
             problems += explain(error, Item, path.name, prefix=(code,))
             continue
+        if code in _taken():
+            zh, en, remedy_zh, remedy_en = TEXTS["item_code"]
+            problems.append(
+                Problem(
+                    code="codebook.taken",
+                    file=path.name,
+                    column=code,
+                    zh=zh,
+                    en=en,
+                    remedy_zh=remedy_zh,
+                    remedy_en=remedy_en,
+                )
+            )
+            del items[code]
+            continue
+        if not item.is_read:
+            problems.append(
+                Problem(
+                    code="codebook.unclassified",
+                    file=path.name,
+                    column=code[:60],
+                    zh="没有写明类别和用途，该题不读取",
+                    en="its class and purpose are not given: the item is not read",
+                    remedy_zh="补上 class: 与 purpose:；用不到的题可以不写入码本",
+                    remedy_en="give class: and purpose:, or leave an item that is not needed out",
+                    expected="class: public | internal | personal | sensitive, purpose: …",
+                    severity="warning",
+                )
+            )
         rule = _INSPECTION_CODE if item.role == "inspection" else _CODE
         if not rule.match(code):
             problems.append(
@@ -294,6 +326,13 @@ def _codebook(folder: Path) -> tuple[dict[str, Item], list[Problem]]:
                 )
             )
     return items, problems
+
+
+def _taken() -> set[str]:
+    """Names of columns of responses, which no item may bear."""
+    from workbench.intake.tables import TABLES
+
+    return set(TABLES["responses"].names())
 
 
 def _chosen(
@@ -323,7 +362,7 @@ def _measured(
     programme: str | Path = name
     if name not in protocols.PROGRAMMES:
         programme = folder / name
-        if not programme.is_file():
+        if programme.suffix not in {".yaml", ".yml"} or not programme.is_file():
             zh, en = nearest_remedy(name, protocols.PROGRAMMES)
             return (
                 None,
@@ -347,7 +386,14 @@ def _measured(
             programme, overlay if overlay.exists() else None, parameters or None
         )
     except InputError as error:
-        return None, None, list(error.problems)
+        return (
+            None,
+            None,
+            [
+                p if p.file else replace(p, file="study.yaml", column="programme", found=name)
+                for p in error.problems
+            ],
+        )
     problems = []
     for n, slug in enumerate(wanted or (), start=1):
         if slug not in protocol.indicators:
@@ -374,76 +420,3 @@ def _measured(
     except InputError as error:
         return protocol, None, [*problems, *error.problems]
     return protocol, measures, problems
-
-
-def _paths(folder: Path, settings: Settings) -> list[Problem]:
-    """Files that lie outside the folder without saying so."""
-    problems = []
-    for table, sources in settings.sources.items():
-        for n, source in enumerate(sources, start=1):
-            for file in (source, *source.join):
-                inside = (folder / file.file).resolve().is_relative_to(folder)
-                if inside or file.outside:
-                    continue
-                problems.append(
-                    Problem(
-                        code="source.outside",
-                        file="study.yaml",
-                        column=f"sources.{table}[{n}].file",
-                        zh="文件在研究文件夹之外",
-                        en="the file lies outside the study folder",
-                        remedy_zh="把文件放入 data/，或声明 outside: true",
-                        remedy_en="put the file into data/, or declare outside: true",
-                        found=file.file,
-                    )
-                )
-    return problems
-
-
-def _files(folder: Path, settings: Settings) -> list[Problem]:
-    """Files that settings name and that are not there."""
-    wanted = {"notebook": settings.notebook}
-    if settings.calendar not in (None, "cn"):
-        wanted["calendar"] = settings.calendar
-    return [
-        Problem(
-            code="study.file",
-            file="study.yaml",
-            column=key,
-            zh="没有这个文件",
-            en="there is no such file",
-            remedy_zh="改正路径（相对于 study.yaml）",
-            remedy_en="correct the path (relative to study.yaml)",
-            found=name,
-        )
-        for key, name in wanted.items()
-        if name is not None and not (folder / name).is_file()
-    ]
-
-
-def _corrected_files(settings: Settings, corrections: list[Correction]) -> list[Problem]:
-    """Corrections of files that no source names."""
-    known = {
-        file.file
-        for sources in settings.sources.values()
-        for source in sources
-        for file in (source, *source.join)
-    }
-    problems = []
-    for line in corrections:
-        if line.file and line.file not in known:
-            zh, en = nearest_remedy(line.file, sorted(known))
-            problems.append(
-                Problem(
-                    code="corrections.file",
-                    file="corrections.csv",
-                    row=line.row,
-                    column="file",
-                    zh="没有数据源使用这个文件",
-                    en="no source names this file",
-                    remedy_zh=zh,
-                    remedy_en=en,
-                    found=line.file,
-                )
-            )
-    return problems

@@ -13,11 +13,11 @@ from pydantic import BaseModel, ValidationError
 
 from workbench.errors import Problem
 
-__all__ = ["explain", "nearest", "nearest_remedy"]
+__all__ = ["TEXTS", "explain", "nearest", "nearest_remedy"]
 
 Texts = tuple[str, str, str, str]  # zh, en, remedy zh, remedy en
 
-_TEXTS: dict[str, Texts] = {
+TEXTS: dict[str, Texts] = {
     "missing": (
         "缺少必填的键",
         "a required key is missing",
@@ -31,7 +31,24 @@ _TEXTS: dict[str, Texts] = {
         "a person must decide; there is no default",
     ),
     "literal_error": ("不是允许的词", "not one of the allowed words", "", ""),
-    "signing_key": ("不是允许的密钥写法", "not a signing key", "", ""),
+    "signing_key": (
+        "不是允许的密钥写法",
+        "not a signing key",
+        "写 demo、person，或写明密钥文件或令牌",
+        "write demo, person, or name the key's file or token",
+    ),
+    "characters": (
+        "含有控制字符或方向字符",
+        "holds control or direction characters",
+        "删去不可见的字符",
+        "remove the invisible characters",
+    ),
+    "item_code": (
+        "该代码是表中已有列的名称",
+        "the code is the name of a column that the tables have already",
+        "换一个代码，例如 q_加原名",
+        "choose another code, for example q_ and the name",
+    ),
     "month": ("月份写法不对", "not a month", "写作 2026-05", "write it as 2026-05"),
     "span": (
         "结束早于开始",
@@ -96,6 +113,9 @@ _TEXTS: dict[str, Texts] = {
     ),
 }
 _TYPES: tuple[tuple[str, str, str], ...] = (
+    ("string_too_long", "更短的文本", "a shorter text"),
+    ("string_too_short", "至少一个字符", "at least one character"),
+    ("string_pattern", "符合所示格式的文本", "a text of the form shown"),
     ("int", "整数", "a whole number"),
     ("float", "数字", "a number"),
     ("bool", "true 或 false", "true or false"),
@@ -217,10 +237,10 @@ def explain(
             remedies = nearest_remedy(key, _keys(model, loc[:-1]))
             code = "key-unknown"
         elif value is None and kind != "missing":
-            zh, en, *rest = _TEXTS["blank"]
+            zh, en, *rest = TEXTS["blank"]
             remedies, code = (rest[0], rest[1]), "blank"
-        elif kind in _TEXTS:
-            zh, en, *rest = _TEXTS[kind]
+        elif kind in TEXTS:
+            zh, en, *rest = TEXTS[kind]
             remedies, code = (rest[0], rest[1]), kind.replace("_", "-")
             if kind != "missing":
                 found = _shown(context.get("found", value if not isinstance(value, dict) else ""))
@@ -233,7 +253,8 @@ def explain(
             remedies = (
                 (f"改为{names[0]}", f"give {names[1]}") if names else (fault["msg"], fault["msg"])
             )
-            expected = str(context.get("pattern", context.get("ge", context.get("gt", ""))))
+            bounds = ("pattern", "ge", "gt", "le", "lt", "max_length", "min_length")
+            expected = next((str(context[name]) for name in bounds if name in context), "")
             found, code = _shown(value), "value"
         place = _path(prefix + tuple(loc))
         problems.setdefault(

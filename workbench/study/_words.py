@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from pydantic_core import PydanticCustomError
 
 __all__ = ["Bilingual", "Code", "Model", "Month", "Slug", "Text", "Word", "word"]
@@ -47,7 +48,25 @@ def _month(value: Any) -> Any:
     return value
 
 
-Word = Annotated[str, BeforeValidator(word), StringConstraints(min_length=1, max_length=1000)]
+# control and direction characters; a line break in a block of text is none
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def _plain(value: str) -> str:
+    found = _CONTROL.search(value)
+    if found:
+        raise PydanticCustomError(
+            "characters", "control characters", {"found": f"U+{ord(found[0]):04X}"}
+        )
+    return value
+
+
+Word = Annotated[
+    str,
+    BeforeValidator(word),
+    StringConstraints(min_length=1, max_length=1000),
+    AfterValidator(_plain),
+]
 """A word or number, kept as text."""
 
 Slug = Annotated[

@@ -58,7 +58,7 @@ class Item(Model):
     missing: Annotated[dict[Word, Word], BeforeValidator(_codes)] = Field(default_factory=dict)
     dimension: Word | None = None
     role: Role = "other"
-    protection: Class = Field("internal", alias="class")
+    protection: Class | None = Field(None, alias="class")
     purpose: Word | None = None
 
     @model_validator(mode="after")
@@ -110,9 +110,14 @@ class Item(Model):
         return list(self.values)
 
     @property
+    def is_read(self) -> bool:
+        """Whether its answers are read: those of a question without class and purpose are not."""
+        return self.role == "inspection" or None not in (self.protection, self.purpose)
+
+    @property
     def leaves_house(self) -> bool:
         """Whether answers may enter a slice: neither free text nor personal data may."""
-        return self.kind != "text" and self.protection != "personal"
+        return self.is_read and self.kind != "text" and self.protection != "personal"
 
     def as_dict(self) -> dict[str, Any]:
         """Give the normalised form that ``study.json`` holds."""
@@ -127,6 +132,6 @@ class Item(Model):
             "missing": dict(self.missing),
             "dimension": self.dimension,
             "role": self.role,
-            "class": self.protection,
+            "class": self.protection or "internal",
             "purpose": self.purpose or "assessment",
         }

@@ -97,6 +97,10 @@ def _read(path: Path, kind: type[Line]) -> tuple[list[Line], list[Problem]]:
         return [], problems
     wanted = _columns(kind)
     header = [name.strip() for name in records[0]] if records else []
+    if not set(header) & set(wanted):
+        expected = ",".join(wanted)
+        told = ("没有表头", "there is no header", f"首行写 {expected}", f"begin with {expected}")
+        return [], [_at(path, None, "", "decisions.header", *told, found=",".join(header)[:60])]
     for name in wanted:
         if header.count(name) != 1:
             close = [h for h in header if h not in wanted]
@@ -172,7 +176,7 @@ def _read(path: Path, kind: type[Line]) -> tuple[list[Line], list[Problem]]:
 
 def _at(
     path: Path,
-    row: int,
+    row: int | None,
     column: str,
     code: str,
     zh: str,

@@ -67,7 +67,9 @@ class Wave(Model):
             span = getattr(self, name)
             if span is not None and span[0] > span[1]:
                 raise PydanticCustomError(
-                    "span", "{name} ends before it begins", {"name": name, "found": list(span)}
+                    "span",
+                    "{name} ends before it begins",
+                    {"name": name, "found": " … ".join(map(str, span))},
                 )
         return self
 
@@ -276,7 +278,7 @@ class Settings(Model):
     study: Slug
     programme: Word
     unit: Level
-    scope: list[Word] | None = None
+    scope: Annotated[list[Word], Field(min_length=1)] | None = None
     phase: Word | None = None
     scheme: Word | None = None
     year: int | None = None
@@ -300,6 +302,7 @@ class Settings(Model):
     ledger: Word | None = None
     languages: Annotated[tuple[Literal["zh", "en"], ...], Field(min_length=1)] = ("zh", "en")
     notebook: Word | None = None
+    retention: date | None = None
 
     @field_validator("timezone")
     @classmethod
