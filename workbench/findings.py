@@ -292,7 +292,8 @@ def show(
         A function of :mod:`workbench.charts`, or any that takes ``(frame, lang=…)`` and gives a
         matplotlib figure.
     frame
-        What it draws; an empty frame shows nothing.
+        What it draws; an empty frame shows nothing, nor does one of which nothing is known (all
+        its rows withheld), so that the chart has no message.
     id
         Name of the figure, ``[a-z0-9_-]+``; the files become ``figures/<id>.<lang>.svg``.
     alt_zh, alt_en
@@ -304,6 +305,8 @@ def show(
         return
     drawn = {lang: chart(frame, lang=lang) for lang in ("zh", "en")}
     alt_zh, alt_en = alt_zh or message(drawn["zh"]), alt_en or message(drawn["en"])
+    if not alt_zh or not alt_en:
+        return
     for lang, figure in drawn.items():
         _display(
             {"image/svg+xml": to_svg(figure).decode("utf-8"), "text/plain": alt_en},
