@@ -7,7 +7,7 @@ import os
 import sys
 from importlib import import_module
 
-BLOCKS = ("survey", "scoring", "report", "evidence", "batch", "memory")
+BLOCKS = ("survey", "change", "scoring", "report", "evidence", "batch", "memory")
 
 
 def main(arguments: list[str] | None = None) -> int:

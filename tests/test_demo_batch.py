@@ -75,6 +75,48 @@ def test_the_planted_cases_are_told_apart(demo_batch: Path) -> None:
     assert "score.total" not in withheld
 
 
+def test_the_four_truths_are_told_apart_beside_the_verdict(demo_batch: Path) -> None:
+    def rows(name: str) -> dict[str, Finding]:
+        return findings(demo_batch, case(name))
+
+    # the composition of the answers moved where that was planted, and weighting takes it away
+    check = "change.check.03"
+    assert rows("composition")[check]["verdict"] == "failed"
+    assert rows("real_gain")[check]["verdict"] == "passed"
+    assert rows("none")[check]["verdict"] == "passed"
+    # a gain from the lowest baselines is held against what is expected without any effect
+    assert rows("regression")["context.check.01"]["verdict"] == "failed"
+    for name in ("real_gain", "none", "composition"):
+        assert rows(name)["context.check.01"]["verdict"] == "passed"
+    for name in ("real_gain", "none", "composition", "regression"):
+        numbers = {f"change.check.{n:02d}" for n in range(1, 29)}
+        assert numbers <= set(rows(name)), name
+    # two units are treated: compared with the others, and their records with their own trend
+    for name in ("real_gain", "regression"):
+        told = rows(name)["context.did.q1"]
+        assert told["verdict"] in {"better", "cannot_tell"}
+        assert told["p_value"] >= 1 / 78 - 1e-3  # 2 of 13 communities: no p below one of 78
+        assert "change.series.waste_sorting_accuracy.effect" in rows(name)
+    assert not [name for name in rows("none") if name.startswith("change.series.")]
+
+
+def test_no_sentence_of_a_report_says_more_than_its_grade(demo_batch: Path) -> None:
+    from workbench import change
+
+    graded = 0
+    for unit in assessed(demo_batch):
+        for name, row in findings(demo_batch, unit).items():
+            grade = row.get("evidence_grade")
+            if not grade:
+                continue
+            for lang in ("zh", "en"):
+                for part in ("wording", "display", "interval", "label"):
+                    text = str(row.get(f"{part}_{lang}") or "")
+                    assert change.overclaims(text, grade) == [], (unit, name, text)
+            graded += 1
+    assert graded > 100
+
+
 def test_intervals_cover_the_true_shares(demo_batch: Path) -> None:
     inside = []
     for unit in assessed(demo_batch):

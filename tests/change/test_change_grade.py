@@ -204,3 +204,41 @@ def test_the_ladder_has_both_languages_in_full() -> None:
     assert frame["evidence_grade"].tolist() == ["E0", "E1", "E2", "E3", "E4", "E5"]
     texts = frame.filter(regex="_(zh|en)$").drop(columns=["reason_zh", "reason_en"])
     assert (texts != "").all().all()
+
+
+@pytest.mark.parametrize("about", ["levels", "changes", "series"])
+@pytest.mark.parametrize("unit", ["pp", "score", "ratio", "count", "points", "hours"])
+def test_no_wording_of_any_grade_and_verdict_says_more(about: str, unit: str) -> None:
+    designs = [{}, {**KNOWN, "kind": "waves"}, SOUND, SERIES, CONTROLLED, TESTED, DRAWN]
+    raised = [{**d, "risk_ratio_ci": (2.5, 3.0)} for d in designs]
+    seen = set()
+    for facts, code in product([*designs, *raised], change.VERDICTS):
+        made = change.grade(facts)
+        seen.add(made.grade)
+        for lang, ci in product(("zh", "en"), [(0.1, 0.3), (-0.2, 0.4), (float("nan"),) * 2]):
+            text = change.sentence(
+                made, change.VERDICTS[code], before=0.42, after=0.62, difference=0.2, ci=ci,
+                unit=unit, level_unit="share", lang=lang, about=about,
+            )  # fmt: skip
+            assert change.overclaims(text, made.says) == [], (made.says, text)
+            assert change.overclaims(text, made.grade) == [], (made.grade, text)
+            if made.says == "E0":
+                assert change.VERDICTS["better"].zh not in text
+                assert "+" not in text or about == "changes"
+    assert seen == {"E0", "E1", "E2", "E3", "E4", "E5"}
+
+
+def test_a_change_left_open_by_the_correction_alone_says_so() -> None:
+    import pandas as pd
+
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({f"q{i}": (rng.random(200) < 0.5).astype(int) for i in range(10)})
+    frame["wave"] = [1] * 100 + [2] * 100
+    frame["q0"] = [1] * 50 + [0] * 50 + [1] * 65 + [0] * 35
+    items = [f"q{i}" for i in range(10)]
+    one = change.compare(frame, items, of="share", baseline=1, current=2).iloc[0]
+    assert one["ci_low"] > 0
+    assert one["p_adjusted"] > 0.05
+    assert one["verdict"] == "cannot_tell"
+    assert one["wording_en"].endswith("cannot tell after correction for many tests.")
+    assert "校正多重比较后无法判断" in one["wording_zh"]

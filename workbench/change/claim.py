@@ -126,7 +126,7 @@ def _claim(
         return one
     # a part of a change has no direction of its own; at E0 two figures are reported, no more
     silent = one["adjustment"] == "composition" or graded.says == "E0"
-    said = VERDICTS["cannot_tell"] if silent else verdict
+    said = VERDICTS["cannot_tell"] if silent else _corrected(verdict, one)
     one.update(verdict=said.code, verdict_zh=said.zh, verdict_en=said.en)
     one["evidence_grade"] = graded.grade
     for lang, joint in (("zh", "；"), ("en", "; ")):
@@ -136,6 +136,19 @@ def _claim(
         one[f"choice_{lang}"] = choice_zh if lang == "zh" else choice_en
         one[f"wording_{lang}"] = _words(one, graded, said, lang, setting.level, about)
     return one
+
+
+def _corrected(verdict: Verdict, one: dict[str, Any]) -> Verdict:
+    """Say so where only the correction for many tests leaves a change open."""
+    null = 1.0 if one["unit"] == "ratio" else 0.0
+    clear = one["ci_low"] > null or one["ci_high"] < null
+    if verdict.code != "cannot_tell" or not clear or "p_adjusted" not in one:
+        return verdict
+    return dataclasses.replace(
+        verdict,
+        zh=f"校正多重比较后{verdict.zh}",
+        en=f"{verdict.en} after correction for many tests",
+    )
 
 
 def _verdict(one: dict[str, Any], setting: Setting, item: str) -> Verdict:
