@@ -1,0 +1,71 @@
+"""A wave whose baseline is a signed batch: verified, quoted, and dated by that batch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workbench.batch.run import run
+from workbench.batch.slices import cut_unit, load_study
+from workbench.intake import build, write_tables
+
+FIRST = "  - {id: w1, role: current, records: [2026-01, 2026-03]}\n"
+BOTH = """\
+  - {id: w1, role: baseline, records: [2026-01, 2026-03]}
+  - {id: w2, role: current, records: [2026-04, 2026-06]}
+"""
+NEXT = """\
+  - {id: w1, role: baseline, batch: ../out}
+  - {id: w2, role: current, records: [2026-04, 2026-06]}
+"""
+
+
+@pytest.mark.usefixtures("home")
+def test_a_baseline_from_a_signed_batch_is_verified_and_quoted(
+    tiny: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = tiny()
+    text = (folder / "study.yaml").read_text(encoding="utf-8")
+    (folder / "study.yaml").write_text(text.replace(BOTH, FIRST), encoding="utf-8")
+    assert run(str(folder), tmp_path / "out", jobs=2).signed == 3
+    (folder / "study.yaml").write_text(text.replace(BOTH, NEXT), encoding="utf-8")
+    units = folder / "communities.csv"
+    rows = units.read_text(encoding="utf-8").splitlines()
+    rows[0] += ",predecessors"
+    rows[1:] = [f"{row}," for row in rows[1:]]
+    rows[3] += "AA-01;AA-02"  # the third is what the other two have become
+    units.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+    def published() -> dict[tuple[str, str, str], dict[str, object]]:
+        frame = build(load_study(str(folder))).frames["published"]
+        keys = zip(frame["community"], frame["source"], frame["finding"], strict=True)
+        return dict(zip(keys, frame.to_dict("records"), strict=True))
+
+    told = published()
+    said = json.loads((tmp_path / "out/communities/AA-01/data/findings.json").read_bytes())
+    total = next(row for row in said if row["finding"] == "score.total")
+    assert told["AA-01", "AA-01", "bag"]["verdict"] == "valid"
+    assert told["AA-01", "AA-01", "score.total"]["value"] == total["value"]
+    assert ("AA-03", "AA-02", "score.total") in told
+    assert ("AA-03", "AA-03", "bag") not in told
+
+    study = load_study(str(folder))
+    write_tables(build(study), tmp_path / "tables")
+    cut_unit(study, tmp_path / "tables", "AA-01", tmp_path / "slice")
+    inputs = tmp_path / "slice" / "inputs"
+    settings = json.loads((inputs / "study.json").read_bytes())
+    assert settings["waves"][0]["records"] == ["2026-01", "2026-03"]
+    assert "score.total" in (inputs / "published.csv").read_text(encoding="utf-8")
+
+    # one byte of a finding changed: the report is no longer quoted
+    findings = tmp_path / "out/communities/AA-01/data/findings.csv"
+    findings.write_bytes(findings.read_bytes() + b" ")
+    told = published()
+    assert told["AA-01", "AA-01", "bag"]["verdict"] == "changed"
+    assert ("AA-01", "AA-01", "score.total") not in told
+    shutil.rmtree(tmp_path / "out/communities/AA-02")
+    assert published()["AA-02", "AA-02", "bag"]["verdict"] == "missing"
