@@ -929,6 +929,14 @@ def _deductions() -> list[dict[str, Any]]:
 
 def _rest() -> list[dict[str, Any]]:
     return [
+        _text(
+            "context.batch_notebook",
+            "context",
+            "汇总笔记本的 SHA-256",
+            "SHA-256 of the batch notebook",
+            "bc61f1f4604c22b8fc32aee54f098d4152a80e9b2e6d45a9f39c30634f6007b5",
+            "bc61f1f4604c22b8fc32aee54f098d4152a80e9b2e6d45a9f39c30634f6007b5",
+        ),
         _row(
             "rule.R-17",
             "eligibility",

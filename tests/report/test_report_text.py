@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from workbench.report.blocks import Tone, table
+from workbench.report.annex import annexes
+from workbench.report.blocks import Tone, table, to_json
+from workbench.report.body import body_sections
 from workbench.report.front import front_pages
 from workbench.report.register import Num, Quote, Register, foreign, tenths, tenths_range
 from workbench.report.tables import Page, comparisons, estimates, groups, waves
@@ -275,3 +277,48 @@ def test_variants_for_comparison_stay_off_the_first_pages(jinxiu: Any) -> None:
     variant["finding"] = "change.q1.top2.unweighted"
     register = Register([*jinxiu, variant], "zh")
     assert len(changes(register, Words("zh"))) == 6
+
+
+def test_intervals_stay_on_one_line_as_long_as_words_can_give_way(jinxiu: Any) -> None:
+    register = Register(jinxiu, "en")
+    made = table(
+        [("Indicator", 1, "left"), *((name, 0, "right") for name in ("A", "B", "C", "D", "E"))],
+        [[["x"], ["0.9 per 100 households and year"], ["67.0% to 77.7%"],
+          ["1,409,227 / 1,651,680"], ["≥90 points of 100"], ["cannot tell at all"]]] * 2,
+    )  # fmt: skip
+    widths = to_json(made, register)["widths"]
+    assert widths[0] == 1
+    assert -widths[2] > 7
+    assert -sum(widths[1:]) < 58 - 12
+
+
+def test_a_text_of_the_body_is_not_printed_again_in_the_last_annex(jinxiu: Any) -> None:
+    register = Register(jinxiu, "zh")
+    words = Words("zh")
+    front, sections = front_pages(register, words), body_sections(register, words, {})
+    made = to_json(annexes(register, words, {}, [front, sections]), register)[-1]
+    (sources,) = [block for block in made["blocks"] if block["type"] == "sources"]
+    ids = [item[0]["anchor"] for group in sources["groups"] for item in group["items"]]
+    texts = [name for group in sources["groups"] for name in group["texts"].split(", ") if name]
+    assert set(ids) | set(texts) == {key for key in register.rows if register.has(key)}
+    assert not set(ids) & set(texts)
+    assert "scope.outside" in texts
+    assert "score.total" in ids
+
+
+def test_disclosure_tells_the_response_rate_and_what_others_record(jinxiu: Any) -> None:
+    rate = {**next(r for r in jinxiu if r["section"] == "response"), "finding": "response.rr1.current",
+            "label_zh": "应答率", "display_zh": "45.0%"}  # fmt: skip
+    own = {**jinxiu[0], "finding": "disclosure.language", "section": "disclosure",
+           "label_zh": "语言", "display_zh": "中文"}  # fmt: skip
+    rows = [row for row in jinxiu if not row["finding"].startswith("response.rr1")]
+    register = Register([*rows, rate, own], "zh")
+    (block,) = annexes(register, Words("zh"), {})[0]["blocks"]
+    told = {register.plain(row[0]): register.plain(row[1]) for row in block["rows"]}
+    assert "45.0%" in told["应答"]
+    assert told["语言"] == "中文"
+
+
+def test_a_fraction_of_points_is_written_short(jinxiu: Any) -> None:
+    rows = changed(jinxiu, r"score\.total", max_points=33.333333)
+    assert Register(rows, "zh").text(Num("score.total", "max_points")) == "33.3"

@@ -285,7 +285,7 @@ def composition_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Fig
             f"(sample / population {values})",
         )
     rows = row_labels(labels, column(frame, "n"))
-    figure, (axes,) = canvas(len(labels) * 1.2, title, rows, head=0.16, foot=0.3)
+    figure, (axes,) = canvas(len(labels) * 1.1, title, rows, head=0.16, foot=0.3)
     names = (say(lang, "样本（未加权）", "sample (unweighted)"), say(lang, "总体", "population"))
     sns.barplot(
         x=[0.0 if math.isnan(v) else v for v in (*sample, *population)],

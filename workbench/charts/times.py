@@ -209,7 +209,7 @@ def survival_chart(
             if half is not None
             else say(lang, "观察期内办结的不到一半", "Fewer than half were closed while observed")
         )
-    figure, (axes,) = canvas(0, title, ["100%" + " " * 6], height=2.7)
+    figure, (axes,) = canvas(0, title, ["100%" + " " * 6], height=2.3)
     bounds = [
         (t, a, b) for t, a, b in zip(times, lows, highs, strict=True) if not math.isnan(a + b)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,11 +86,15 @@ def keys(register: Register, rows: Sequence[Sequence[Sequence[Any]]]) -> Block:
 WIDE = {False: 58.0, True: 69.0}  # ems across the page in ordinary and in small type
 
 
+_WIDTHS = {**dict.fromkeys(" .,:;il", 0.3), **dict.fromkeys("%MWmw", 0.95)}
+
+
 def _ems(text: str) -> float:
     """Estimate the width of text in ems, a little too wide."""
     wide = [ord(char) > 0x2E80 for char in text]
     changes = sum(a != b for a, b in itertools.pairwise(wide))
-    return sum(1.0 if w else 0.58 for w in wide) + 0.25 * changes
+    own = sum(1.0 if w else _WIDTHS.get(c, 0.58) for c, w in zip(text, wide, strict=True))
+    return own + 0.25 * changes
 
 
 def _measure(made: Block, register: Register) -> Block:
@@ -102,6 +107,7 @@ def _measure(made: Block, register: Register) -> Block:
     auto = [i for i, width in enumerate(widths) if width == 0]
     need: dict[int, float] = {}
     short: dict[int, float] = {}
+    whole: dict[int, float] = {}
     least: dict[int, float] = {}
     for i in auto:
         head = register.plain(_runs(made["head"][i]))
@@ -110,10 +116,12 @@ def _measure(made: Block, register: Register) -> Block:
         short[i] = min(need[i], 8.6)
         words = " ".join((head, *texts)).split()
         least[i] = max(4.5, *(_ems(word) for word in words if ord(word[0]) < 0x2E80), 0.0)
+        between = any(re.search(r"\d%?( to |至)", text) for text in texts)
+        whole[i] = short[i] if between else least[i]
     free = len(widths) - len(auto)
-    room = WIDE[made["small"]] - len(widths) - (13.0 + 3.0 * (free - 1) if free else 0.0)
-    # long texts give way first, then all but single words and numbers
-    for bound in (short, least):
+    room = WIDE[made["small"]] - len(widths) - (12.0 + 3.0 * (free - 1) if free else 0.0)
+    # long texts give way first, then all but intervals, single words and numbers, then intervals
+    for bound in (short, whole, least):
         while sum(need.values()) > room:
             loose = [i for i in need if need[i] > bound[i] and need[i] > least[i]]
             if not loose:

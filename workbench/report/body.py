@@ -347,6 +347,8 @@ def _deductions(page: Page) -> list[Block]:
 def _ruled(page: Page, key: str) -> list[Cell]:
     """Give rule and label; a label that begins with the rule loses it."""
     rule = str(page.register.rows[key].get("rule") or key.partition(".")[2])
+    if not re.fullmatch(r"[A-Z]+-\d+\S*", rule):  # an id of ours, no rule of the programme
+        return [[], page.label(key)]
     return [[rule], [page.register.label(key).removeprefix(rule).strip(" ：:")]]
 
 
