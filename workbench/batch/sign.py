@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from workbench.evidence.keys import Role, SigningKey
     from workbench.study import Study
 
-__all__ = ["Due", "Round", "due", "sign", "study_of"]
+__all__ = ["Due", "Round", "due", "resume", "sign", "study_of"]
 
 _COMPUTED = {"External-Identifier", "Bagging-Date", "Payload-Oxum"}
 
@@ -180,11 +180,25 @@ def sign(
                 _sign_one(study, out, name, role, key)
                 done.append(name)
                 told(name)
-        enter_all(study, out, {})
-        units = json.loads((out / "private" / "tables.json").read_bytes())["units"]
-        write_overview(study, out, units)
-        recount(out, units)
+        _finish(study, out)
     return done
+
+
+def resume(study: Study, out: Path) -> int:
+    """Enter what an interrupted round left signed and not entered; return how many there were."""
+    with state.lock(out):
+        recover(out / "communities")
+        waiting = [p for p in (out / "communities").glob("[!.]*") if seal.waits_for_entry(p)]
+        if waiting:
+            _finish(study, out)
+    return len(waiting)
+
+
+def _finish(study: Study, out: Path) -> None:
+    enter_all(study, out, {})
+    units = json.loads((out / "private" / "tables.json").read_bytes())["units"]
+    write_overview(study, out, units)
+    recount(out, units)
 
 
 def _sign_one(study: Study, out: Path, name: str, role: Role, key: SigningKey) -> None:

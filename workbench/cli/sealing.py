@@ -83,7 +83,7 @@ def _out(args: argparse.Namespace) -> Path:
 
 
 def _sign(args: argparse.Namespace) -> int:
-    from workbench.batch.sign import due, sign, study_of
+    from workbench.batch.sign import due, resume, sign, study_of
 
     zh, role = args.messages == "zh", args.role
     study = study_of(args.dir)
@@ -92,6 +92,9 @@ def _sign(args: argparse.Namespace) -> int:
         text = "、".join(found.waiting) if zh else ", ".join(found.waiting)
         print(f"尚待前一人签名：{text}" if zh else f"the signature before is missing: {text}")
     if not found.due:
+        left = resume(study, args.dir)
+        if left:
+            print(f"已补登账本 {left} 份" if zh else f"entered in the ledger now: {left}")
         print(
             f"没有待签报告（已签 {len(found.done)} 份）"
             if zh
