@@ -74,3 +74,25 @@ def test_examples_of_the_docstrings_run():
         assert result.failed == 0, path.name
         attempted += result.attempted
     assert attempted > 20
+
+
+EXPLORATORY = {
+    "ahp", "ahp_group", "entropy_weights", "critic_weights", "variation_weights", "pca_weights",
+    "topsis", "grey_relation", "rank_sum_ratio", "fuzzy_evaluation", "importance_performance",
+    "aggregate", "aggregate_tree", "crossed_effects", "many_facet_rasch",
+}  # fmt: skip
+
+
+def test_exploratory_methods_are_called_by_nothing_that_feeds_a_report(root):
+    assert set(scoring.__all__) >= EXPLORATORY
+    sources = [
+        *(root / "workbench" / "assess").glob("*.py"),
+        *(root / "workbench" / "report").glob("*.py"),
+        *(root / "workbench").glob("*.py"),
+        root / "notebooks" / "community.ipynb",
+        root / "notebooks" / "batch.ipynb",
+    ]
+    assert len(sources) > 20
+    for path in sources:
+        called = set(re.findall(r"scoring\.([a-z_]+)\(", path.read_text(encoding="utf-8")))
+        assert not called & EXPLORATORY, path.name

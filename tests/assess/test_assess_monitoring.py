@@ -1,0 +1,149 @@
+"""Monthly charts, changes in retrospect, and records that look made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench import protocol, scoring
+from workbench.assess import monitoring
+from workbench.community import Community
+
+CIVILISED = protocol.load("civilised")
+NAN = float("nan")
+MONTHS = [f"{y}-{m:02d}" for y in (2025, 2026) for m in range(1, 13)]
+MEASURES = {
+    "waste_sorting_accuracy": {"channel": "record", "measurement": "w", "statistic": "ratio_of_sums"},
+    "community_activities_per_year": {"channel": "record", "measurement": "a", "statistic": "sum"},
+}  # fmt: skip
+
+
+def _unit(frame: pd.DataFrame, **settings: Any) -> Community:
+    told = {
+        "community": "U",
+        "wave": "b",
+        "baseline": "a",
+        "decisions": {"level": 0.95},
+        "measures": MEASURES,
+        "waves": [
+            {"id": "a", "fieldwork": ["2026-04-08", "2026-05-06"]},
+            {"id": "b", "fieldwork": ["2026-10-08", "2026-11-05"]},
+        ],
+    }
+    return Community(Path(), told | settings, {"measurements": frame}, CIVILISED)
+
+
+def _shares(values: list[float], n: int = 900, **columns: Any) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {"indicator": "w", "period": MONTHS[: len(values)], "value": NAN, "origin": "ledger",
+         "numerator": [round(n * v) for v in values], "denominator": float(n)}
+    )  # fmt: skip
+    return frame.assign(**columns)
+
+
+def _counts(values: list[float], **columns: Any) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {"indicator": "a", "period": MONTHS[: len(values)], "value": values, "numerator": NAN,
+         "denominator": NAN, "origin": "ledger"}
+    )  # fmt: skip
+    return frame.assign(**columns)
+
+
+STEADY = [0.9 + 0.01 * (-1) ** k for k in range(24)]
+
+
+def test_a_steady_share_is_in_control_and_a_fall_is_seen_and_dated() -> None:
+    told = monitoring.monitored(_unit(_shares(STEADY))).set_index("finding")
+    assert told.loc["monitor.waste_sorting_accuracy.chart", "verdict"] == "passed"
+    fallen = monitoring.monitored(_unit(_shares([*STEADY[:20], 0.7, 0.71, 0.7, 0.71])))
+    one = fallen.set_index("finding")
+    row = one.loc["monitor.waste_sorting_accuracy.chart"]
+    assert row["verdict"] == "failed"
+    assert "2026-09 p-chart" in row["reason_en"]
+    assert "not a penalty" in row["reason_en"]
+    assert one.loc["monitor.waste_sorting_accuracy.level.2", "period"] == "2026-09..2026-12"
+
+
+def test_a_month_without_counts_is_named() -> None:
+    frame = _shares(STEADY).drop(index=15)
+    row = monitoring.monitored(_unit(frame)).iloc[0]
+    assert row["flags"] == "missing_period"
+    assert "2026-04" in row["reason_en"]
+    assert monitoring.chart(_unit(frame), "waste_sorting_accuracy")["value"].isna().sum() == 1
+    assert monitoring.monitored(_unit(_shares(STEADY[:8]))).empty
+
+
+def test_sums_of_money_are_judged_by_their_own_spread() -> None:
+    rng = np.random.default_rng(1)
+    values = list(0.9 + rng.normal(0, 0.02, 24))
+    counted = pd.DataFrame({"period": MONTHS, "numerator": [140_000 * v for v in values],
+                            "denominator": 140_000.0})  # fmt: skip
+    plain = scoring.control_chart(counted, baseline=12)
+    laney = scoring.control_chart(counted, baseline=12, spread="laney")
+    assert (plain["below"] | plain["above"]).sum() > 12
+    assert (laney["below"] | laney["above"]).sum() <= 1
+    z = plain["z"].to_numpy()[:12]
+    factor = np.abs(np.diff(z)).mean() / 1.128
+    assert np.allclose(laney["z"], plain["z"] / factor)
+
+
+def test_until_a_month_shows_the_unit_as_it_stood() -> None:
+    c = monitoring.until(_unit(_shares(STEADY)), "2026-03")
+    assert c.tables["measurements"]["period"].max() == "2026-03"
+    assert len(monitoring.until(_unit(_shares(STEADY)), "").tables["measurements"]) == 24
+
+
+def _checks(frame: pd.DataFrame) -> dict[str, str]:
+    told = monitoring.record_checks(_unit(frame))
+    return dict(zip(told["finding"], told["verdict"], strict=True))
+
+
+def test_round_numbers_recounts_and_surges_are_flagged() -> None:
+    rng = np.random.default_rng(2)
+    honest = [float(v) for v in rng.integers(20, 80, 24)]
+    frame = pd.concat([_counts(honest), _counts(honest, period=MONTHS).assign(
+        period=[m.replace("2025", "2023").replace("2026", "2024") for m in MONTHS])])  # fmt: skip
+    assert _checks(frame)["records.digits.a"] == "passed"
+    rounded = frame.assign(value=(frame["value"] / 10).round() * 10)
+    assert _checks(rounded)["records.digits.a"] == "failed"
+    again = pd.DataFrame({"indicator": "a", "period": MONTHS[:3], "value": [20.0, 22.0, 21.0],
+                          "numerator": NAN, "denominator": NAN, "origin": "recount"})  # fmt: skip
+    inflated = pd.concat([_counts([30.0, 33.0, 21.0]), again])
+    assert _checks(inflated)["records.recount.a"] == "failed"
+    assert _checks(pd.concat([_counts([20.0, 22.0, 23.0]), again]))["records.recount.a"] == "passed"
+    assert _checks(_counts([3.0] * 20 + [12.0, 14.0]))["records.surge.a"] == "failed"
+    assert _checks(_counts([3.0] * 22))["records.surge.a"] == "passed"
+
+
+def test_a_sprint_before_the_first_wave_with_a_rebound_is_flagged() -> None:
+    steady = [0.80 + 0.005 * (-1) ** k for k in range(24)]
+    sprint = [*steady[:14], 0.95, 0.96, *steady[16:]]
+    assert _checks(_shares(sprint))["records.sprint.w.2026-04"] == "failed"
+    assert _checks(_shares(steady))["records.sprint.w.2026-04"] == "passed"
+
+
+def test_a_frozen_device_is_flagged_and_held_against_spot_checks() -> None:
+    values = [0.9, 0.91, 0.92, 0.93, 0.93, 0.93, 0.93, 0.9]
+    told = _checks(_shares(values, origin="device", device="d1"))
+    assert told["records.device.w.d1"] == "failed"
+    fine = _checks(_shares([0.9, 0.91, 0.92, 0.9, 0.93, 0.91], origin="device"))
+    assert fine["records.device.w.*"] == "passed"
+
+
+@pytest.mark.parametrize(("marks", "verdict"), [((8, 6), "passed"), ((8, 3), "failed")])
+def test_who_may_go_out_is_told_by_the_reference(marks: tuple[int, int], verdict: str) -> None:
+    rows = [
+        {"assessor": who, "role": role, "visit": "calibration", "item": item, "place": "p",
+         "score": float(score), "max_score": 10.0, "passed": NAN}
+        for who, role, scores in (("S1", "expert", marks), ("REF", "reference", (8, 6)))
+        for item, score in zip(("f1", "f2"), scores, strict=True)
+    ]  # fmt: skip
+    c = Community(Path(), {}, {"inspections": pd.DataFrame(rows)}, CIVILISED)
+    told = monitoring.calibration(c, tolerance=10)
+    assert told["finding"].tolist() == ["calibration.S1"]
+    assert told["verdict"].tolist() == [verdict]
+    assert monitoring.calibration(Community(Path(), {}, {}, CIVILISED), tolerance=10).empty
