@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_sound_settings_are_taken_with_the_defaults_of_the_design():
     assert settings.waves[0].id == "2"
     assert settings.parties.contract.zh == "7"
     assert settings.decisions.model_dump() == {
-        "gate": "lower",
+        "gate": None,
         "target": "point",
         "level": 0.95,
         "min_cell": 10,
@@ -243,3 +244,25 @@ def test_the_settings_load_without_pandas():
         "import sys, workbench.study; sys.exit('pandas' in sys.modules or 'numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_gate_on_a_sample_needs_a_decision_rule_that_has_no_default(
+    tmp_path: Path, root: Path
+) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(root / "data" / "demo", folder)
+    settings = folder / "study.yaml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("{gate: lower, ", "{"), encoding="utf-8")
+    _, problems = Study.draft(folder)
+    (one,) = [p for p in problems if p.code == "decisions.blank"]
+    assert (one.column, one.severity) == ("decisions.gate", "error")
+    assert "no default" in one.en
+    measures = folder / "measures.yaml"
+    lines = measures.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("resident_satisfaction")]
+    measures.write_text("".join(kept), encoding="utf-8")
+    scoped = settings.read_text(encoding="utf-8").replace("  - resident_satisfaction\n", "")
+    settings.write_text(scoped, encoding="utf-8")
+    _, problems = Study.draft(folder)  # no gate rests on a sample any more
+    assert not [p for p in problems if p.code == "decisions.blank"]

@@ -126,7 +126,6 @@ def robustness(b: Batch) -> pd.DataFrame:
                 "value": float(one["rank"]),
                 "ci_low": float(low),
                 "ci_high": float(high),
-                "level": 0.9,
                 "unit": "rank",
                 "n": n,
                 "method": "scoring.choice_uncertainty",

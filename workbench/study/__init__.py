@@ -115,6 +115,8 @@ class Study:
             problems += found
         if settings is None:
             return None, problems
+        if protocol is not None and measures is not None and settings.decisions.gate is None:
+            problems += _no_rule(protocol, measures)
         problems += named_problems(folder, settings, corrections)
         study = cls(
             folder=folder,
@@ -420,3 +422,33 @@ def _measured(
     except InputError as error:
         return protocol, None, [*problems, *error.problems]
     return protocol, measures, problems
+
+
+def _no_rule(protocol: Protocol, measures: Measures) -> list[Problem]:
+    """Ask for the decision rule that gates and payments on samples need; it has no default."""
+    rests = [gate["indicator"] for gate in protocol.gates()]
+    if "bonus_award" in protocol.parameters:
+        rests.append("participation_rate")
+    sampled = sorted(
+        slug
+        for slug in set(rests)
+        if slug in measures and measures[slug].channel in ("survey", "inspection")
+    )
+    if not sampled:
+        return []
+    names = [protocol.indicator(slug).name for slug in sampled]
+    return [
+        Problem(
+            code="decisions.blank",
+            file="study.yaml",
+            column="decisions.gate",
+            zh=f"须由人决定：依据抽样结果的门槛或奖励按什么判定（{'、'.join(n.zh for n in names)}；"
+            "没有默认值）",
+            en="a person must decide: by what gates and payments that rest on a sample are decided "
+            f"({', '.join(n.en for n in names)}; there is no default)",
+            remedy_zh="在 decisions 中写 gate: point（估计值）、lower（不利端）或 upper（有利端）",
+            remedy_en="write gate: point (estimate), lower (less favourable limit) or upper (more "
+            "favourable limit) under decisions",
+            expected="point | lower | upper",
+        )
+    ]

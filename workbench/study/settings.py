@@ -210,7 +210,7 @@ class SmallArea(Model):
 class Decisions(Model):
     """Which end of an interval decides, at which level, and what is too few."""
 
-    gate: Literal["lower", "point", "upper"] = "lower"
+    gate: Literal["lower", "point", "upper"] | None = None  # no default: money and titles
     target: Literal["lower", "point", "upper"] = "point"
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     min_cell: Annotated[int, Field(ge=1)] = 10
