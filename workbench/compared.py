@@ -161,6 +161,7 @@ def controlled(b: Batch) -> pd.DataFrame:
             "question_known": True,
             "same_question": True,
             "same_denominator": True,
+            "same_months": _same_months(b),
             "composition_adjusted": True,
             "regression_to_mean_computed": True,
         },
@@ -175,6 +176,16 @@ def controlled(b: Batch) -> pd.DataFrame:
             mine["finding"] = mine["finding"].str.replace("overview.", "context.", regex=False)
             out.append(mine.assign(community=unit))
     return pd.concat(out, ignore_index=True)
+
+
+def _same_months(b: Batch) -> bool | None:
+    """Say whether baseline and wave were asked in the same calendar months."""
+    waves = {w["id"]: w.get("fieldwork") or () for w in b.settings.get("waves") or ()}
+    named = [waves.get(b.settings.get(k)) for k in ("wave", "baseline")]
+    if not all(named):
+        return None
+    now, before = ({str(day)[5:7] for day in days or ()} for days in named)
+    return now == before
 
 
 def _arms(b: Batch) -> pd.Series:

@@ -289,3 +289,86 @@ def test_rates_are_compared_as_a_ratio_and_the_exposure_must_be_there() -> None:
             frame.assign(exposure=[0, 250]), "complaints", exposure="exposure", **settings
         )
     assert caught.value.problems[0].code == "change.exposure"
+
+
+def _bad_cases() -> dict[str, tuple[Any, str | None]]:
+    """Bad input by name: the call, and the code it is refused with (None: not computed)."""
+    rng = np.random.default_rng(1)
+    answers = pd.DataFrame(
+        {"wave": [1] * 40 + [2] * 40, "q": rng.integers(1, 6, 80), "b": list("abcdefgh") * 10,
+         "p": list(range(40)) * 2}
+    )  # fmt: skip
+    waves: dict[str, Any] = {"baseline": 1, "current": 2}
+    rates = pd.DataFrame({"wave": [1, 2], "q": [3, 5], "e": [100.0, 100.0]})
+    series = pd.DataFrame({"t": range(24), "q": rng.normal(0, 1, 24)})
+    days = pd.to_datetime(["2026-01-05"] * 4)
+    ends = pd.to_datetime(["2026-01-01", "2026-01-06", "2026-01-07", None])
+    cases = pd.DataFrame({"wave": [1, 1, 2, 2], "s": days, "e": ends, "d": [1.0, -2, 3, 4], "c": 1})
+    arms = answers.assign(c=answers.index % 2, on=answers.index % 2)
+    group = pd.DataFrame(
+        {"u": [1, 1, 2, 2], "t": [1, 2, 1, 2], "g": [2, 2, 0, 0], "q": [1.0, 2, 3, 4]}
+    )
+    starts = {"community": "u", "time": "t", "first_treated": "g"}
+    claim = {"item": "a", "before": 42, "after": 76}
+    rate = {"of": "rate", "exposure": "e", **waves}
+    when = {"time": "t", "date": 12}
+
+    def call(data: pd.DataFrame, **more: Any) -> Any:
+        return lambda: change.compare(data, None if "of" in more and more["of"] in
+                                      ("time", "published") else "q", **more)  # fmt: skip
+
+    return {
+        "waves without rows": (call(answers, baseline=1, current=3), "change.wave"),
+        "nobody in both": (call(answers.assign(p=range(80)), person="p", **waves), "change.overlap"),
+        "one wave empty": (
+            call(answers.assign(q=answers["q"].where(answers["wave"] == 1)), **waves), None),
+        "one cluster": (call(answers.assign(b="x"), psu="b", **waves), None),
+        "one community an arm": (
+            call(arms, community="c", treated="on", of="mean", **waves), None),
+        "one treated, one not, staggered": (call(group, **starts), None),
+        "nobody untreated": (call(group.assign(g=2), **starts), "change.arm"),
+        "all equal": (call(answers.assign(q=4), **waves), None),
+        "all equal in a panel": (call(answers.assign(q=4), person="p", **waves), None),
+        "exposure zero": (call(rates.assign(e=[0.0, 1.0]), **rate), "change.exposure"),
+        "no event": (call(rates.assign(q=0), **rate), None),
+        "negative count": (call(rates.assign(q=[-1, 2]), **rate), "change.number"),
+        "negative duration": (
+            call(cases, of="time", duration="d", closed="c", **waves), "change.duration"),
+        "closed before opened": (
+            call(cases, of="time", start="s", end="e", censored_at=pd.Timestamp("2026-02-01"),
+                 **waves), "change.duration"),
+        "date outside": (call(series, time="t", date=99), "change.date"),
+        "gap": (call(series.drop(5), **when), "change.gap"),
+        "month without value": (
+            call(series.assign(q=series["q"].where(series["t"] != 3)), **when), "change.missing"),
+        "month twice": (call(pd.concat([series, series.head(1)]), **when), "change.duplicate"),
+        "series without error": (call(series.assign(q=3.0), **when), None),
+        "two points after": (call(series, time="t", date=22), None),
+        "person twice": (call(answers.assign(p=0), person="p", **waves), "change.duplicate"),
+        "percentage above 100": (
+            call(pd.DataFrame([claim | {"after": 176}]), of="published"), "change.percent"),
+        "nobody asked": (
+            call(pd.DataFrame([claim | {"n_before": 0, "n_after": 9}]), of="published"),
+            "change.number"),
+    }  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::statsmodels.tools.sm_exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", sorted(_bad_cases()))
+def test_bad_input_gives_a_message_or_a_reason_and_never_a_number(name: str) -> None:
+    call, code = _bad_cases()[name]
+    if code is None:
+        made = call().iloc[0]
+        assert made["status"] == "not_computed"
+        assert math.isnan(made["value"])
+        assert made["verdict"] == "cannot_tell"
+        assert made["reason_zh"]
+        assert made["reason_en"]
+        return
+    with pytest.raises(InputError) as caught:
+        call()
+    problem = caught.value.problems[0]
+    assert problem.code == code
+    assert problem.column
+    assert problem.remedy_zh
+    assert problem.remedy_en

@@ -66,11 +66,12 @@ def test_some_of_the_same_people_enter_by_their_covariance(rng: np.random.Genera
     assert "overlap" in made["choice_en"]
 
 
-def test_none_of_the_same_people_is_two_samples(rng: np.random.Generator) -> None:
+def test_a_panel_with_nobody_in_both_waves_is_refused(rng: np.random.Generator) -> None:
     frame = people(rng)
     frame.loc[frame["wave"] == 2, "person"] += 1000
-    made = change.compare(frame, "q", person="person", of="mean", **WAVES).iloc[0]
-    assert made["method"] == "change.welch"
+    with pytest.raises(InputError) as caught:
+        change.compare(frame, "q", person="person", of="mean", **WAVES)
+    assert caught.value.problems[0].code == "change.overlap"
 
 
 def test_a_person_twice_in_a_wave_is_refused(rng: np.random.Generator) -> None:

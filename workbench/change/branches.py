@@ -190,6 +190,16 @@ def times(
     waves(data, [], of_waves)
     if start is not None and end is not None:
         data = durations(data, start=start, end=end, censored_at=censored_at, unit=unit)
+        if data.attrs["set_aside"]:
+            refuse(
+                "duration",
+                "有个案在受理之前办结",
+                "a case was closed before it was opened",
+                "更正时间，或去掉这些个案",
+                "correct the times or leave these cases out",
+                column=end,
+                found=f"{data.attrs['set_aside']}",
+            )
         duration, closed = "duration", "closed"
     if duration is None or closed is None:
         refuse(
@@ -355,6 +365,8 @@ def staggered(
         else:
             drawn = False
         one.update(item=item, adjustment="raw")
+        if one.get("std_error") is None or math.isnan(one.get("std_error", math.nan)):
+            one.update(value=math.nan, status="not_computed")
         rows.append(one)
     start = data.groupby(community)[first_treated].first().fillna(0)
     groups = start[start > 0]

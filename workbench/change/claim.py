@@ -126,7 +126,7 @@ def _claim(
         return one
     # a part of a change has no direction of its own; at E0 two figures are reported, no more
     silent = one["adjustment"] == "composition" or graded.says == "E0"
-    said = VERDICTS["cannot_tell"] if silent else _corrected(verdict, one)
+    said = VERDICTS["cannot_tell"] if silent else _corrected(verdict, one, setting.level)
     one.update(verdict=said.code, verdict_zh=said.zh, verdict_en=said.en)
     one["evidence_grade"] = graded.grade
     for lang, joint in (("zh", "；"), ("en", "; ")):
@@ -138,10 +138,10 @@ def _claim(
     return one
 
 
-def _corrected(verdict: Verdict, one: dict[str, Any]) -> Verdict:
+def _corrected(verdict: Verdict, one: dict[str, Any], level: float) -> Verdict:
     """Say so where only the correction for many tests leaves a change open."""
     null = 1.0 if one["unit"] == "ratio" else 0.0
-    clear = one["ci_low"] > null or one["ci_high"] < null
+    clear = (one["ci_low"] > null or one["ci_high"] < null) and one["p_value"] < 1 - level
     if verdict.code != "cannot_tell" or not clear or "p_adjusted" not in one:
         return verdict
     return dataclasses.replace(

@@ -262,8 +262,17 @@ better.'
         if share >= 0.5:
             made, known = branches.paired(data, named, waves, person, of, top, level)
             return _finish(_Found(made, "panel", known), setting)
-        if share > 0:
-            choice, psu = "rotating", psu or person
+        if share == 0:
+            refuse(
+                "overlap",
+                "没有人在两期中都出现",
+                "nobody is in both waves",
+                "核对人员编号；两期是不同的人时不写 person=",
+                "check the names of persons; without person= the waves are independent samples",
+                column=person,
+                expected="the same names in both waves",
+            )
+        choice, psu = "rotating", psu or person
     if not isinstance(data, Design) and not (weights or strata or psu or extra):
         made = branches.simple(data, named, waves, of, top, level)
         return _finish(_Found(made, "simple", {}), setting)

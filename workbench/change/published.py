@@ -300,6 +300,17 @@ def published(
     from workbench.change.power import sample_size
 
     a, b = _percent(before, "before"), _percent(after, "after")
+    for name, size in (("n_before", n_before), ("n_after", n_after)):
+        if size is not None and size < 1:
+            refuse(
+                "number",
+                "人数须为正整数",
+                "a number of persons is a whole number above 0",
+                "按原文填写或留空",
+                "as printed, or leave it empty",
+                column=name,
+                found=str(size),
+            )
     p0, p1 = a / 100, b / 100
     key = "change.published"
     low, high = rounding_bounds(a, b, decimals=decimals)

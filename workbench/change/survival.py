@@ -259,6 +259,14 @@ def cox(
     fit = PHReg(t, X, status=closed.astype(int), ties=ties).fit(disp=0)
     b, se = float(fit.params[0]), float(fit.bse[0])
     z = float(stats.norm.ppf(0.5 + level / 2))
+    if not (math.isfinite(b) and math.isfinite(se) and abs(b) + z * se < 50):
+        return not_computed(
+            "hazard_ratio",
+            "一期没有可比的办结时间，风险比趋于零或无穷",
+            "the times of the periods do not overlap: the ratio runs off to zero or infinity",
+            unit="ratio",
+            method=key,
+        )
     return row(
         "hazard_ratio",
         math.exp(b),
