@@ -386,12 +386,12 @@ def to_json(found: Iterable[Mapping[str, Any]]) -> bytes:
     return f"[\n{lines}\n]\n".encode()
 
 
-_FORMULA = tuple("=+-@\t\r＝＋－＠")
+_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def safe_cell(value: Any) -> Any:
     """Neutralise text that a spreadsheet would run as a formula; numbers pass as they are."""
-    if isinstance(value, str) and value.lstrip(" \u3000").startswith(_FORMULA):
+    if isinstance(value, str) and value.lstrip(" \u00a0\u3000").startswith(_FORMULA):
         return "'" + value
     return value
 

@@ -56,6 +56,9 @@ def execute(source: Path, *, parameters: Mapping[str, Any], cwd: Path, scratch: 
 
     Raises
     ------
+    ValueError
+        A parameter that the notebook does not declare: papermill would write its name into a cell
+        as it stands, code and all.
     Exception
         A dead kernel and the like; an error in a cell does not raise but is returned.
     """
@@ -64,11 +67,17 @@ def execute(source: Path, *, parameters: Mapping[str, Any], cwd: Path, scratch: 
     from workbench.batch.kernels import PrivateKernelManager
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    told = source.read_bytes()
+    unknown = [name for name in parameters if name not in parameters_of(json.loads(told))]
+    if unknown:
+        raise ValueError(f"the notebook declares no parameter {unknown[0]!r}")
+    # papermill fills parameters into the braces of a path, so none of a user's reaches it
+    (scratch / "source.ipynb").write_bytes(told)
     raw = scratch / "executed.ipynb"
     # an error in a cell is in the notebook, with its cell
     with contextlib.suppress(papermill.PapermillExecutionError):
         papermill.execute_notebook(
-            str(source),
+            str(scratch / "source.ipynb"),
             str(raw),
             parameters=dict(parameters),
             cwd=str(cwd),
