@@ -10,12 +10,15 @@ _WHERE = {
     "notebooks": "notebooks",
     "expectations": "expectations",
     "demo": "data/demo",
+    "examples": "data/examples",
     "cases": "data/published_cases.csv",
 }
 
 
 def path(name: str) -> Path:
-    """Give the place of a bundled part: ``notebooks``, ``expectations``, ``demo`` or ``cases``.
+    """Give the place of a bundled part.
+
+    ``notebooks``, ``expectations``, ``demo``, ``examples`` (a folder per programme) or ``cases``.
 
     Raises
     ------

@@ -66,6 +66,8 @@ _UNITS: dict[str, tuple[float, int, str, str]] = {
     "points": (1, 1, "{}分", "{} points"),
     "hours": (1, 1, "{}小时", "{} hours"),
     "days": (1, 1, "{}天", "{} days"),
+    "minutes": (1, 1, "{}分钟", "{} minutes"),
+    "change_rel": (100, 1, "{}%", "{}%"),
     "count": (1, 0, "{}", "{}"),
     "per_year": (1, 1, "每年{}次", "{} a year"),
     "per_100_households_year": (1, 1, "每百户每年{}件", "{} per 100 households and year"),
@@ -74,7 +76,7 @@ _UNITS: dict[str, tuple[float, int, str, str]] = {
     "percentile": (1, 0, "{}", "{}"),
     "yes_no": (1, 0, "{}", "{}"),
 }
-_SIGNED = {"pp"}
+_SIGNED = {"pp", "change_rel"}
 
 
 def _digits(value: float, unit: str, *, signed: bool = False) -> str:

@@ -69,6 +69,7 @@ class _Protocol:
                 "responsible_zh": "",
                 "status": "ok",
                 "chargeable": slug == "points",
+                "due": True,
             }
             for slug in scope
         ]

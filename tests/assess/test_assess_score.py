@@ -156,7 +156,7 @@ def test_a_part_without_indicators_gives_its_weight_away_aloud(
         for s, w in (("survey", 0.4), ("record", 0.4), ("fact", 0.2))
     )
     scheme = scoring.Scheme(slug="own", parts=parts, origin="assumption", formula="")
-    monkeypatch.setattr(sc, "_scheme", lambda c: scheme)
+    monkeypatch.setattr(sc, "_scheme", lambda c, frame: scheme)
     total = _score(_frame()).loc["score.total"]
     assert "reweighted" in total["flags"]
     assert "fact (20%)" in total["reason_en"]

@@ -6,15 +6,20 @@ The statistics are those of :mod:`workbench.survey`, :mod:`workbench.change` and
 
 from __future__ import annotations
 
+from workbench.assess.accounts import funds, organisations
 from workbench.assess.alerts import warnings
 from workbench.assess.bridge import bridge
 from workbench.assess.changes import changes
+from workbench.assess.civic import milestones, participation
 from workbench.assess.facts import arrivals, decisions, head, limits, outside
 from workbench.assess.fieldwork import fieldwork
+from workbench.assess.followup import claims, followup, objections
 from workbench.assess.indicators import indicators
+from workbench.assess.indices import appraisal, efficacy
 from workbench.assess.inspections import agreement
 from workbench.assess.interrupted import interrupted
 from workbench.assess.labels import only
+from workbench.assess.lower import demand, lower
 from workbench.assess.monitoring import (
     calibration,
     chart,
@@ -24,7 +29,9 @@ from workbench.assess.monitoring import (
 )
 from workbench.assess.priorities import priorities
 from workbench.assess.records import requests, survival
+from workbench.assess.regularity import regularity
 from workbench.assess.response import response
+from workbench.assess.ruleset import reference, ruleset
 from workbench.assess.sample import design, weights
 from workbench.assess.satisfaction import satisfaction, subgroups
 from workbench.assess.score import deductions, eligibility, score
@@ -33,27 +40,41 @@ from workbench.assess.standing import standing
 
 __all__ = [
     "agreement",
+    "appraisal",
     "arrivals",
     "bridge",
     "calibration",
     "changes",
     "chart",
+    "claims",
     "decisions",
     "deductions",
+    "demand",
     "design",
+    "efficacy",
     "eligibility",
     "fieldwork",
+    "followup",
+    "funds",
     "head",
     "indicators",
     "interrupted",
     "limits",
+    "lower",
+    "milestones",
     "monitored",
+    "objections",
     "only",
+    "organisations",
     "outside",
+    "participation",
     "priorities",
     "record_checks",
+    "reference",
+    "regularity",
     "requests",
     "response",
+    "ruleset",
     "satisfaction",
     "score",
     "standards",

@@ -103,6 +103,8 @@ def head(c: Community) -> pd.DataFrame:
             else (str(above["name"]), str(_given(above["name_en"], above["name"]))),
         ),
         _text("head.programme", "测评项目", "Programme", (protocol.title.zh, protocol.title.en)),
+        *_kind(c),
+        *_phase(c),
         _text("head.period", "数据月份", "Months of records", (months, months)),
         _text("head.wave", "本期", "This wave", _wave(c, c.wave)),
         _text("head.baseline", "基期", "Baseline", _wave(c, c.baseline)),
@@ -141,6 +143,24 @@ def head(c: Community) -> pd.DataFrame:
         mark = ("示例签名：不具法律效力", "demonstration signature: no legal effect")
         rows.append(_text("head.demonstration", "签名性质", "Kind of signature", mark))
     return pd.DataFrame([row for row in rows if row["display_zh"] != "—"])
+
+
+def _kind(c: Community) -> list[dict[str, Any]]:
+    """Name the kind of report and, as ``item``, the sections that it prints."""
+    kind = c.protocol.report_kinds.get(str(c.settings.get("report") or "wave"))
+    if kind is None:
+        return []
+    row = _text("head.report_kind", "报告类型", "Kind of report", (kind.name.zh, kind.name.en))
+    return [row | {"item": " ".join(kind.sections) or None}]
+
+
+def _phase(c: Community) -> list[dict[str, Any]]:
+    phase = c.protocol.phases.get(str(c.settings.get("phase")))
+    if phase is None:
+        return []
+    return [
+        _text("head.phase", "方案阶段", "Phase of the programme", (phase.name.zh, phase.name.en))
+    ]
 
 
 def _procedure(c: Community) -> list[dict[str, Any]]:

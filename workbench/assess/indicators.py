@@ -11,6 +11,7 @@ import pandas as pd
 from workbench import change, scoring, survey
 from workbench.assess import records
 from workbench.assess.inspections import marks, places, unmerged
+from workbench.assess.lower import combined
 from workbench.assess.sample import Sample
 from workbench.assess.satisfaction import scale_ends, top_codes
 from workbench.assess.series import gone as _gone
@@ -21,7 +22,7 @@ from workbench.findings import number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["indicators", "targets", "values"]
+__all__ = ["indicators", "targets", "values", "worded"]
 
 Row = dict[str, Any]
 
@@ -32,11 +33,13 @@ _UNITS = {
     "household_rate": "per_100_households_year",
     "yes_no": "yes_no",
     "pp": "pp",
+    "change_rel": "change_rel",
     "count": "count",
     "ratio": "ratio",
     "score_5": "score",
 }
 _NOT_INSPECTED = ("本期没有检查这些项目", "these items were not inspected in this wave")
+_TIMED = ("value", "std_error", "ci_low", "ci_high")
 _SIGN = {">=": "≥", "<=": "≤", ">": ">", "<": "<", "=": "≥"}
 _TAKEN = (
     "value unit std_error ci_low ci_high level n numerator denominator df n_effective method "
@@ -64,12 +67,25 @@ def values(c: Community, sample: Sample) -> list[Row]:
             finding, zh, en = c.excluded[slug]
             row = _gone(f"未通过检查：{zh}", f"a check failed: {en}") | {"flags": finding}
         else:
-            row = _value(c, sample, slug, measure)
+            row = _whole(c, sample, slug, measure)
         unit = unit_of(c, slug)
         row.setdefault("unit", unit)
+        if unit == "days" and row["unit"] == "hours":  # durations are computed in hours
+            row |= {n: row[n] / 24 for n in _TIMED if row.get(n) is not None} | {"unit": unit}
         channel = measure["channel"] if measure else None
         rows.append({"indicator": slug, "channel": channel, "unit": unit} | row)
     return rows
+
+
+def _whole(c: Community, sample: Sample, slug: str, measure: Mapping[str, Any]) -> Row:
+    """Give the unit's value; without measurements of its own, that of the units below together."""
+    name = measure.get("measurement")
+    below = c.below.get("measurements")
+    if name is None or below is None or not below["indicator"].eq(name).any():
+        return _value(c, sample, slug, measure)
+    if c.has("measurements") and c.tables["measurements"]["indicator"].eq(name).any():
+        return _value(c, sample, slug, measure)
+    return combined(c, slug, measure, lambda unit: _value(unit, sample, slug, measure))
 
 
 def _value(c: Community, sample: Sample, slug: str, measure: Mapping[str, Any]) -> Row:
@@ -321,9 +337,14 @@ def targets(c: Community) -> pd.DataFrame:
         measure = c.measures.get(row["indicator"], {})
         scale = float(measure.get("factor") or 1.0)  # printed = data × factor
         kind = row["kind"]
+        if unit_of(c, row["indicator"]) == "days":
+            scale = 1.0
         if kind in {"change_rel", "change_pp"}:
             scale = 100.0
-        ok = row["status"] == "ok" and row["chargeable"] and kind != "cap"
+        ok = row["status"] == "ok" and row["chargeable"] and row["due"] and kind != "cap"
+        if row["status"] == "ok" and not row["due"]:  # shown, and not owed in this phase yet
+            row["display_zh"] += "（未到期）"
+            row["display_en"] += " (not due yet)"
         base = row["floor"]  # the source's printed base is another place's (X-91)
         own_scale = kind == "scale"
         if own_scale:  # scored on its own scale: what is attained is the value itself
@@ -397,16 +418,34 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
     for lang in ("zh", "en"):
         lookup = wanted.set_index("indicator")[f"target_{lang}"]
         out[f"target_{lang}"] = out["indicator"].map(lookup)
+    out["responsible_zh"] = out["indicator"].map(wanted.set_index("indicator")["responsible_zh"])
     known = out["ci_low"].eq(out["ci_high"]) & out["std_error"].isna()
     out.loc[known, ["ci_low", "ci_high"]] = None  # a count of records, not an estimate
     own = out["indicator"].isin(wanted.loc[wanted["own_scale"], "indicator"])
     out.loc[own, ["verdict", "decision", "target"]] = None
     out["own_scale"] = own
+    for lang in ("zh", "en"):
+        out[f"display_{lang}"] = [worded(c, one, lang) for one in out.to_dict("records")]
     out["finding"] = "indicator." + out["indicator"]
     out["kind"] = "estimate"
     out["wave"] = c.wave
     out["level"] = pd.Series(c.level, index=out.index).where(out["ci_low"].notna())
     return pd.concat([out, evidence(c, out)], ignore_index=True)
+
+
+def worded(c: Community, one: Mapping[Any, Any], lang: str) -> str | None:
+    """Print a value in the protocol's own unit where findings know no words for it."""
+    from workbench.protocol.units import UNITS
+
+    unit = c.protocol.indicator(one["indicator"]).unit
+    value = one["value"]
+    words = UNITS[unit].zh if lang == "zh" else UNITS[unit].en
+    if value is None or pd.isna(value):
+        return None
+    broken = UNITS[unit].family == "count" and float(value) % 1 != 0  # a mean of counts
+    if not broken and UNITS[unit].family not in {"rate", "amount", "score_5"}:
+        return None
+    return f"{float(value):,.2f}".rstrip("0").rstrip(".") + f" {words}"
 
 
 def evidence(c: Community, found: pd.DataFrame) -> pd.DataFrame:

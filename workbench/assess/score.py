@@ -11,6 +11,7 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess import records
+from workbench.assess.followup import pictures
 from workbench.assess.indicators import unestimated
 from workbench.assess.inspections import marks, places
 from workbench.assess.series import by_period
@@ -22,14 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["deductions", "eligibility", "score", "warnings"]
 
 _MYSTERY = "mystery_visits"
+_CHANNELS = {
+    "survey": ("居民问卷", "residents' survey"),
+    "inspection": ("现场检查", "inspections"),
+    "record": ("记录与数据", "records"),
+}
 _SMALL = 0.05  # points of 100: less is not a step anybody could take
 
 
-def _scheme(c: Community) -> scoring.Scheme:
-    """Turn the protocol's scheme into weighed parts; without one every channel weighs alike."""
+def _scheme(c: Community, frame: pd.DataFrame) -> scoring.Scheme:
+    """Turn the protocol's scheme into weighed parts; without one a channel weighs its points."""
     if not c.protocol.schemes:
-        channels = sorted({str(m["channel"]) for m in c.measures.values()})
-        return scoring.scheme(dict.fromkeys(channels, 1.0), origin="assumption")
+        return _plain(c, frame)
     told = c.protocol.scheme()
     parts = []
     for letter, share in told.shares().items():
@@ -57,6 +62,29 @@ def _scheme(c: Community) -> scoring.Scheme:
         origin=told.origin,
         formula=told.formula,
         citation=told.source,
+    )
+
+
+def _plain(c: Community, frame: pd.DataFrame) -> scoring.Scheme:
+    """Weigh each channel by the points of its indicators: the total is the sum of all points."""
+    aimed = frame[frame["target_kind"].fillna("").ne("") & frame["channel"].ne("fact")]
+    told = {r["indicator"]: float(r["max_points"]) for r in c.protocol.points(aimed["indicator"])}
+    sums: dict[str, float] = {}
+    for slug, channel in zip(aimed["indicator"], aimed["channel"], strict=True):
+        sums[channel] = sums.get(channel, 0.0) + told[slug]
+    sums = sums or dict.fromkeys(_CHANNELS, 1.0)  # nothing is scored
+    parts = tuple(
+        scoring.Part(
+            slug=channel,
+            zh=_CHANNELS[channel][0],
+            en=_CHANNELS[channel][1],
+            weight=points / sum(sums.values()),
+            members=(channel, "mystery") if channel == "inspection" else (channel,),
+        )
+        for channel, points in sorted(sums.items())
+    )
+    return scoring.Scheme(
+        slug="points", parts=parts, origin="assumption", formula="sum of points", citation="R-01"
     )
 
 
@@ -130,7 +158,7 @@ def score(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
         up to it. Empty when no indicator has a target.
     """
     frame = _own(frame)
-    whole = _scheme(c)
+    whole = _scheme(c, frame)
     points = _points(c, frame, whole)
     if points.empty:
         return pd.DataFrame()
@@ -302,7 +330,15 @@ def _why(c: Community, slug: str, wanted: pd.DataFrame) -> dict[str, Any]:
     if slug in wanted.index:
         one: Any = wanted.loc[slug]
         unit = str(one["unit"])
-        said = [number(one["value"], unit, lang) for lang in ("zh", "en")]
+        shown = [one.get(f"display_{lang}") for lang in ("zh", "en")]
+        said = [
+            text if isinstance(text, str) else number(one["value"], unit, lang)
+            for text, lang in zip(shown, ("zh", "en"), strict=True)
+        ]
+        if (
+            isinstance(one.get("responsible_zh"), str) and one["responsible_zh"]
+        ):  # the body responsible for the target, where one is named
+            row["responsible"] = one["responsible_zh"]
         row["reason_zh"] = f"实测{said[0]}，目标{one['target_zh']}"
         row["reason_en"] = f"measured {said[1]}, target {one['target_en']}"
         if one["own_scale"]:
@@ -321,17 +357,27 @@ def _why(c: Community, slug: str, wanted: pd.DataFrame) -> dict[str, Any]:
             top = told.head(3)
             row["place"] = "；".join(dict.fromkeys(top["place"].dropna().astype(str)))
             words = "；".join(dict.fromkeys(top["reason_zh"].dropna().astype(str)))
+            seen = found[found["item"].isin(top["item"]) & found["place"].isin(top["place"])]
+            day = seen["observed_at"].min() if "observed_at" in seen else pd.NaT
+            when = "" if pd.isna(day) else f"{day:%Y-%m-%d}"
             if words:
-                row["reason_zh"] += f"。检查记录：{words}"
-                row["reason_en"] += f". From the sheets: {words}"
+                row["reason_zh"] += f"。检查记录{f'（{when}）' if when else ''}：{words}"
+                row["reason_en"] += f". From the sheets{f' ({when})' if when else ''}: {words}"
+            row["date"] = when or None
             row["item"] = ";".join(dict.fromkeys(top["item"].astype(str)))
     if c.has("issues"):
-        row |= _remedy(c.tables["issues"], slug, list(items or ()))
+        remedy = _remedy(c, slug, list(items or ()))
+        for lang, join in (("zh", "，"), ("en", ", ")):
+            named = remedy.pop(f"pictures_{lang}", None)
+            if named:
+                row[f"reason_{lang}"] += join + named
+        row |= remedy
     return row
 
 
-def _remedy(issues: pd.DataFrame, slug: str, items: list[str]) -> dict[str, Any]:
-    """Give remedy, person and date of the first open issue of an indicator or of its items."""
+def _remedy(c: Community, slug: str, items: list[str]) -> dict[str, Any]:
+    """Give remedy, person, date and pictures of the first open issue of an indicator or item."""
+    issues = c.tables["issues"]
     about = issues["indicator"].eq(slug) | issues["item"].isin(items)
     mine = issues[about & issues["closed"].isna()]
     if mine.empty:
@@ -344,6 +390,7 @@ def _remedy(issues: pd.DataFrame, slug: str, items: list[str]) -> dict[str, Any]
         "responsible": one.get("responsible"),
         "due": None if pd.isna(due) else f"{due:%Y-%m-%d}",
     }
+    row["pictures_zh"], row["pictures_en"] = pictures(c, one.to_dict())
     return {name: value for name, value in row.items() if value is not None and value == value}
 
 
@@ -359,11 +406,14 @@ def eligibility(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     from workbench.protocol.units import UNITS
 
     frame = _own(frame)
-    rules, labels = [], {}
+    rules: list[dict[str, Any]] = []
+    labels: dict[str, dict[str, Any]] = {}
     for gate in c.protocol.gates():
         slug = gate["indicator"]
         scale = 100.0 if UNITS[gate["unit"]].family == "share" else 1.0
         name = f"{gate['rule']}.{slug}"
+        if f"rule.{name}" in labels:  # two conditions on one indicator, such as years and staff
+            name += f".{len(labels)}"
         operator, threshold = _GATE_SIGN.get(gate["op"], "≥"), gate["value"]
         if gate["kind"] in {"bool", "zero"}:
             operator = "≥" if threshold else "≤"

@@ -108,6 +108,8 @@ def measurement(c: Community, measure: Mapping[str, Any], span: Span | None) -> 
     statistic, zone = measure["statistic"], c.settings["timezone"]
     frame = c.tables["measurements"]
     told = by_period(frame[frame["indicator"].eq(measure["measurement"])], add=statistic in _ADDED)
+    if told.empty:
+        return gone("窗口内没有数据", "no value in the window")
     told["start"] = [_start(p, zone) for p in told["period"]]
     open_ended = statistic in {"last", "change_rel", "change_pp"} and not measure.get("window")
     if span is not None:

@@ -110,8 +110,8 @@ def points_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Figure:
         worst = max(range(len(labels)), key=lost.__getitem__)
         title = say(
             lang,
-            f"失分最多的是{labels[worst]}：{most[worst]:g}分中得{got[worst]:.1f}分",
-            f"{labels[worst]} lost most: {got[worst]:.1f} of {most[worst]:g} points",
+            f"失分最多的是{labels[worst]}：{round(most[worst], 1):g}分中得{got[worst]:.1f}分",
+            f"{labels[worst]} lost most: {got[worst]:.1f} of {round(most[worst], 1):g} points",
         )
     rows = row_labels(labels, [math.nan] * len(labels))
     figure, (axes,) = canvas(len(labels), title, rows)
@@ -120,7 +120,9 @@ def points_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Figure:
     bars(axes, [0.0 if math.isnan(g) else g for g in got], BLUE)
     high = max(possible) or 1.0
     for at, (g, m) in enumerate(zip(got, most, strict=True)):
-        text = say(lang, "未计算", "not computed") if math.isnan(g) else f"{g:.1f} / {m:g}"
+        text = (
+            say(lang, "未计算", "not computed") if math.isnan(g) else f"{g:.1f} / {round(m, 1):g}"
+        )
         axes.text(high * 1.17, at, text, va="center", ha="right", fontsize=8.5)
     rows_axis(axes, rows)
     axes.set_xlim(0, high * 1.18)

@@ -110,7 +110,7 @@ class _Cut:
             if name == "communities":
                 tables[name] = _where(units, "community", {self.unit, *above, *below})
             elif name == "margins":
-                tables[name] = read_columns(self.folder, name, [self.unit, *above, "*"])
+                tables[name] = read_columns(self.folder, name, [self.unit, *above, *below, "*"])
             elif table.unit:
                 wanted = [self.unit, *(below if table.parts else [])]
                 tables[name] = read_columns(self.folder, name, wanted)
@@ -317,6 +317,7 @@ class _Cut:
             if settings.scope is not None
             else list(study.measures.as_dict()),
             "phase": settings.phase,
+            "report": settings.report,
             "scheme": settings.scheme,
             "year": settings.year,
             "locality": settings.locality,

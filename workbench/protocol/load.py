@@ -23,7 +23,7 @@ _FOLDER = Path(__file__).parent / "programmes"
 PROGRAMMES: tuple[str, ...] = ("civilised", "participation", "rectification", "subdistrict")
 
 # sections of common.yaml whose entries name the programmes they concern
-_SHARED = ("rules", "warnings", "limits", "resolutions")
+_SHARED = ("rules", "warnings", "limits", "resolutions", "report_kinds")
 _SHARED_ONE = ("cycles", "milestones", "norms", "reports", "signatures")
 # sections that an overlay merges entry by entry
 _BY_ID = (
@@ -39,6 +39,7 @@ _BY_ID = (
     "resolutions",
     "data_classes",
     "priority_classes",
+    "report_kinds",
 )
 _BLANK = re.compile(r"^_{2,}$")
 

@@ -32,6 +32,7 @@ from workbench.protocol.parts import (
     Phase,
     PriorityClass,
     Report,
+    ReportKind,
     Resolution,
     Rule,
     Scheme,
@@ -86,6 +87,7 @@ class Protocol(Part):
     milestones: tuple[Milestone, ...] = ()
     norms: tuple[Norm, ...] = ()
     reports: tuple[Report, ...] = ()
+    report_kinds: dict[Slug, ReportKind] = Field(default_factory=dict)
     signatures: tuple[Signature, ...] = ()
     resolutions: dict[str, Resolution] = Field(default_factory=dict)
     data_classes: dict[Slug, DataClass] = Field(default_factory=dict)

@@ -554,6 +554,18 @@ class Report(Part):
     source: Citation
 
 
+class ReportKind(Part):
+    """A kind of report: the sections it prints, in order, over the same findings.
+
+    Empty ``sections`` print all. Head, decisions, limits and signatures stand in every kind.
+    """
+
+    name: Name
+    programmes: tuple[Slug, ...]
+    sections: tuple[Slug, ...] = ()
+    source: Citation
+
+
 class Norm(Part):
     """A staffing or capacity norm."""
 

@@ -47,7 +47,8 @@ DRAWN = {"points"}
 KNOWN = set(
     "head data checks response weights fieldwork satisfaction subgroups priorities change requests "
     "agreement indicators score deductions eligibility warnings standing decisions limits scope "
-    "context disclosure report".split()
+    "context disclosure report ruleset reference followup lower demand participation funds "
+    "milestones claims objections organisations".split()
 )
 
 
@@ -396,6 +397,100 @@ def _warnings(page: Page) -> list[Block]:
     return [table(columns, rows)] if rows else []
 
 
+def _ledger(page: Page, pairs: Sequence[Pair]) -> list[Block]:
+    """Make a table of item, result, target, verdict and note, without columns that stay empty."""
+    if not pairs:
+        return []
+    w = page.words
+    target = any(page.register.has(key, "target") for key, _ in pairs)
+    judged = any(row.get("verdict") for _, row in pairs)
+    spread = any(page.register.has(key, "interval") for key, _ in pairs)
+    columns: list[tuple[Any, float, str]] = [
+        (w("col.item"), 2.4, "left"),
+        (w("col.result"), 1.6, "left"),
+        *([(page.interval_head(pairs), 0, "right")] if spread else []),
+        *([(w("col.target"), 0, "right")] if target else []),
+        *([(w("col.verdict"), 0, "left")] if judged else []),
+        (w("col.note"), 2.2, "left"),
+    ]
+    rows = [
+        [
+            page.label(key),
+            page.num(key),
+            *([page.num(key, "interval")] if spread else []),
+            *([page.num(key, "target")] if target else []),
+            *([page.verdict(row)] if judged else []),
+            page.note(key, row),
+        ]
+        for key, row in pairs
+    ]
+    return [table(columns, rows)]
+
+
+def _plain(*sections: str) -> Callable[[Page], list[Block]]:
+    """Give the maker of a section that is one ledger of its findings."""
+    return lambda page: _ledger(page, page.rows(*sections))
+
+
+def _ruleset(page: Page) -> list[Block]:
+    pairs = page.rows("ruleset")
+    texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
+    return _keys(page, texts) + _ledger(page, [pair for pair in pairs if pair not in texts])
+
+
+def _followup(page: Page) -> list[Block]:
+    w, out = page.words, []
+    pairs = page.rows("followup")
+    for part in ("earlier", "current"):
+        mine = [pair for pair in pairs if pair[0].startswith(f"followup.{part}.")]
+        if not mine:
+            continue
+        out.append(_sub(w(f"sub.followup.{part}")))
+        out += _ledger(page, [pair for pair in mine if pair[0].endswith(".done")])
+        rows = [
+            [
+                [str(number)],
+                line([part for part in (page.label(key), page.quote(key, "remedy")) if part],
+                     w("semicolon")),
+                page.quote(key),
+                line([part for part in (
+                    page.quote(key, "responsible"),
+                    w.fill("due", date=Num(key, "due")) if page.register.has(key, "due") else [],
+                ) if part], w("verdict.join")),
+                page.num(key),
+            ]
+            for number, (key, _) in enumerate(
+                (pair for pair in mine if not pair[0].endswith(".done")), 1)
+        ]  # fmt: skip
+        columns = [
+            (w("stairs.no"), 0, "left"),
+            (w("col.problem"), 2.6, "left"),
+            (w("col.found"), 1.6, "left"),
+            (w("col.who_due"), 1.2, "left"),
+            (w("col.state"), 1.1, "left"),
+        ]
+        out.append(table(columns, rows))
+    return out + _ledger(page, [p for p in pairs if p[0].startswith("followup.monitors")])
+
+
+def _lower(page: Page) -> list[Block]:
+    return groups(page, page.rows("lower"))
+
+
+def _demand(page: Page) -> list[Block]:
+    w, out = page.words, []
+    pairs = page.rows("demand")
+    for part, title, make in (
+        ("match", "sub.demand.match", _ledger),
+        ("group", "sub.demand.group", groups),
+        ("heat", "sub.demand.heat", groups),
+    ):
+        mine = [pair for pair in pairs if pair[0].startswith(f"demand.{part}.")]
+        if mine:
+            out += [_sub(w(title)), *make(page, mine)]
+    return out
+
+
 def _decisions(page: Page) -> list[Block]:
     w = page.words
     rows = [[page.label(key), page.num(key), page.quote(key)] for key, _ in page.rows("decisions")]
@@ -483,16 +578,38 @@ _SECTIONS: tuple[tuple[str, Callable[[Page], list[Block]]], ...] = (
     ("agreement", _agreement),
     ("indicators", _indicators),
     ("score", _score),
+    ("ruleset", _ruleset),
     ("deductions", _deductions),
+    ("reference", _plain("reference")),
+    ("followup", _followup),
     ("eligibility", _eligibility),
     ("warnings", _warnings),
     ("standing", _standing),
+    ("lower", _lower),
+    ("demand", _demand),
+    ("participation", _plain("participation")),
+    ("funds", _plain("funds", "organisations")),
+    ("milestones", _plain("milestones")),
+    ("claims", _plain("claims")),
+    ("objections", _plain("objections")),
     ("context", _context),
     ("decisions", _decisions),
     ("limits", _limits),
     ("other", _other),
 )
 _ALWAYS = {"decisions", "warnings", "limits"}
+# sections that no kind of report may leave out
+_LAW = ("head", "decisions", "limits", "other")
+
+
+def _ordered(register: Register) -> list[tuple[str, Callable[[Page], list[Block]]]]:
+    """Give the sections of this kind of report (``item`` of ``head.report_kind``) in its order."""
+    told = str(register.rows.get("head.report_kind", {}).get("item") or "").split()
+    if not told:
+        return list(_SECTIONS)
+    makers = dict(_SECTIONS)
+    names = ["head", *(n for n in told if n in makers and n not in _LAW), *_LAW[1:]]
+    return [(name, makers[name]) for name in names]
 
 
 def body_sections(
@@ -504,7 +621,7 @@ def body_sections(
     """
     page = Page(register, words)
     out: list[dict[str, Any]] = []
-    for name, make in _SECTIONS:
+    for name, make in _ordered(register):
         blocks = [*figures.get(name, []), *make(page)]
         if not blocks and name in _ALWAYS:
             blocks = [_para([words("empty.section")])]

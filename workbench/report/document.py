@@ -57,6 +57,8 @@ def _frame(
     if demonstration:
         register.add({"finding": "report.demonstration", "section": "report", "kind": "text"})
     title = words("doc.title" if kind == "assessed" else "doc.notice")
+    if kind == "assessed" and register.has("head.report_kind"):
+        title = register.text(Num("head.report_kind"))
     unit = register.text(Num("head.unit"))
     return {
         "lang": register.lang,

@@ -1,4 +1,4 @@
-"""``python -m workbench.simulate DIR [SEED]``: write a study with known truth."""
+"""``python -m workbench.simulate DIR [SEED | PROGRAMME]``: write a study with known truth."""
 
 from __future__ import annotations
 
@@ -7,15 +7,25 @@ from pathlib import Path
 
 from workbench.errors import WorkbenchError
 from workbench.simulate import SEED, study
+from workbench.simulate.examples import EXAMPLES, example
 
 
 def main(arguments: list[str]) -> int:
-    """Write the study; 0 done, 2 bad usage."""
-    if not 1 <= len(arguments) <= 2 or (len(arguments) == 2 and not arguments[1].isdigit()):
-        sys.stderr.write("用法 / usage: python -m workbench.simulate DIR [SEED]\n")
+    """Write the study, or the example of a programme; 0 done, 2 bad usage."""
+    extra = arguments[1:]
+    if not 1 <= len(arguments) <= 2 or (
+        extra and extra[0] not in EXAMPLES and not extra[0].isdigit()
+    ):
+        sys.stderr.write(
+            "用法 / usage: python -m workbench.simulate DIR [SEED | PROGRAMME]\n"
+            f"PROGRAMME: {' | '.join(EXAMPLES)}\n"
+        )
         return 2
     try:
-        result = study(Path(arguments[0]), seed=int(arguments[1]) if arguments[1:] else SEED)
+        if extra and extra[0] in EXAMPLES:
+            result = example(extra[0], Path(arguments[0]))
+        else:
+            result = study(Path(arguments[0]), seed=int(extra[0]) if extra else SEED)
     except WorkbenchError as error:
         sys.stderr.write(f"{error}\n")
         return 2

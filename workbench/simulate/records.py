@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -158,7 +159,7 @@ def measurements(
         paid = fee + float(rng.normal(0, 0.015))
         add("property_fee_collection_rate", month, paid, due, "ledger", "物业收费系统")
         add("volunteer_share", month, helpers + 0.001 * step, adults, "system", "志愿者平台")
-        active = users + 0.012 * step + level
+        active = users + 0.012 * step + level + 0.006 * math.sin(1.7 * (len(MONTHS) - 1 - step))
         add("smart_platform_active_users", month, active, adults, "system", "智慧社区平台")
     frame = pd.DataFrame(
         rows,

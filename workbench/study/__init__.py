@@ -32,6 +32,8 @@ from workbench.study.settings import Join, Settings, Source, Wave
 from workbench.yamlfile import read_yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from workbench.protocol import Measures, Protocol
 
 __all__ = [
@@ -118,6 +120,7 @@ class Study:
         if protocol is not None and measures is not None and settings.decisions.gate is None:
             problems += _no_rule(protocol, measures)
         problems += named_problems(folder, settings, corrections)
+        problems += _words_of(protocol, settings)
         study = cls(
             folder=folder,
             settings=settings,
@@ -452,3 +455,34 @@ def _no_rule(protocol: Protocol, measures: Measures) -> list[Problem]:
             expected="point | lower | upper",
         )
     ]
+
+
+def _words_of(protocol: Protocol | None, settings: Settings) -> list[Problem]:
+    """Words of study.yaml that the programme must know: the phase and the kind of report."""
+    if protocol is None:
+        return []
+    own = len(protocol.report_kinds) == 0 and settings.report == "wave"
+    wanted: list[tuple[str, str, Iterable[str], str, str]] = []
+    if settings.phase is not None:
+        wanted.append(("phase", settings.phase, protocol.phases, "阶段", "phase"))
+    if not own:
+        kinds = protocol.report_kinds
+        wanted.append(("report", settings.report, kinds, "报告类型", "kind of report"))
+    problems = []
+    for key, word, known, zh, en in wanted:
+        if word not in known:
+            remedy_zh, remedy_en = nearest_remedy(word, sorted(known))
+            problems.append(
+                Problem(
+                    code=f"study.{key}",
+                    file="study.yaml",
+                    column=key,
+                    zh=f"方案没有这个{zh}",
+                    en=f"the programme has no such {en}",
+                    remedy_zh=remedy_zh,
+                    remedy_en=remedy_en,
+                    expected=" | ".join(sorted(known)),
+                    found=word,
+                )
+            )
+    return problems

@@ -280,6 +280,7 @@ class Settings(Model):
     unit: Level
     scope: Annotated[list[Word], Field(min_length=1)] | None = None
     phase: Word | None = None
+    report: Word = "wave"
     scheme: Word | None = None
     year: int | None = None
     locality: Word | None = None

@@ -1,0 +1,298 @@
+"""What became of things: last wave's recommendations, this wave's problems, objections, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from workbench import scoring, survey
+from workbench.assess.indicators import unit_of
+from workbench.assess.sample import labelled
+from workbench.findings import number
+
+if TYPE_CHECKING:
+    from workbench.community import Community
+
+__all__ = ["claims", "followup", "objections", "pictures"]
+
+Row = dict[str, Any]
+
+_STATES = {
+    "in_time": ("按期完成", "done in time", "passed"),
+    "late": ("逾期后完成", "done late", "passed"),
+    "overdue": ("逾期未完成", "overdue", "failed"),
+    "open": ("进行中", "under way", "cannot_tell"),
+}
+_PRIORITIES = {
+    "high": ("高", "high"),
+    "normal": ("一般", "normal"),
+    "low": ("低", "low"),
+}
+_ORIGINS = {
+    "inspection": ("现场检查", "inspection"),
+    "monitor": ("居民监督员", "residents' monitor"),
+    "review_group": ("居民评议团", "residents' review group"),
+    "survey": ("问卷", "survey"),
+    "request": ("居民诉求", "request"),
+    "recommendation": ("上期报告建议", "recommendation of the last report"),
+    "record": ("记录", "records"),
+}
+
+
+def followup(c: Community) -> pd.DataFrame:
+    """Follow each recommendation of the last wave and each problem of this one to its end.
+
+    A problem found before this wave's field work is the last wave's. The state is that of the day
+    the report is issued.
+
+    Returns
+    -------
+    DataFrame
+        Findings ``followup.earlier.*`` and ``followup.current.*`` (kind check), with responsible,
+        due date, pictures and priority class; ``followup.*.done`` are the shares put right.
+    """
+    if not c.has("issues"):
+        return pd.DataFrame()
+    frame = c.tables["issues"].sort_values(["found", "issue"], kind="stable")
+    begun = _begun(c)
+    earlier = frame["found"].lt(begun) if begun is not None else pd.Series(False, index=frame.index)
+    rows: list[Row] = []
+    for when, mine in (("earlier", frame[earlier]), ("current", frame[~earlier])):
+        if len(mine):
+            states = [_state(one, pd.Timestamp(c.settings["issued"])) for one in _dicts(mine)]
+            rows.append(_done(when, states))
+            rows += [_issue(c, when, i, one, state) for i, (one, state) in enumerate(
+                zip(_dicts(mine), states, strict=True), 1)]  # fmt: skip
+    monitors = frame[frame["origin"].isin(["monitor", "review_group"])]
+    if len(monitors):
+        states = [_state(one, pd.Timestamp(c.settings["issued"])) for one in _dicts(monitors)]
+        rows.append(_done("monitors", states))
+    return pd.DataFrame(rows)
+
+
+def _dicts(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    return frame.to_dict("records")
+
+
+def _begun(c: Community) -> pd.Timestamp | None:
+    told = next(w for w in c.settings["waves"] if w["id"] == c.wave)
+    days = told.get("fieldwork")
+    return pd.Timestamp(days[0]) if days and c.baseline else None
+
+
+def _state(one: Mapping[Any, Any], issued: pd.Timestamp) -> str:
+    due, closed = one["due"], one["closed"]
+    if pd.notna(closed):
+        return "late" if pd.notna(due) and closed > due else "in_time"
+    return "overdue" if pd.notna(due) and due < issued else "open"
+
+
+def _done(when: str, states: list[str]) -> Row:
+    n, done = len(states), sum(s in {"in_time", "late"} for s in states)
+    label = {
+        "earlier": ("上期建议已落实", "Recommendations of the last wave carried out"),
+        "current": ("本期问题已整改", "Problems of this wave put right"),
+        "monitors": ("居民监督员发现的问题已解决", "Problems found by residents' monitors, solved"),
+    }[when]
+    late = states.count("overdue")
+    return labelled(
+        f"followup.{when}.done",
+        "estimate",
+        *label,
+        channel="record",
+        value=done / n,
+        unit="share",
+        n=n,
+        numerator=done,
+        denominator=n,
+        method="records.share",
+        reason_zh=f"其中{late}件逾期未完成" if late else None,
+        reason_en=f"{late} of them overdue" if late else None,
+    )
+
+
+def _issue(c: Community, when: str, i: int, one: Mapping[Any, Any], state: str) -> Row:
+    zh, en, verdict = _STATES[state]
+    issued = pd.Timestamp(c.settings["issued"])
+    if state == "overdue":
+        days = (issued - one["due"]).days
+        zh, en = f"{zh}（{days}天）", f"{en} ({days} days)"
+    if pd.notna(one["closed"]):
+        zh, en = f"{zh}，{one['closed']:%Y-%m-%d}", f"{en}, {one['closed']:%Y-%m-%d}"
+    priority = _priority(c, one["priority"])
+    origin = _ORIGINS.get(str(one["origin"]), (str(one["origin"]),) * 2)
+    shown = pictures(c, one)
+    noted = [[origin[0], f"{one['found']:%Y-%m-%d}"], [origin[1], f"{one['found']:%Y-%m-%d}"]]
+    for k in (0, 1):
+        noted[k] += [part[k] for part in (priority, shown) if part[k]]
+    said = {k: one.get(k) for k in ("text_zh", "text_en", "recommendation_zh", "recommendation_en")}
+    said = {k: None if v is None or v != v else str(v) for k, v in said.items()}
+    return labelled(
+        f"followup.{when}.{i}",
+        "check",
+        f"{one['issue']} {said['text_zh']}",
+        f"{one['issue']} {said['text_en'] or said['text_zh']}",
+        indicator=None if one["indicator"] != one["indicator"] else one["indicator"],
+        item=None if one["item"] != one["item"] else one["item"],
+        verdict=verdict,
+        severity="info",
+        responsible=None if one["responsible"] != one["responsible"] else one["responsible"],
+        due=None if pd.isna(one["due"]) else f"{one['due']:%Y-%m-%d}",
+        date=f"{one['found']:%Y-%m-%d}",
+        display_zh=zh,
+        display_en=en,
+        reason_zh="，".join(noted[0]),
+        reason_en=", ".join(noted[1]),
+        remedy_zh=said["recommendation_zh"],
+        remedy_en=said["recommendation_en"],
+    )
+
+
+def _priority(c: Community, word: Any) -> tuple[str, str]:
+    if word is None or word != word:
+        return "", ""
+    known = c.protocol.priority_classes.get(str(word))
+    if known is not None:
+        return f"{known.name.zh}（{known.deadline.zh}）", f"{known.name.en} ({known.deadline.en})"
+    name = _PRIORITIES.get(str(word), (str(word),) * 2)
+    return f"优先级{name[0]}", f"priority {name[1]}"
+
+
+def pictures(c: Community, one: Mapping[Any, Any]) -> tuple[str, str]:
+    """Name the pictures that may be shown, by number; none is shown that was not released."""
+    if not c.has("photos"):
+        return "", ""
+    frame = c.tables["photos"]
+    free = set(frame.loc[frame["release"].isin(["report", "public"]), "photo"])
+    told: list[list[str]] = []
+    for column in ("photos_before", "photos_after"):
+        cell = one.get(column)
+        names = [] if cell is None or cell != cell else str(cell).replace("；", ";").split(";")
+        told.append([name.strip() for name in names if name.strip() in free])
+    before, after = (", ".join(names) for names in told)
+    if not before and not after:
+        return "", ""
+    parts = [("改前", "before ", before), ("改后", "after ", after)]
+    zh = "、".join(f"{word}{names}" for word, _, names in parts if names)
+    en = ", ".join(f"{word}{names}" for _, word, names in parts if names)
+    return f"照片{zh}", f"pictures {en}"
+
+
+def objections(c: Community) -> pd.DataFrame:
+    """List the objections that came in, and how each was decided.
+
+    Returns
+    -------
+    DataFrame
+        Findings ``objection.*`` (kind text); empty without ``objections``.
+    """
+    if not c.has("objections"):
+        return pd.DataFrame()
+    stages = {"factual_check": ("事实核对", "factual check"), "notice": ("公示期", "notice")}
+    decisions = {
+        "upheld": ("成立", "upheld"),
+        "in_part": ("部分成立", "upheld in part"),
+        "rejected": ("不成立", "rejected"),
+    }
+    rows = []
+    for one in c.tables["objections"].to_dict("records"):
+        stage = stages[one["stage"]]
+        known = decisions.get(str(one["decision"]), ("尚未决定", "not decided yet"))
+        day = "" if pd.isna(one["decided"]) else f"，{one['decided']:%Y-%m-%d}"
+        rows.append(
+            labelled(
+                f"objection.{one['objection']}",
+                "text",
+                f"异议{one['objection']}（{stage[0]}，{one['received']:%Y-%m-%d}），关于{one['about']}",
+                f"Objection {one['objection']} ({stage[1]}, {one['received']:%Y-%m-%d}) about "
+                f"{one['about']}",
+                display_zh=known[0] + day,
+                display_en=known[1] + day.replace("，", ", "),
+                reason_zh=None if one["reason_zh"] != one["reason_zh"] else one["reason_zh"],
+                reason_en=None if one["reason_en"] != one["reason_en"] else one["reason_en"],
+                date=f"{one['received']:%Y-%m-%d}",
+            )
+        )
+    return pd.DataFrame(rows)
+
+
+def claims(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
+    """Hold what a unit claims of itself against what was found.
+
+    The self-assessment (documents of kind ``self_report`` with ``indicator`` and ``reported``, in
+    the unit in which the indicator is printed) stands beside the assessed value; counts that were
+    verified (``reported`` and ``verified`` of ledgers and activities, Q-01) give a ratio.
+
+    Parameters
+    ----------
+    c
+        The unit.
+    measured
+        Result of :func:`workbench.assess.indicators`.
+
+    Returns
+    -------
+    DataFrame
+        Findings ``claim.*``; a difference starts a check and is no penalty.
+    """
+    if not c.has("documents"):
+        return pd.DataFrame()
+    frame = c.tables["documents"]
+    own = measured[measured["finding"].str.startswith("indicator.")].set_index("indicator")
+    rows: list[Row] = []
+    mine = frame[frame["kind"].eq("self_report") & frame["indicator"].notna()]
+    for one in _dicts(mine[mine["reported"].notna()].sort_values("indicator")):
+        slug = str(one["indicator"])
+        if slug not in own.index:
+            continue
+        unit = unit_of(c, slug)
+        factor = 100.0 if unit in {"share", "pp"} else 1.0
+        found: Any = own.loc[slug, "value"]
+        claimed = float(one["reported"]) / factor
+        name = c.protocol.indicator(slug).name
+        row = labelled(
+            f"claim.{slug}",
+            "text",
+            f"自评：{name.zh}",
+            f"Self-assessment: {name.en}",
+            indicator=slug,
+        )
+        for lang, form in (("zh", "自评{}，测评{}"), ("en", "claimed {}, assessed {}")):
+            measured_ = None if pd.isna(found) else float(found)
+            row[f"display_{lang}"] = form.format(
+                number(claimed, unit, lang), number(measured_, unit, lang)
+            )
+        rows.append(row)
+    counted = frame[frame["reported"].notna() & frame["verified"].notna()]
+    return pd.DataFrame([*rows, *_recounted(c, counted)])
+
+
+def _recounted(c: Community, counted: pd.DataFrame) -> list[Row]:
+    """Give the ratio of what was reported to what was verified, the documents being the sample."""
+    if counted.empty:
+        return []
+    flagged = int(scoring.recount(counted, recounted="verified")["verdict"].eq("failed").sum())
+    row = labelled(
+        "claim.recount",
+        "estimate",
+        "上报数与核实数之比",
+        "What was reported to what was verified",
+        channel="record",
+        unit="ratio",
+        n=len(counted),
+        reason_zh=f"{flagged}份材料多报超过10%" if flagged else None,
+        reason_en=f"{flagged} documents report more than 10 % too much" if flagged else None,
+    )
+    whole = float(counted["verified"].sum())
+    if not whole > 0:
+        gone = {"reason_zh": "核实数为零", "reason_en": "what was verified is zero"}
+        return [row | {"status": "not_computed"} | gone]
+    row |= {"value": float(counted["reported"].sum()) / whole, "method": "scoring.recount"}
+    if len(counted) > 1:
+        told = survey.ratio(
+            survey.Design(counted.reset_index(drop=True)), "reported", "verified", level=c.level
+        ).to_dict("records")[0]
+        row |= {k: told[k] for k in ("ci_low", "ci_high", "level", "method")}
+    return [row]

@@ -1,0 +1,375 @@
+"""A higher unit's communities: each one's figures, how they combine, and needs against services."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from workbench import scoring, survey
+from workbench.assess.sample import Sample, labelled
+from workbench.assess.series import gone
+from workbench.errors import InputError
+
+if TYPE_CHECKING:
+    from workbench.community import Community
+
+__all__ = ["children", "combined", "demand", "lower"]
+
+Row = dict[str, Any]
+
+_WAYS = {
+    "sum": ("合计", "their sum"),
+    "population_mean": ("按居民数加权的平均", "mean weighted by residents"),
+    "household_mean": ("按户数加权的平均", "mean weighted by households"),
+    "share_meeting": ("达标单位所占比例", "share that meet the target"),
+    "spread": ("新、老社区平均值的差距", "gap between the means of new and old ones"),
+}
+
+
+def children(c: Community) -> list[str]:
+    """Give the ids of the units directly below this one, sorted."""
+    frame = c.tables["communities"]
+    return sorted(frame.loc[frame["parent"].eq(c.community), "community"])
+
+
+def child(c: Community, unit: str) -> Community:
+    """Give one of the units below as a unit of its own, with its rows of the same slice."""
+    tables = {}
+    for name, frame in c.tables.items():
+        own = "area" if name == "margins" else "community"
+        keep = name in {"communities", "assessors", "judgements", "corrections", "cases"}
+        fits = own in frame and not keep
+        tables[name] = frame[frame[own].eq(unit)].reset_index(drop=True) if fits else frame
+    below = c.below.get("measurements")
+    if below is not None:
+        tables["measurements"] = below[below["community"].eq(unit)].reset_index(drop=True)
+    settings = {**c.settings, "community": unit}
+    return dataclasses.replace(c, settings=settings, tables=tables, below={})
+
+
+def combined(c: Community, slug: str, measure: Mapping[str, Any], value: Any) -> Row:
+    """Combine the values of the units below into this unit's, as the protocol says.
+
+    Parameters
+    ----------
+    c
+        The unit; its own measurements hold nothing on the indicator.
+    slug, measure
+        The indicator and its entry of ``measures.yaml``.
+    value
+        Function that gives the row of a lower unit's value.
+
+    Returns
+    -------
+    dict
+        A row as ``values`` makes them; not computed where one of the units lacks a value or its
+        weight, because a mean over the others would be another unit's.
+    """
+    how = c.protocol.indicator(slug).combine
+    units = children(c)
+    told = {unit: value(child(c, unit)) for unit in units}
+    lacking = [unit for unit, row in told.items() if row.get("value") is None]
+    if not units or len(lacking) == len(units):
+        return gone("没有监测数据", "there are no measurements")
+    if lacking:
+        names = ", ".join(lacking)
+        return gone(f"下级单位缺数值：{names}", f"units below without a value: {names}")
+    x = pd.Series({unit: float(row["value"]) for unit, row in told.items()})
+    row: Row = {"method": "assess.combined", "n": len(x), "channel": measure["channel"]}
+    zh, en = _WAYS.get(how, ("", ""))
+    row |= {
+        "reason_zh": f"由{len(x)}个下级单位的数值得出：{zh}",
+        "reason_en": f"from the values of the {len(x)} units below: {en}",
+    }
+    parts = list(told.values())
+    rates = [part.get("numerator") is not None and part.get("denominator") for part in parts]
+    if how == "sum":
+        return row | {"value": float(x.sum())}
+    if how == "spread":
+        return row | _spread(c, x)
+    if how == "share_meeting":
+        met = x.map(lambda v: _meets(c, slug, measure, v))
+        if met.isna().any():
+            return gone("没有可比的目标", "there is no target to compare with")
+        return row | {
+            "value": float(met.mean()),
+            "numerator": int(met.sum()),
+            "denominator": len(x),
+        }
+    if how in {"population_mean", "household_mean"}:
+        if all(rates) and measure["statistic"] == "ratio_of_sums":
+            top = sum(float(p["numerator"]) for p in parts)
+            bottom = sum(float(p["denominator"]) for p in parts)
+            return row | {"value": top / bottom, "numerator": top, "denominator": bottom}
+        weight = _weights(c, "residents" if how == "population_mean" else "households", units)
+        if weight is None:
+            return gone(
+                "下级单位缺人口数或户数", "a unit below has no number of residents or households"
+            )
+        return row | {"value": float((x * weight).sum() / weight.sum())}
+    return gone("该指标只取本单位自己的数值", "only the unit's own figure counts")
+
+
+def _weights(c: Community, column: str, units: list[str]) -> pd.Series | None:
+    frame = c.tables["communities"].set_index("community").loc[units]
+    weight = frame[column]
+    if column == "residents":
+        weight = weight.fillna(frame["adults"])
+    return None if weight.isna().any() or not weight.sum() > 0 else weight
+
+
+def _spread(c: Community, x: pd.Series) -> Row:
+    """Give the gap between old and new units: 1 - worse mean / better mean."""
+    age = c.tables["communities"].set_index("community")["age_class"].reindex(x.index)
+    old, new = x[age.eq("old")], x[age.eq("new")]
+    if old.empty or new.empty or not min(old.mean(), new.mean()) > 0:
+        return gone("没有新、老两类下级单位", "there are not both old and new units below")
+    if min(len(old), len(new)) < 2:
+        low, high = sorted((float(old.mean()), float(new.mean())))
+        return {"value": 1 - low / high}
+    told = scoring.kind_gap(
+        pd.DataFrame({"value": x, "kind": age}).dropna(), level=c.level
+    ).set_index("statistic")
+    one: Any = told.loc["gap"]
+    return {n: one[n] for n in ("value", "ci_low", "ci_high", "level")} | {"unit": "share"}
+
+
+def _meets(c: Community, slug: str, measure: Mapping[str, Any], value: float) -> float | None:
+    from workbench.assess.indicators import targets
+
+    row = next(r for r in targets(c).to_dict("records") if r["indicator"] == slug)
+    bound = row["target"]
+    if bound is None or pd.isna(bound):
+        return None
+    sign = {"≥": value >= bound, ">": value > bound, "≤": value <= bound, "<": value < bound}
+    return float(sign[row["operator"]])
+
+
+def lower(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
+    """Give the indicators of each unit below, and the spread between them.
+
+    A target of a higher level is nobody's below: the values stand without verdict.
+
+    Parameters
+    ----------
+    c
+        The unit.
+    measured
+        Result of :func:`workbench.assess.indicators`, for the labels.
+
+    Returns
+    -------
+    DataFrame
+        Findings ``lower.<slug>.unit=<id>``; empty for a unit with nothing below.
+    """
+    from workbench.assess.indicators import values, worded
+    from workbench.assess.sample import design
+
+    units = children(c)
+    if not units or all(not len(f) for f in (*c.below.values(), *_parts(c))):
+        return pd.DataFrame()
+    names = c.tables["communities"].set_index("community")
+    labels = measured.drop_duplicates("indicator").set_index("indicator")
+    rows: list[Row] = []
+    for unit in units:
+        one = child(c, unit)
+        zh, en = _called(names, unit)
+        for told in values(one, design(one)):
+            slug = told["indicator"]
+            own = c.protocol.indicator(slug).combine == "spread"  # what the gap is made of
+            row = labelled(
+                f"lower.{slug}.unit={unit}",
+                "estimate",
+                f"{labels.loc[slug, 'label_zh']}{'：所依数值' if own else ''}，{zh}",
+                f"{labels.loc[slug, 'label_en']}{': its figures' if own else ''}, {en}",
+                subgroup=f"unit={unit}",
+                wave=c.wave,
+            )
+            row |= {k: v for k, v in told.items() if k != "period"}
+            if own:
+                row["unit"] = "ratio"
+            for lang in ("zh", "en"):
+                row[f"display_{lang}"] = None if own else worded(c, row, lang)
+            rows.append(row)
+    frame = pd.DataFrame(rows)
+    some = frame.groupby("indicator")["value"].transform(lambda v: v.notna().any())
+    kept = frame[some].copy()
+    exact = kept["ci_low"].eq(kept["ci_high"]) & kept["std_error"].isna()
+    kept.loc[exact, ["ci_low", "ci_high"]] = None
+    kept.loc[kept["ci_low"].isna(), "n"] = None  # periods of a series say nothing here
+    order = {slug: i for i, slug in enumerate(c.settings["scope"])}
+    return kept.sort_values("indicator", key=lambda s: s.map(order), kind="stable")
+
+
+def _called(names: pd.DataFrame, unit: str) -> tuple[str, str]:
+    zh, en = str(names.loc[unit, "name"]), names.loc[unit, "name_en"]
+    return zh, en if isinstance(en, str) and en else zh
+
+
+def _parts(c: Community) -> list[pd.DataFrame]:
+    """Rows of units below in the tables that hold them."""
+    return [
+        frame[frame["community"].ne(c.community)]
+        for name, frame in c.tables.items()
+        if name in {"responses", "inspections", "requests"}
+    ]
+
+
+def demand(c: Community, sample: Sample) -> pd.DataFrame:
+    """Match what residents need with what is there, and map needs by unit and by group.
+
+    What residents need is the questionnaire's ``multiple`` item whose options are the services of
+    the table ``supply``; adults × share in need stand against the capacity.
+
+    Returns
+    -------
+    DataFrame
+        ``demand.match.*`` (persons in need, capacity, covered share), ``demand.group.*`` (share in
+        need by age group) and ``demand.heat.*`` (requests by kind and unit). Empty without supply
+        and requests from units below.
+    """
+    return pd.DataFrame([*_matched(c, sample), *_heat(c)])
+
+
+def _item(c: Community, services: list[str]) -> str | None:
+    """Give the item whose options are the services; None without one."""
+    for code, item in c.settings["codebook"].items():
+        if item.get("kind") == "multiple" and set(services) & set(item.get("values") or {}):
+            return str(code)
+    return None
+
+
+def _matched(c: Community, sample: Sample) -> list[Row]:
+    if not c.has("supply"):
+        return []
+    supply = c.tables["supply"]
+    services = sorted(supply["service"].dropna().unique())
+    item = _item(c, services)
+    adults = c.unit.get("adults") or c.unit.get("residents")
+    rows: list[Row] = []
+    for service in services:
+        mine = supply[supply["service"].eq(service)]
+        places = float(mine["capacity"].sum())
+        zh, en = (service, service) if item is None else tuple(
+            c.answer(item, service, lang) for lang in ("zh", "en")
+        )  # fmt: skip
+        label = (f"{zh}：供给覆盖需求", f"{en}: supply to need")
+        row = labelled(
+            f"demand.match.{service}", "estimate", *label, unit="share", method="records.share"
+        )
+        told = _needed(c, sample, item, service)
+        if told is None or not adults:
+            why = (
+                "问卷没有问这项需求，或没有人口数",
+                "the survey did not ask about it, or the population is not known",
+            )
+            row |= {"status": "not_computed", "reason_zh": why[0], "reason_en": why[1]}
+            row |= {"numerator": places}
+            rows.append(row)
+            continue
+        share = float(told["value"])
+        persons = share * float(adults)
+        row |= {"value": places / persons if persons > 0 else None, "numerator": places}
+        row |= {"denominator": round(persons), "n": told["n"]}
+        row["display_zh"] = f"约{persons:,.0f}人有需求，供给{places:,.0f}"
+        row["display_en"] = f"about {persons:,.0f} persons in need, capacity {places:,.0f}"
+        short = places < persons * 0.8
+        row["reason_zh"] = "供给不足需求的八成" if short else None
+        row["reason_en"] = "supply covers less than eight tenths of the need" if short else None
+        rows.append(row)
+        rows += _by_group(c, sample, item, service, (zh, en))
+    return rows
+
+
+def _needed(c: Community, sample: Sample, item: str | None, service: str) -> Row | None:
+    column = f"{item}__{service}"
+    if sample.raked is None or column not in sample.raked.data:
+        return None
+    now = sample.raked.subset(sample.raked.data["wave"].eq(c.wave))
+    try:
+        told = survey.top2(
+            now, [column], level=c.level, top={column: [1.0]}, scale={column: (0, 1)}
+        ).to_dict("records")[0]
+    except InputError:
+        return None
+    few = told["value"] is None or told["value"] != told["value"] or told["n"] < c.min_cell
+    return None if few else {str(k): v for k, v in told.items()}
+
+
+def _by_group(
+    c: Community, sample: Sample, item: str | None, service: str, name: tuple[str, str]
+) -> list[Row]:
+    """Give the share in need by age group, small groups withheld."""
+    column, by = f"{item}__{service}", "age_group"
+    assert sample.raked is not None
+    frame = sample.raked.data
+    if by not in frame:
+        return []
+    rows: list[Row] = []
+    for group in sorted(frame[by].dropna().unique()):
+        part = sample.raked.subset(frame["wave"].eq(c.wave) & frame[by].eq(group))
+        label = tuple(c.answer(by, group, lang) for lang in ("zh", "en"))
+        row = labelled(
+            f"demand.group.{service}.age_group={group}",
+            "estimate",
+            f"{name[0]}：有需求的居民，{label[0]}",
+            f"{name[1]}: residents in need, {label[1]}",
+            subgroup=f"age_group={group}",
+            unit="share",
+            wave=c.wave,
+        )
+        n = int(part.domain.sum())
+        if n < c.min_cell:
+            why = {
+                "reason_zh": "回答人数少于最小单元",
+                "reason_en": "fewer answers than the minimum cell",
+            }
+            rows.append(row | {"status": "suppressed"} | why)
+            continue
+        told = survey.top2(
+            part, [column], level=c.level, top={column: [1.0]}, scale={column: (0, 1)}
+        ).to_dict("records")[0]
+        names = "value std_error ci_low ci_high level n method".split()
+        rows.append(row | {k: told[k] for k in names})
+    return rows
+
+
+def _heat(c: Community) -> list[Row]:
+    """Count needs and complaints of this wave by category and unit below."""
+    from workbench.assess import records
+
+    units = children(c)
+    if not c.has("requests") or not units:
+        return []
+    frame = records.cases(c, c.wave)
+    frame = frame[frame["community"].isin(units) & frame["category"].notna()]
+    names = c.tables["communities"].set_index("community")
+    rows: list[Row] = []
+    for category in sorted(frame["category"].unique()):
+        for unit in units:
+            count = int((frame["category"].eq(category) & frame["community"].eq(unit)).sum())
+            households: Any = names.loc[unit, "households"]
+            known = households is not None and not pd.isna(households) and households > 0
+            zh, en = _called(names, unit)
+            rows.append(
+                labelled(
+                    f"demand.heat.{category}.unit={unit}",
+                    "estimate",
+                    f"{category}（每百户件数），{zh}",
+                    f"{category} (per 100 households), {en}",
+                    subgroup=f"unit={unit}",
+                    value=100 * count / float(households)
+                    if households and households == households
+                    else None,
+                    unit="ratio",
+                    n=count,
+                    method="records.count",
+                    status="ok" if known else "not_computed",
+                    reason_zh=None if known else "没有户数",
+                    reason_en=None if known else "the number of households is not known",
+                )
+            )
+    return rows

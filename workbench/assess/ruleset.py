@@ -1,0 +1,261 @@
+"""The set of indicators behind a report, and what published cases say of the weakest of them."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from workbench import bundle
+from workbench.assess.sample import labelled
+from workbench.assess.score import score
+from workbench.findings import number
+
+if TYPE_CHECKING:
+    from workbench.community import Community
+
+__all__ = ["reference", "ruleset"]
+
+Row = dict[str, Any]
+_SECTIONS = {
+    "schemes": ("计分方案", "schemes"),
+    "dimensions": ("维度", "dimensions"),
+    "micro_adjustment": ("微调", "micro-adjustment"),
+    "points_total": ("总分值", "total of points"),
+    "default_scheme": ("默认方案", "default scheme"),
+    "rules": ("规则", "rules"),
+    "warnings": ("预警", "early warnings"),
+    "limits": ("时限", "limits of time"),
+    "phases": ("阶段", "phases"),
+}
+_WEAKEST = 3  # shown where the study does not say how many (weakest_n, R-53)
+_CASES = 3  # published figures told beside one indicator
+
+
+def ruleset(c: Community, measured: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Say by which set of indicators the unit was scored, and what a locality changed in it.
+
+    Parameters
+    ----------
+    c
+        The unit.
+    measured
+        Result of :func:`workbench.assess.indicators`.
+    scores
+        Result of :func:`workbench.assess.score`.
+
+    Returns
+    -------
+    DataFrame
+        ``ruleset.changes`` (R-07), ``ruleset.share.*`` (R-04, R-05, R-09) and, with a
+        micro-adjustment, its minutes and the score without it (R-06).
+    """
+    protocol = c.protocol
+    rows = [*_changes(c)]
+    own = measured[measured["finding"].str.startswith("indicator.")]
+    scored = list(own.loc[own["target_kind"].fillna("").ne(""), "indicator"])
+    weights = {r["indicator"]: r["max_points"] for r in protocol.points(scored)} if scored else None
+    for one in protocol.shares_report(weights) if weights else []:
+        limit = one["limit"]
+        rows.append(
+            labelled(
+                f"ruleset.share.{one['rule'].lower()}.{len(rows)}",
+                "estimate",
+                one["label_zh"],
+                one["label_en"],
+                value=one["share"],
+                unit="share",
+                target=limit,
+                verdict=one["verdict"],
+                rule=one["rule"],
+                reason_zh=f"参考：{one['reference_zh']}",
+                reason_en=f"for reference: {one['reference_en']}",
+            )
+        )
+    return pd.DataFrame([*rows, *_micro(c, measured, scores)])
+
+
+def _changes(c: Community) -> list[Row]:
+    changes = [p for p in c.protocol.changes if p.split(".")[0] not in {"parameters", "version"}]
+    slugs = [path.split(".")[1] for path in changes if path.startswith("indicators.")]
+    named = [
+        c.protocol.indicators[s].name for s in dict.fromkeys(slugs) if s in c.protocol.indicators
+    ]
+    rest = sorted({p.split(".")[0] for p in changes if not p.startswith("indicators.")})
+    if not changes:
+        said = ("没有改动，按方案原文", "none: the programme as it stands")
+    else:
+        zh, en = "、".join(n.zh for n in named), "; ".join(n.en for n in named)
+        more = [", ".join(_SECTIONS.get(r, (r, r))[k] for r in rest) for k in (0, 1)]
+        said = (
+            "；".join(p for p in (f"指标：{zh}" if zh else "", more[0]) if p),
+            "; ".join(p for p in (f"indicators: {en}" if en else "", more[1]) if p),
+        )
+    row = labelled(
+        "ruleset.changes",
+        "text",
+        f"地方对指标体系（版本{c.protocol.version}）的改动",
+        f"What the locality changed in the set of indicators (version {c.protocol.version})",
+        display_zh=said[0],
+        display_en=said[1],
+        rule="R-07",
+    )
+    return [row]
+
+
+def _micro(c: Community, measured: pd.DataFrame, scores: pd.DataFrame) -> list[Row]:
+    """Give the score with and without the compound's own adjustment of weights (R-06)."""
+    micro = c.protocol.micro_adjustment
+    if micro is None or scores.empty:
+        return []
+    plain = dataclasses.replace(
+        c, protocol=c.protocol.model_copy(update={"micro_adjustment": None})
+    )
+    without = score(plain, measured)
+    moved = {
+        lang: "；".join(
+            f"{_label(c, slug, lang)} {change:+.0%}" for slug, change in micro.relative.items()
+        )
+        for lang in ("zh", "en")
+    }
+    rows = [
+        labelled(
+            "ruleset.micro",
+            "text",
+            "居民议事会微调",
+            "Micro-adjustment by the residents' council",
+            display_zh=f"{micro.decided:%Y-%m-%d}，纪要{micro.minutes}：{moved['zh']}",
+            display_en=f"{micro.decided:%Y-%m-%d}, minutes {micro.minutes}: {moved['en']}",
+            rule="R-06",
+        )
+    ]
+    for name, zh, en, frame in (
+        ("with", "微调后总分", "Score with the adjustment", scores),
+        ("without", "微调前总分", "Score without it", without),
+    ):
+        total = frame[frame["part"].eq("total")]
+        value = total["value"].iloc[0] if len(total) else None
+        row = labelled(
+            f"ruleset.micro.{name}", "score", zh, en, value=value, unit="points", rule="R-06"
+        )
+        if value is None or pd.isna(value):
+            row |= {"status": "not_computed", "reason_zh": "没有总分", "reason_en": "no total"}
+        rows.append(row)
+    return rows
+
+
+def _label(c: Community, slug: str, lang: str) -> str:
+    name = c.protocol.indicator(slug).name
+    return name.zh if lang == "zh" else name.en
+
+
+@cache
+def _published() -> tuple[dict[str, str], ...]:
+    """Read the published before/after figures that are bundled."""
+    text = bundle.path("cases").read_text(encoding="utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+def reference(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
+    """Name the weakest indicators, and beside each what published cases tell (R-53, C-57).
+
+    A case is a claim of its document: no sample, no interval, no control; it is reference and
+    decides nothing.
+
+    Returns
+    -------
+    DataFrame
+        ``reference.weakest.*`` with the attainment, each followed by ``reference.case.*`` (text).
+    """
+    own = measured[measured["finding"].str.startswith("indicator.")]
+    own = own[own["attainment"].notna() & own["attainment"].lt(1 - 1e-9)]
+    if own.empty:
+        return pd.DataFrame()
+    told = c.protocol.parameters.get("weakest_n")
+    n = int(told.value) if told is not None and told.value else _WEAKEST
+    rows: list[Row] = []
+    mine: list[dict[Any, Any]] = c.tables["cases"].to_dict("records") if c.has("cases") else []
+    every: list[dict[Any, Any]] = [*map(dict, _published()), *mine]
+    for one in own.sort_values("attainment", kind="stable").head(n).to_dict("records"):
+        slug = one["indicator"]
+        shown = [number(one["value"], str(one["unit"]), lang) for lang in ("zh", "en")]
+        rows.append(
+            labelled(
+                f"reference.weakest.{slug}",
+                "estimate",
+                one["label_zh"],
+                one["label_en"],
+                indicator=slug,
+                value=one["attainment"],
+                unit="share",
+                display_zh=f"达成度{number(one['attainment'], 'share', 'zh')}",
+                display_en=f"attainment {number(one['attainment'], 'share', 'en')}",
+                reason_zh=f"实测{shown[0]}，目标{one['target_zh']}",
+                reason_en=f"measured {shown[1]}, target {one['target_en']}",
+            )
+        )
+        cases = [k for k in every if k.get("indicator") == slug and _cell(k, "after")]
+        rows += [_case(slug, i, k) for i, k in enumerate(cases[:_CASES], 1)]
+        if not cases:
+            rows.append(
+                labelled(
+                    f"reference.case.{slug}.0",
+                    "text",
+                    f"{one['label_zh']}：案例",
+                    f"{one['label_en']}: cases",
+                    display_zh="案例库中没有同一指标的数字",
+                    display_en="no published figure of this indicator",
+                )
+            )
+    return pd.DataFrame(rows)
+
+
+def _cell(case: Any, name: str) -> str:
+    value = case.get(name)
+    return "" if value is None or value != value else str(value)
+
+
+def _case(slug: str, i: int, case: Any) -> Row:
+    before, after, unit = (_cell(case, name) for name in ("before", "after", "unit"))
+    months, place = _cell(case, "months_between"), _cell(case, "place")
+    if unit == "index_before_100":  # the document prints a relative change and no base
+        zh = en = f"{float(after) - 100:+g}%"
+    else:
+        words = _UNITS.get(unit, (f" {unit}", f" {unit}") if unit else ("", ""))
+        moved = f"{before} → {after}" if before else after
+        zh, en = moved + words[0], moved + words[1]
+    if months:
+        zh, en = f"{zh}，历时{months}个月", f"{en} in {months} months"
+    marks = (("doc ", "source_doc"), ("§", "source_section"))
+    source = " ".join(f"{mark}{_cell(case, name)}" for mark, name in marks if _cell(case, name))
+    inside = re.search(r"\(([^()]*[\u4e00-\u9fff][^()]*)\)", place)
+    where = (inside.group(1) if inside else place, re.sub(r"\s*\([^()]*\)\s*$", "", place))
+    quote = _cell(case, "quote_zh")
+    done = _cell(case, "intervention")
+    return labelled(
+        f"reference.case.{slug}.{i}",
+        "text",
+        f"公开案例：{where[0]}" if where[0] else "公开案例",
+        f"Published case: {where[1]}" if where[1] else "Published case",
+        indicator=slug,
+        display_zh=zh,
+        display_en=en,
+        reason_zh=f"“{quote}”（{source}）" if quote else source,
+        reason_en=f"{done}; {source}" if done else source,
+    )
+
+
+_UNITS = {
+    "%": ("%", "%"),
+    "% satisfied": ("%", "%"),
+    "score_100": ("分（百分制）", " points of 100"),
+    "score_5": ("分（满分5分）", " points of 5"),
+    "hours": ("小时", " hours"),
+    "days": ("天", " days"),
+    "minutes": ("分钟", " minutes"),
+    "ten_thousand_yuan_per_year": ("万元/年", " ×10 000 yuan a year"),
+}
