@@ -222,3 +222,12 @@ def test_a_frame_that_cannot_be_drawn_is_refused(frame: pd.DataFrame) -> None:
 def test_an_unknown_language_is_refused() -> None:
     with pytest.raises(NotebookError, match="zh or en"):
         charts.items_chart(ITEMS, lang="fr")
+
+
+def test_full_width_quotation_marks_count_when_a_title_is_broken() -> None:
+    from workbench.charts._canvas import width, wrapped
+
+    title = "最高：回答满意的居民（“支持是否公平发放？”），83.1%；最低：回答满意的居民（“您的主要问题是否正在得到解决？”）"
+    lines = wrapped(title, 92)
+    assert len(lines) == 2
+    assert all(width(line, 10) <= 6.54 for line in lines)

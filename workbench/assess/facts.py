@@ -331,9 +331,9 @@ def decisions(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
     if "corrections" in c.tables:
         for i, one in enumerate(c.tables["corrections"].to_dict("records"), 1):
             was = f"{_given(one.get('old'), '—')} → {_given(one.get('new'), '—')}"
-            where = f"{one['file']}，{one['key']}，{one['column']}"
+            where = [str(one[name]) for name in ("file", "key", "column")]
             by = f"{_given(one.get('author'), '—')} / {_given(one.get('approved_by'), '—')}"
-            label = (f"更正：{where}", f"Correction: {where}")
+            label = ("更正：" + "，".join(where), "Correction: " + ", ".join(where))
             told = {str(name): value for name, value in one.items()}
             before = judgements.reverted(c.tables, told)
             effect = _effect(c, measured, before, str(one.get("table")))

@@ -216,9 +216,14 @@ def unit_of(frame: pd.DataFrame, default: str) -> str:
     return default
 
 
+def _wide(char: str) -> bool:
+    """Tell whether a character is one em wide: Chinese, and marks that the font has so."""
+    return ord(char) > 0x2E80 or char in "“”‘’…—"
+
+
 def width(text: str, size: float) -> float:
     """Estimate the width of text in inches, a little too wide; Chinese is one em, Latin 0.56."""
-    em = max(sum(1.0 if ord(c) > 0x2E80 else 0.56 for c in part) for part in text.split("\n"))
+    em = max(sum(1.0 if _wide(c) else 0.56 for c in part) for part in text.split("\n"))
     return em * size / 72
 
 
@@ -271,7 +276,7 @@ def wrapped(text: str, most: float) -> list[str]:
     """Break text at spaces, or anywhere in Chinese, into lines of at most ``most`` half ems."""
     lines, line, wide = [], "", 0.0
     for word in re.findall(r"[^\s\u2e80-\uffff]+\s*|\s+|[\u2e80-\uffff]", text):
-        size = sum(2.0 if ord(c) > 0x2E80 else 1.0 for c in word)
+        size = sum(2.0 if _wide(c) else 1.0 for c in word)
         if line and wide + size > most and word not in "，。；：、）":
             lines.append(line.rstrip())
             line, wide = "", 0.0
