@@ -81,7 +81,8 @@ def _one(out: Path, unit: str, home: Path, ledger: Ledger, spent: Measured, size
     size["evidence.three_signatures.size"].append(len(done) - len(pdf))
     size["evidence.three_signatures.long_term.size"].append(len(lasting) - len(long_term))
     (data / "report.zh.pdf").write_bytes(done)
-    about: dict[str, Any] = {"study": "benchmark", "community": unit, "edition": 1}
+    study = json.loads((data / "inputs" / "study.json").read_bytes())["study"]
+    about: dict[str, Any] = {"study": study, "community": unit, "edition": 1}
     both: dict[str, Any] = about | {"parameters": {}, "versions": {}, "finished": NOW}
     what = {"title": unit, "description": unit, "issued": date(2026, 12, 20), "publisher": "b"}
     text = timed(spent, "evidence.crate", lambda: crate.make_crate(data, **both, **what))

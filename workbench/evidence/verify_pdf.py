@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,19 +34,50 @@ def verify_report(
 ) -> Item:
     """Verify a PDF that lies outside a bag."""
     results, statuses, listing = check_report(path, path.name, roots, now, crls, in_bag=False)
+    unit, edition = _whose(path) if listing is not None else ("", None)
     if listing is not None and worst(found.verdict for found in results) is Verdict.VALID:
         results.append(
             result(
                 "report.alone",
                 Verdict.VALID,
                 path.name,
-                "仅核验了报告本身；数据与账本需连同证据包核验",
-                "the report by itself; its data are verified with the bag",
+                f"{unit or '-'} 的报告（第 {edition or '-'} 版），仅核验了报告本身；"
+                "数据与账本需连同证据包核验",
+                f"the report of {unit or '-'}, edition {edition or '-'}, by itself; its data and the "
+                "ledger are verified with the bag",
             )
         )
     return Item(
-        path=path.name, kind="report", results=tuple(results), signatures={path.name: statuses}
+        path=path.name,
+        kind="report",
+        community=unit,
+        edition=edition,
+        results=tuple(results),
+        signatures={path.name: statuses},
     )
+
+
+def _whose(path: Path) -> tuple[str, int | None]:
+    """Return unit and edition that the findings attached to a report name."""
+    from workbench.evidence import pdfsign
+
+    try:
+        rows = json.loads(pdfsign.attachments(path.read_bytes())["findings.json"])
+        named = {(str(r["community"]), r.get("edition")) for r in rows if r.get("community")}
+    except (
+        InputError,
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):
+        return "", None
+    units = {unit for unit, _ in named}
+    editions = {edition for _, edition in named if isinstance(edition, int)}
+    one = units.pop() if len(units) == 1 else ""
+    return one, editions.pop() if one and len(editions) == 1 else None
 
 
 def check_report(
