@@ -43,8 +43,8 @@ def verify_report(
                 path.name,
                 f"{unit or '-'} 的报告（第 {edition or '-'} 版），仅核验了报告本身；"
                 "数据与账本需连同证据包核验",
-                f"the report of {unit or '-'}, edition {edition or '-'}, by itself; its data and the "
-                "ledger are verified with the bag",
+                f"the report of {unit or '-'}, edition {edition or '-'}, by itself; its data and "
+                "the ledger are verified with the bag",
             )
         )
     return Item(
