@@ -29,6 +29,7 @@ def check(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems:
         _interviews(study, responses, problems)
         _wave_counts(study, responses, problems)
         _design(study, responses, problems)
+        _nonresponse(study, frames, problems)
     if "dispositions" in frames:
         _dispositions(frames["dispositions"], responses, problems)
     if "margins" in frames:
@@ -170,6 +171,37 @@ def _design(study: Study, responses: pd.DataFrame, problems: Problems) -> None:
             found="1",
             severity="warning",
         )
+
+
+def _nonresponse(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+    """Classes of the adjustment for non-response: columns of answers and of dispositions."""
+    wanted = study.settings.weighting.nonresponse
+    if wanted and "dispositions" not in frames:
+        problems.add(
+            "weighting.nonresponse",
+            "没有 dispositions，不能作无应答调整",
+            "there are no dispositions to adjust for non-response with",
+            "在 sources: 中给出 dispositions，或删去 weighting.nonresponse",
+            "give dispositions under sources:, or remove weighting.nonresponse",
+            file="study.yaml",
+            column="weighting.nonresponse",
+        )
+        return
+    for name in wanted:
+        lacking = [t for t in ("responses", "dispositions") if name not in frames[t]]
+        if lacking:
+            known = sorted(set(frames["responses"]) & set(frames["dispositions"]) - {FILE, ROW})
+            zh, en = nearest_remedy(name, known)
+            problems.add(
+                "weighting.nonresponse",
+                f"{'、'.join(lacking)} 没有这一列",
+                f"{' and '.join(lacking)} have no such column",
+                zh,
+                en,
+                file="study.yaml",
+                column="weighting.nonresponse",
+                found=name,
+            )
 
 
 def _dispositions(frame: pd.DataFrame, responses: pd.DataFrame | None, problems: Problems) -> None:
