@@ -75,6 +75,12 @@ TEXTS: dict[str, Texts] = {
         "恰有一个 role: current，至多一个 role: baseline",
         "give exactly one wave role: current and at most one role: baseline",
     ),
+    "disclosure": (
+        "没有这个披露项",
+        "there is no such item of disclosure",
+        "改用 AAPOR 或 ISO 20252 的项目名",
+        "use the name of an item of AAPOR or ISO 20252",
+    ),
     "timezone": (
         "没有这个时区",
         "no such time zone",

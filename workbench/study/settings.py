@@ -344,7 +344,9 @@ class Settings(Model):
         wrong = sorted(set(value) - set(known))
         if wrong:
             raise PydanticCustomError(
-                "disclosure", "no item of disclosure", {"found": wrong, "expected": known}
+                "disclosure",
+                "no item of disclosure",
+                {"found": ", ".join(wrong), "expected": " | ".join(known)},
             )
         return value
 
