@@ -221,6 +221,19 @@ def test_modes_are_compared_with_and_without_adjustment(unit: Make) -> None:
     assert raw["value"] != adjusted["value"]
 
 
+def test_earlier_waves_are_each_weighted_by_themselves(unit: Make) -> None:
+    c = unit(margins=SEX, wave=["b"] * 40 + ["a"] * 40 + ["z"] * 40, sex=[1.0, 1.0, 2.0, 2.0] * 30)
+    assert assess.earlier(c).empty
+    c.settings["waves"].insert(0, {"id": "z", "role": "earlier"})
+    rows = {r["finding"]: r for r in findings.rows(assess.earlier(c), section="satisfaction")}
+    assert set(rows) == {"survey.q1.top2.z", "survey.q2.top2.z"}
+    part = c.tables["responses"].query("wave == 'z'")
+    d = survey.rake(survey.Design(part, psu="psu"), SEX.drop(columns="area"))
+    expected = survey.top2(d, "q1").iloc[0]
+    assert rows["survey.q1.top2.z"]["value"] == pytest.approx(expected["value"])
+    assert rows["survey.q1.top2.z"]["std_error"] == pytest.approx(expected["std_error"])
+
+
 def test_importance_needs_and_reasons(unit: Make, scale_item: Any) -> None:
     five = {str(v): f"{v}" for v in range(1, 6)}
     book = {

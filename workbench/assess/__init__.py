@@ -33,7 +33,7 @@ from workbench.assess.regularity import regularity
 from workbench.assess.response import response
 from workbench.assess.ruleset import reference, ruleset
 from workbench.assess.sample import design, weights
-from workbench.assess.satisfaction import satisfaction, subgroups
+from workbench.assess.satisfaction import earlier, satisfaction, subgroups
 from workbench.assess.score import deductions, eligibility, score
 from workbench.assess.standards import standards
 from workbench.assess.standing import standing
@@ -51,6 +51,7 @@ __all__ = [
     "deductions",
     "demand",
     "design",
+    "earlier",
     "efficacy",
     "eligibility",
     "fieldwork",

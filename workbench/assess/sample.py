@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ def role_en(when: str) -> str:
     return _WHEN_EN.get(when, when)
 
 
-def design(c: Community) -> Sample:
+def design(c: Community, waves: Sequence[str] | None = None) -> Sample:
     """Make the survey design of the unit and weight it to the population.
 
     Buildings are the primary sampling units, the same in both waves, so that both waves are one
@@ -98,13 +99,15 @@ def design(c: Community) -> Sample:
     it makes intervals too narrow at the size of these samples (docs/methods/survey.md). Weights
     follow the study's ``weighting``, wave by wave: replicate weights that came with the data,
     adjustment for non-response by classes of the dispositions, raking to margins, trimming.
+    ``waves`` are this one and the baseline unless others are named.
     """
+    chosen_waves = waves_of(c) if waves is None else list(waves)
     told = _margins(c)
     if not c.has("responses"):
         return Sample(None, None, told, *NO_ANSWERS)
     chosen = _opt_in(c, told)
     frame = c.answers()
-    frame = frame[frame["wave"].isin(waves_of(c))].reset_index(drop=True)
+    frame = frame[frame["wave"].isin(chosen_waves)].reset_index(drop=True)
     if frame.empty:
         nothing = Sample(None, None, told)
         return Sample(None, None, told, *(absent(c, nothing) or NO_ANSWERS), opt_in=chosen)
@@ -226,12 +229,11 @@ def _weighted(
 
 
 def reachable(c: Community) -> pd.DataFrame | None:
-    """Give the dispositions of modes that are a probability sample, in both waves."""
+    """Give the dispositions of modes that are a probability sample, of all waves."""
     if not c.has("dispositions"):
         return None
     frame = c.tables["dispositions"]
-    frame = frame[c.kind_of_sample(frame).ne("opt_in") & frame["wave"].isin(waves_of(c))]
-    return cases(frame)
+    return cases(frame[c.kind_of_sample(frame).ne("opt_in")])
 
 
 def _opt_in(c: Community, margins: pd.DataFrame) -> survey.Design | None:

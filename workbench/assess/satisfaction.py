@@ -14,6 +14,7 @@ from workbench.assess.sample import (
     NUMBERS,
     Sample,
     absent,
+    design,
     labelled,
     role_en,
     role_zh,
@@ -23,7 +24,7 @@ from workbench.assess.sample import (
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["category_code", "satisfaction", "subgroups", "subject", "topic"]
+__all__ = ["category_code", "earlier", "satisfaction", "subgroups", "subject", "topic"]
 
 
 def satisfaction_items(c: Community) -> list[str]:
@@ -120,6 +121,30 @@ def satisfaction(c: Community, sample: Sample) -> pd.DataFrame:
     if sample.raked is not None:
         parts.append(_satisfaction(c, sample, sample.raked, items))
     return pd.concat([*parts, _opt_in(c, sample, items)], ignore_index=True)
+
+
+def earlier(c: Community) -> pd.DataFrame:
+    """Estimate the main items in waves before the two compared, each weighted by itself.
+
+    Empty where the study has no such waves with answers. A wave that cannot be weighted as asked
+    for stands with its base weights and says so.
+    """
+    if not c.has("responses"):
+        return pd.DataFrame()
+    answers = c.answers()
+    told = [w["id"] for w in c.settings["waves"] if w["id"] not in (c.wave, c.baseline)]
+    items = bound_items(c, satisfaction_items(c))
+    parts = []
+    for wave in told:
+        mine = answers[answers["wave"].eq(wave)]
+        given = [i for i in items if i in mine and mine[i].notna().any()]
+        if not given:
+            continue
+        sample = design(c, waves=[wave])
+        if sample.raked is not None:
+            rows = _satisfaction(c, sample, sample.raked, given)
+            parts.append(rows[rows["statistic"].eq("top2")])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _gone(c: Community, items: list[str], why: tuple[str, str]) -> pd.DataFrame:

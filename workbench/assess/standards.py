@@ -154,8 +154,10 @@ def _weighting(c: Community, sample: Sample) -> Said:
     row: dict[Any, Any] = told[told["finding"].eq("weights.raking")].iloc[0].to_dict()
     if row.get("status") == "not_computed":
         return f"未加权：{row['reason_zh']}", f"not weighted: {row['reason_en']}"
-    variables = "、".join(dict.fromkeys(sample.margins["variable"]))
-    return f"{row['display_zh']}；变量：{variables}", f"{row['display_en']}; by {variables}"
+    names = [str(name).split(":") for name in dict.fromkeys(sample.margins["variable"])]
+    zh, en = ([" × ".join(c.text(part, lang) for part in name) for name in names]
+              for lang in ("zh", "en"))  # fmt: skip
+    return f"{row['display_zh']}；变量：{'、'.join(zh)}", f"{row['display_en']}; by {', '.join(en)}"
 
 
 def _planned(c: Community, achieved: int) -> Said:

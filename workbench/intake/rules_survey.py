@@ -190,7 +190,8 @@ def _nonresponse(study: Study, frames: dict[str, pd.DataFrame], problems: Proble
     for name in wanted:
         lacking = [t for t in ("responses", "dispositions") if name not in frames[t]]
         if lacking:
-            known = sorted(set(frames["responses"]) & set(frames["dispositions"]) - {FILE, ROW})
+            both = set(map(str, frames["responses"])) & set(map(str, frames["dispositions"]))
+            known = sorted(both - {FILE, ROW})
             zh, en = nearest_remedy(name, known)
             problems.add(
                 "weighting.nonresponse",
