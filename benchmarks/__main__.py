@@ -7,7 +7,17 @@ import os
 import sys
 from importlib import import_module
 
-BLOCKS = ("survey", "change", "scoring", "report", "evidence", "batch", "memory")
+BLOCKS = (
+    "survey",
+    "change",
+    "scoring",
+    "report",
+    "evidence",
+    "batch",
+    "whole",
+    "curve",
+    "reduce",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

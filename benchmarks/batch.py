@@ -3,6 +3,8 @@
 Every way executes ``notebooks/community.ipynb`` on the same slices of the bundled study, and what
 it recorded is compared. The ways take turns in rounds, so that a machine busy with something else
 is busy for all. What is paid once for a batch (worker processes, fork server) stands apart.
+``ploomber-engine``, where it is installed, runs all notebooks in one process: what one leaves
+behind, the next one finds.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from benchmarks.lines import Figure, lines
 from benchmarks.units import NOTEBOOK, cut_units, job
 
 JOBS = 2
+CPU: dict[str, list[float]] = {}  # seconds of CPU per notebook, where a way can tell
 
 # a way: (out, units) -> (seconds per notebook, seconds paid once, what was recorded)
 Recorded = dict[str, list[tuple[Any, Any]]]
@@ -70,6 +73,27 @@ def plain_papermill(out: str, unit: str) -> list[tuple[Any, Any]]:
     return _told(findings.extract(notebook, community=unit, edition=1))
 
 
+def ploomber_engine(out: str, unit: str) -> list[tuple[Any, Any]]:
+    """Execute one unit's notebook with ploomber-engine, in this process."""
+    from ploomber_engine import execute_notebook
+
+    from workbench import findings
+
+    home = Path.cwd()
+    with tempfile.TemporaryDirectory() as scratch:
+        data = _slice(out, unit, Path(scratch))
+        executed = Path(scratch) / "executed.ipynb"
+        os.chdir(data)
+        try:
+            execute_notebook(
+                str(NOTEBOOK), str(executed), parameters=_parameters(Path()), progress_bar=False
+            )
+        finally:
+            os.chdir(home)
+        notebook = json.loads(executed.read_bytes())
+    return _told(findings.extract(notebook, community=unit, edition=1))
+
+
 def function_call(out: str, unit: str) -> list[tuple[Any, Any]]:
     """Run the notebook's code cells one after another in this process."""
     from workbench import findings
@@ -91,6 +115,11 @@ def function_call(out: str, unit: str) -> list[tuple[Any, Any]]:
     return _told(found)
 
 
+def _used() -> float:
+    """Seconds of CPU of this process and of those it waited for."""
+    return sum(os.times()[:4])
+
+
 def _one_after_another(
     call: Callable[[str, str], list[tuple[Any, Any]]],
 ) -> Callable[[Path, Sequence[str]], tuple[float, float, Recorded]]:
@@ -98,11 +127,13 @@ def _one_after_another(
         started = time.perf_counter()
         call(str(out), units[0])  # imports, caches: paid once
         once = time.perf_counter() - started
-        spent, told = [], {}
+        spent, cpu, told = [], [], {}
         for unit in units:
-            started = time.perf_counter()
+            started, used = time.perf_counter(), _used()
             told[unit] = call(str(out), unit)
             spent.append(time.perf_counter() - started)
+            cpu.append(_used() - used)
+        CPU.setdefault(f"batch.{call.__name__}", []).append(median(cpu))
         return median(spent), max(0.0, once - median(spent)), told
 
     return way
@@ -122,7 +153,9 @@ def papermill_processes(out: Path, units: Sequence[str]) -> tuple[float, float, 
     return each, max(0.0, begun - started - each * JOBS), dict(zip(units, told, strict=True))
 
 
-def _ours(out: Path, units: Sequence[str], environment: dict[str, str]) -> tuple[float, float]:
+def _ours(
+    name: str, out: Path, units: Sequence[str], environment: dict[str, str], *, in_child: bool
+) -> tuple[float, float]:
     """Seconds per notebook between the first end and the last, and what was paid before."""
     from workbench.batch.pool import Failure, Task, run_tasks
     from workbench.batch.work import map_unit
@@ -133,14 +166,16 @@ def _ours(out: Path, units: Sequence[str], environment: dict[str, str]) -> tuple
         warm = out / f"warm-{i}"
         shutil.rmtree(warm, ignore_errors=True)
         _slice(str(out), unit, warm / "private" / "slices" / unit)
-        tasks.append(Task(unit, map_unit, job(warm, unit)))
-    tasks += [Task(unit, map_unit, job(out, unit)) for unit in units]
-    ends = []
+        tasks.append(Task(unit, map_unit, job(warm, unit, in_child=in_child)))
+    tasks += [Task(unit, map_unit, job(out, unit, in_child=in_child)) for unit in units]
+    ends, cpu = [], []
     started = time.perf_counter()
     for task, answer in run_tasks(tasks, jobs=JOBS, seconds=1800, environment=environment):
         if isinstance(answer, Failure) or answer["outcome"] == "failed":
             raise SystemExit(f"{task.name}: {answer}")
         ends.append(time.perf_counter())
+        cpu.append(answer["cpu_seconds"])
+    CPU.setdefault(name, []).append(median(cpu[JOBS:]))
     each = (ends[-1] - ends[JOBS - 1]) / len(units)
     return each, max(0.0, ends[JOBS - 1] - started - each * JOBS)
 
@@ -154,23 +189,19 @@ def _mapped(out: Path, units: Sequence[str]) -> Recorded:
     }
 
 
-def ours_fresh(out: Path, units: Sequence[str]) -> tuple[float, float, Recorded]:
-    """Execute with the workbench, a fresh kernel for each unit."""
-    each, once = _ours(out, units, {})
-    return each, once, _mapped(out, units)
+def _depth(how: str) -> Callable[[Path, Sequence[str]], tuple[float, float, Recorded]]:
+    """Execute with the workbench: fresh kernels, forked ones, or cells in the forked child."""
 
+    def way(out: Path, units: Sequence[str]) -> tuple[float, float, Recorded]:
+        from workbench.batch.forkserver import kernels_of
 
-def ours_forked(out: Path, units: Sequence[str]) -> tuple[float, float, Recorded]:
-    """Execute with the workbench, kernels forked from a server that has imported the stack."""
-    from workbench.batch.forkserver import server
-    from workbench.batch.kernels import kernel_environment
+        started = time.perf_counter()
+        with kernels_of(how) as (environment, in_child):
+            ready = time.perf_counter() - started
+            each, once = _ours(f"batch.{how}", out, units, environment, in_child=in_child)
+        return each, once + ready, _mapped(out, units)
 
-    with (
-        tempfile.TemporaryDirectory(prefix="wb-home-") as private,
-        server(kernel_environment(Path(private))) as address,
-    ):
-        each, once = _ours(out, units, {"WORKBENCH_FORKSERVER": address})
-    return each, once, _mapped(out, units)
+    return way
 
 
 def _same(name: str, told: Recorded, first: Recorded) -> None:
@@ -184,18 +215,32 @@ def _same(name: str, told: Recorded, first: Recorded) -> None:
 WAYS = {
     "batch.papermill": _one_after_another(plain_papermill),
     f"batch.papermill_{JOBS}_processes": papermill_processes,
-    "batch.fresh": ours_fresh,
-    "batch.forked": ours_forked,
+    "batch.ploomber_engine": _one_after_another(ploomber_engine),
+    "batch.fresh": _depth("fresh"),
+    "batch.forked": _depth("forked"),
+    "batch.in-child": _depth("in-child"),
     "batch.function_call": _one_after_another(function_call),
 }
 
 
-def run(*, quick: bool) -> Iterator[str]:
-    """Give the lines of this block."""
+def _ways() -> dict[str, Callable[[Path, Sequence[str]], tuple[float, float, Recorded]]]:
+    from importlib.util import find_spec
+
     from workbench.batch.forkserver import available
 
+    forked = {"batch.forked", "batch.in-child"}
+    return {
+        name: way
+        for name, way in WAYS.items()
+        if (name not in forked or available())
+        and (name != "batch.ploomber_engine" or find_spec("ploomber_engine"))
+    }
+
+
+def run(*, quick: bool) -> Iterator[str]:
+    """Give the lines of this block."""
     rounds, count = (1, 2) if quick else (3, 6)
-    ways = {name: way for name, way in WAYS.items() if name != "batch.forked" or available()}
+    ways = _ways()
     each: dict[str, list[float]] = {name: [] for name in ways}
     once: dict[str, list[float]] = {name: [] for name in ways}
     with tempfile.TemporaryDirectory(prefix="wb-bench-") as folder:
@@ -220,8 +265,13 @@ def run(*, quick: bool) -> Iterator[str]:
         [
             Figure(name, spent, "s")
             for name, spent in rate.items()
-            if name not in {"batch.papermill", "batch.function_call"}
+            if name not in {"batch.papermill", "batch.ploomber_engine", "batch.function_call"}
         ],
+    )
+    cpu = {"batch.function_call": CPU["batch.function_call"], **CPU}
+    yield from lines(
+        "batch, CPU seconds per notebook, against the plain function call",
+        [Figure(f"{name}.cpu", median(spent), "s") for name, spent in cpu.items()],
     )
     yield from lines(
         "batch, notebooks per hour (function_call: one process)",

@@ -28,6 +28,6 @@ def cut_units(out: Path, count: int) -> list[str]:
     return units
 
 
-def job(out: Path, unit: str) -> MapJob:
+def job(out: Path, unit: str, *, in_child: bool = False) -> MapJob:
     """The execution of one unit's notebook, as the batch orders it."""
-    return MapJob(str(out), unit, str(NOTEBOOK), "benchmark")
+    return MapJob(str(out), unit, str(NOTEBOOK), "benchmark", in_child)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from workbench import compared, modelled, overview
@@ -24,7 +25,8 @@ def _batch(findings: list[dict[str, Any]], kinds: list[Any], **settings: Any) ->
         }
     )
     told = {"seed": 1, "decisions": {"level": 0.95}} | settings
-    return overview.Batch(findings=pd.DataFrame(findings), units=units, settings=told)
+    table = pa.Table.from_pylist(findings)
+    return overview.Batch(source=table, units=units, settings=told)
 
 
 def _total(i: int, value: float, flags: str | None = None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ _LOWEST = 0.2  # METHODS_AND_GRADES §2, check 1: the lowest fifth of the baseli
 
 def _changes(b: Batch) -> pd.DataFrame:
     """Give the weighted change of each item and unit, with its level before and after."""
-    rows = b.findings[b.findings["finding"].str.fullmatch(r"change\.[a-z0-9_]+\.top2")]
+    rows = b.read(r"change\.[a-z0-9_]+\.top2")
     rows = rows[rows["value"].notna() & rows["baseline"].notna()]
     return rows.merge(b.units[["community", "name"]], on="community")
 

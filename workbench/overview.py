@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,9 @@ class Batch:
 
     Attributes
     ----------
-    findings
-        One row per finding with the columns of the contract.
+    source
+        The findings: what :func:`pyarrow.dataset.dataset` takes, a Parquet file or a table in
+        memory; :meth:`read` gives what is asked for of them.
     units
         One row per unit: ``community``, ``name``, ``name_en``, ``kind``, ``parent``,
         ``households``, ``treated``, ``intervention_date``, ``outcome`` (assessed, withheld,
@@ -44,13 +46,49 @@ class Batch:
         What the units' ``study.json`` have in common.
     """
 
-    findings: pd.DataFrame
+    source: Any
     units: pd.DataFrame
     settings: Mapping[str, Any]
 
+    def read(
+        self, finding: str = ".*", *, kind: str = "", columns: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """Give the findings of all units whose id matches a pattern, and of them some columns.
+
+        Parameters
+        ----------
+        finding
+            Regular expression (RE2) for the whole id.
+        kind
+            Kind of the findings; empty: any.
+        columns
+            Columns of the contract; all when left out.
+
+        Returns
+        -------
+        DataFrame
+            One row per finding; of a large batch, only what is asked for is in memory.
+        """
+        import pyarrow.compute as pc
+        import pyarrow.dataset as ds
+
+        wanted = pc.match_substring_regex(ds.field("finding"), f"^(?:{finding})$")
+        if kind:
+            wanted = wanted & (ds.field("kind") == kind)
+        table = ds.dataset(self.source).to_table(
+            columns=list(columns) or None, filter=wanted, use_threads=False, batch_size=16_384
+        )
+        frame: pd.DataFrame = table.to_pandas()
+        return frame
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """All findings with the columns of the contract; large where there are many units."""
+        return self.read()
+
     def pick(self, finding: str) -> pd.DataFrame:
         """Give one finding of every unit that has it, joined to the units."""
-        rows = self.findings[self.findings["finding"].eq(finding)]
+        rows = self.read(re.escape(finding))
         return self.units.merge(rows, on="community", how="inner", suffixes=("", "_finding"))
 
     def rng(self, purpose: str) -> np.random.Generator:
@@ -67,7 +105,7 @@ def open_batch(folder: str | Path = ".") -> Batch:
 
     inputs = Path(folder) / "inputs"
     return Batch(
-        findings=pd.read_parquet(inputs / "findings.parquet"),
+        source=inputs / "findings.parquet",
         units=pd.read_csv(inputs / "units.csv", dtype=str, keep_default_na=False, na_values=[""]),
         settings=json.loads((inputs / "study.json").read_text(encoding="utf-8")),
     )
@@ -217,10 +255,10 @@ def adjusted(b: Batch) -> pd.DataFrame:
     from workbench import change
 
     method = str(b.settings["decisions"].get("multiplicity") or "holm")
-    rows = b.findings[
-        b.findings["kind"].eq("comparison")
-        & b.findings["p_value"].notna()
-        & ~b.findings["finding"].str.endswith((".unweighted", ".standardised", ".composition"))
+    rows = b.read(kind="comparison", columns=["community", "finding", "p_value"])
+    rows = rows[
+        rows["p_value"].notna()
+        & ~rows["finding"].str.endswith((".unweighted", ".standardised", ".composition"))
     ]
     if rows.empty:
         return pd.DataFrame()
@@ -257,7 +295,7 @@ def regression(b: Batch) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = b.findings[b.findings["finding"].str.fullmatch(r"survey\.[a-z0-9_]+\.top2\.baseline")]
+    rows = b.read(r"survey\.[a-z0-9_]+\.top2\.baseline")
     rows = rows[rows["value"].notna() & rows["std_error"].notna()]
     if rows.empty:
         return pd.DataFrame()

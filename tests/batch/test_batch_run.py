@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from workbench.batch import state
+from workbench.batch.limits import Limits
 from workbench.batch.run import run
 from workbench.errors import InputError
 
@@ -105,7 +106,7 @@ if community == "AA-02":
     ("what", "code"),
     [
         ("raise KeyError('wave')", "KeyError"),
-        ("os._exit(1)", "raised"),
+        ("os._exit(1)", "ended"),
         ("import time; time.sleep(600)", "time-out"),
     ],
     ids=["cell error", "kernel gone", "time-out"],
@@ -114,12 +115,12 @@ def test_trouble_in_one_unit_fails_that_unit_only(
     tiny: Write, tmp_path: Path, what: str, code: str
 ) -> None:
     out = tmp_path / "out"
-    outcome = run(str(tiny(TROUBLE.format(what=what))), out, jobs=2, seconds=45)
+    outcome = run(str(tiny(TROUBLE.format(what=what))), out, jobs=2, limits=Limits(wall=45))
     assert outcome.code == 4
     assert outcome.signed == 2
     ((cause, units),) = outcome.failed.items()
     assert units == ["AA-02"]
-    assert cause[0] == code
+    assert cause.code == code
     assert not (out / "communities" / "AA-02").exists()
     if code == "KeyError":
         assert (out / "failed" / "AA-02" / "notebook.ipynb").exists()
@@ -241,7 +242,7 @@ def test_a_unit_lost_to_the_clock_is_not_reported_from_its_earlier_findings(
     slow = TROUBLE.format(what="import time; time.sleep(600)")
     tiny(slow)
     (study / "study.yaml").write_text(text.replace("key: demo", "key: person"), encoding="utf-8")
-    second = run(str(study), out, jobs=2, seconds=40)
+    second = run(str(study), out, jobs=2, limits=Limits(wall=25))
     assert list(second.failed.values()) == [["AA-02"]]
     assert second.drafts == 2
     assert not (out / "communities" / "AA-02").exists()

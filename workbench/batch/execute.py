@@ -8,10 +8,13 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from workbench.batch.limits import Limits, Lost, lost_by
 
 __all__ = ["Execution", "execute", "parameters_of", "seal"]
 
@@ -40,8 +43,16 @@ def parameters_of(notebook: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def execute(source: Path, *, parameters: Mapping[str, Any], cwd: Path, scratch: Path) -> Execution:
-    """Execute a notebook in a kernel of its own and return it sealed.
+def execute(
+    source: Path,
+    *,
+    parameters: Mapping[str, Any],
+    cwd: Path,
+    scratch: Path,
+    in_child: bool = False,
+    limits: Limits | None = None,
+) -> Execution:
+    """Execute a notebook in a process of its own and return it sealed.
 
     Parameters
     ----------
@@ -53,41 +64,30 @@ def execute(source: Path, *, parameters: Mapping[str, Any], cwd: Path, scratch: 
         Working directory of the kernel: the unit's ``data/``.
     scratch
         A directory of the caller's for papermill's unfinished output.
+    in_child
+        Run the cells in a child of the fork server, without a kernel's sockets; the environment
+        names the server (``WORKBENCH_FORKSERVER``).
+    limits
+        What the notebook may use; none: no limits.
 
     Raises
     ------
     ValueError
         A parameter that the notebook does not declare: papermill would write its name into a cell
         as it stands, code and all.
-    Exception
-        A dead kernel and the like; an error in a cell does not raise but is returned.
+    Lost
+        The process is gone, or a limit was reached; an error in a cell does not raise but is
+        returned.
     """
-    import papermill
-
-    from workbench.batch.kernels import PrivateKernelManager
-
-    logging.getLogger("papermill").setLevel(logging.ERROR)
     told = source.read_bytes()
     unknown = [name for name in parameters if name not in parameters_of(json.loads(told))]
     if unknown:
         raise ValueError(f"the notebook declares no parameter {unknown[0]!r}")
     # papermill fills parameters into the braces of a path, so none of a user's reaches it
-    (scratch / "source.ipynb").write_bytes(told)
-    raw = scratch / "executed.ipynb"
-    # an error in a cell is in the notebook, with its cell
-    with contextlib.suppress(papermill.PapermillExecutionError):
-        papermill.execute_notebook(
-            str(scratch / "source.ipynb"),
-            str(raw),
-            parameters=dict(parameters),
-            cwd=str(cwd),
-            progress_bar=False,
-            kernel_name="python3",
-            autosave_cell_every=0,
-            kernel_manager_class=PrivateKernelManager,
-            iopub_timeout=120,
-        )
-    notebook = json.loads(raw.read_bytes())
+    own = scratch / "source.ipynb"
+    own.write_bytes(told)
+    way = _in_child if in_child else _in_kernel
+    notebook = way(own, dict(parameters), cwd, scratch, limits)
     error = next(
         (
             {"ename": out["ename"], "evalue": out["evalue"], "traceback": out["traceback"]}
@@ -99,6 +99,80 @@ def execute(source: Path, *, parameters: Mapping[str, Any], cwd: Path, scratch: 
         None,
     )
     return Execution(notebook=seal(notebook), error=error)
+
+
+def _told(limits: Limits | None) -> str:
+    return json.dumps({"cpu": limits.cpu, "memory": limits.memory} if limits else {})
+
+
+def _in_kernel(
+    source: Path, parameters: dict[str, Any], cwd: Path, scratch: Path, limits: Limits | None
+) -> dict[str, Any]:
+    """Execute with papermill, in a fresh or forked kernel."""
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    from workbench.batch import kernels
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    raw = scratch / "executed.ipynb"
+    os.environ[kernels.LIMITS] = _told(limits)
+    try:
+        # an error in a cell is in the notebook, with its cell
+        with contextlib.suppress(papermill.PapermillExecutionError):
+            papermill.execute_notebook(
+                str(source),
+                str(raw),
+                parameters=parameters,
+                cwd=str(cwd),
+                progress_bar=False,
+                kernel_name="python3",
+                autosave_cell_every=0,
+                kernel_manager_class=kernels.PrivateKernelManager,
+                iopub_timeout=120,
+            )
+    except (DeadKernelError, RuntimeError) as error:
+        if type(error) is RuntimeError and "Kernel died" not in str(error):
+            raise
+        raise lost_by(kernels.last_exit()) from None
+    finally:
+        del os.environ[kernels.LIMITS]
+    executed: dict[str, Any] = json.loads(raw.read_bytes())
+    return executed
+
+
+def _in_child(
+    source: Path, parameters: dict[str, Any], cwd: Path, scratch: Path, limits: Limits | None
+) -> dict[str, Any]:
+    """Let a child of the fork server run the cells, and read what it wrote."""
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    from workbench.batch.kernels import kernel_environment
+    from workbench.batch.provisioner import Forked
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    given, target = scratch / "given.ipynb", scratch / "executed.ipynb"
+    notebook = parameterize_notebook(load_notebook_node(str(source)), parameters)
+    given.write_text(json.dumps(notebook), encoding="utf-8")
+    request = {
+        "notebook": str(given),
+        "target": str(target),
+        "env": kernel_environment(scratch),
+        "cwd": str(cwd),
+        "limits": json.loads(_told(limits)),
+    }
+    process = Forked(os.environ["WORKBENCH_FORKSERVER"], request)
+    try:
+        code = process.wait(limits.wall if limits else None)
+    except TimeoutError:
+        raise Lost("time-out") from None
+    finally:
+        process.close()
+    if not target.exists():
+        raise lost_by(code)
+    executed: dict[str, Any] = json.loads(target.read_bytes())
+    return executed
 
 
 def seal(notebook: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 It is exec'd, single-threaded, and holds no kernel, event loop or data of its own: it imports, then
 it listens on a Unix socket in a private directory. One connection is one kernel: the request names
-connection file, environment and working directory; the answer is the process id, and later the
-exit status. When the connection closes, the kernel is killed.
+environment, working directory, limits, and either a connection file or a notebook whose cells are
+to be run in the child itself; the answer is the process id, and later the exit status. When the
+connection closes, the kernel is killed, and with it whatever it has started.
 
 ``python -m workbench.batch.forkserver SOCKET`` serves until its standard input closes.
 """
@@ -15,20 +16,27 @@ import gc
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from workbench.batch import limits
+from workbench.errors import MachineError, Problem
 
 __all__ = ["available", "serve", "server"]
 
 _STACK = (
     "ipykernel.kernelapp",
+    "ipykernel.zmqshell",
+    "IPython.extensions.storemagic",
     "IPython.core.interactiveshell",
     "pandas",
     "pyarrow",
@@ -50,6 +58,11 @@ _STACK = (
     "workbench.protocol.load",
 )
 
+_HOME = Path(__file__).resolve().parents[1]
+
+# start threads when imported; libraries of the stack take them along where they are installed
+_THREADED = ("polars",)
+
 
 def available() -> bool:
     """Say whether kernels can be forked here: POSIX, and not a system whose libraries forbid it."""
@@ -63,20 +76,22 @@ def server(environment: dict[str, str]) -> Iterator[str]:
     ``environment`` is the whole environment it is started with; what libraries read when they are
     imported is fixed by it.
     """
-    import shutil
-    import tempfile
-
     folder = Path(tempfile.mkdtemp(prefix="wb-fork-"))
     address = str(folder / "s")
-    process = subprocess.Popen(  # noqa: S603  (this interpreter, our own module)
-        [sys.executable, "-m", "workbench.batch.forkserver", address],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603  (this interpreter, our own module)
+            [sys.executable, "-P", "-m", "workbench.batch.forkserver", address],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,
+        )
     try:
+        while not Path(address).exists():
+            if process.poll() is not None:
+                raise MachineError(_dead((folder / "log").read_text(errors="replace")))
+            time.sleep(0.05)
         yield address
     finally:
         assert process.stdin is not None
@@ -88,6 +103,58 @@ def server(environment: dict[str, str]) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def kernels_of(
+    how: str, say: Callable[[str, str], None] = lambda zh, en: None
+) -> Iterator[tuple[dict[str, str], bool]]:
+    """Start a fork server where ``how`` and the system want one.
+
+    Yields
+    ------
+    (dict of str, bool)
+        The environment in which workers find it, and whether cells may run in its children.
+
+    Raises
+    ------
+    MachineError
+        When ``forked`` or ``in-child`` was asked for and cannot be had; ``auto`` goes on fresh.
+    """
+    from workbench.batch.kernels import kernel_environment
+
+    if how == "fresh" or (how == "auto" and not available()):
+        yield {}, False
+        return
+    with contextlib.ExitStack() as stack:
+        private = stack.enter_context(tempfile.TemporaryDirectory(prefix="wb-home-"))
+        try:
+            address = stack.enter_context(server(kernel_environment(Path(private))))
+        except MachineError as error:
+            if how != "auto":
+                raise
+            found = error.problems[0].found
+            say(
+                f"预载进程未能启动，改用新内核：{found}",
+                f"no fork server, kernels are fresh: {found}",
+            )
+            address = ""
+        yield (
+            {"WORKBENCH_FORKSERVER": address} if address else {},
+            bool(address) and how != "forked",
+        )
+
+
+def _dead(log: str) -> Problem:
+    said = log.strip().splitlines()
+    return Problem(
+        code="batch.forkserver",
+        zh="预载进程未能启动",
+        en="the fork server did not start",
+        found=said[-1] if said else "",
+        remedy_zh="用 --kernels fresh 再试",
+        remedy_en="try again with --kernels fresh",
+    )
+
+
 def serve(address: str) -> None:
     """Import the stack, then fork a kernel for every connection until standard input closes."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -96,10 +163,16 @@ def serve(address: str) -> None:
     import tqdm
 
     tqdm.tqdm.monitor_interval = 0
+    for name in _THREADED:
+        sys.modules[name] = None  # type: ignore[assignment]
     for name in _STACK:
         importlib.import_module(name)
-    if threading.active_count() > 1:
+    for name in _THREADED:
+        del sys.modules[name]
+    _warm()
+    if threads() > 1:
         raise SystemExit("a thread was started by an import: no safe fork")
+    _adopt_orphans()
     gc.collect()
     gc.freeze()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -108,6 +181,38 @@ def serve(address: str) -> None:
     listener.listen(64)
     Path(aside).rename(address)  # who sees the socket can connect to it
     _loop(listener)
+
+
+def _warm() -> None:
+    """Read once what every kernel would read: fonts and the programmes' words."""
+    from workbench.charts import _canvas
+
+    _canvas.font()
+
+
+def threads() -> int:
+    """Count the threads of this process, those of libraries too where the system tells."""
+    tasks = Path("/proc/self/task")
+    return len(list(tasks.iterdir())) if tasks.is_dir() else threading.active_count()
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of what a kernel leaves behind, so that it can be ended (Linux)."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def _code() -> tuple[tuple[str, int, int], ...]:
+    """Sizes and times of the package's files: an edit shows."""
+    found = []
+    for folder, _, names in os.walk(_HOME):
+        for name in names:
+            if name.endswith((".py", ".yaml")):
+                told = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118 (each request)
+                found.append((name, told.st_mtime_ns, told.st_size))
+    return tuple(sorted(found))
 
 
 def _loop(listener: socket.socket) -> None:
@@ -121,11 +226,13 @@ def _loop(listener: socket.socket) -> None:
     selector.register(woken, selectors.EVENT_READ)
     selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
     kernels: dict[int, socket.socket] = {}
+    loaded = _code()
     while True:
         for key, _ in selector.select():
             if key.fileobj is listener:
                 pipe, _ = listener.accept()
-                pid = _fork(pipe, [listener, *kernels.values()], (woken, wake))
+                stale = _code() != loaded
+                pid = _fork(pipe, [listener, *kernels.values()], (woken, wake), stale=stale)
                 kernels[pid] = pipe
                 selector.register(pipe, selectors.EVENT_READ)
             elif key.fileobj == woken:
@@ -149,25 +256,48 @@ def _kill(pid: int) -> None:
 
 
 def _reap(kernels: dict[int, socket.socket], selector: selectors.DefaultSelector) -> None:
-    while kernels:
-        pid, status = os.waitpid(-1, os.WNOHANG)
+    while True:
+        try:
+            pid, status, used = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
         if pid == 0:
             return
+        if pid not in kernels:  # an orphan of a kernel
+            continue
+        _kill(pid)  # its group: what it started and left
         pipe = kernels.pop(pid)
+        _end_orphans(kernels)
         code = os.waitstatus_to_exitcode(status)
         with contextlib.suppress(OSError):
-            pipe.sendall(json.dumps({"exit": code}).encode() + b"\n")
+            told = {"exit": code, "cpu": used.ru_utime + used.ru_stime}
+            pipe.sendall(json.dumps(told).encode() + b"\n")
         with contextlib.suppress(KeyError):
             selector.unregister(pipe)
         pipe.close()
 
 
-def _fork(pipe: socket.socket, inherited: list[socket.socket], wake: tuple[int, int]) -> int:
+def _end_orphans(kernels: dict[int, socket.socket]) -> None:
+    """Kill children of ours that are no kernels: orphans that left their kernel's group."""
+    listed = Path(f"/proc/self/task/{os.getpid()}/children")
+    try:
+        children = {int(pid) for pid in listed.read_text().split()}
+    except OSError:
+        return
+    for pid in children - set(kernels):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _fork(
+    pipe: socket.socket, inherited: list[socket.socket], wake: tuple[int, int], *, stale: bool
+) -> int:
     request = json.loads(pipe.makefile("rb").readline())
     pid = os.fork()
     if pid:
         pipe.sendall(json.dumps({"pid": pid}).encode() + b"\n")
         return pid
+    status = 1
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)
@@ -179,28 +309,34 @@ def _fork(pipe: socket.socket, inherited: list[socket.socket], wake: tuple[int, 
         null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
-        _kernel(request)
+        if stale:
+            status = limits.STALE
+        else:
+            _kernel(request)
+            status = 0
     finally:
-        os._exit(1)
+        os._exit(status)
 
 
-def _kernel(request: dict[str, object]) -> None:
-    """Be a kernel: the environment, the directory, then ipykernel's own application."""
-    given = request["env"]
-    assert isinstance(given, dict)
+def _kernel(request: dict[str, Any]) -> None:
+    """Be a kernel: the environment, the directory, then ipykernel's application or the cells."""
+    from workbench.batch import child
+
     os.environ.clear()
-    os.environ.update({str(k): str(v) for k, v in given.items()})
+    os.environ.update({str(k): str(v) for k, v in request["env"].items()})
     time.tzset()
     os.chdir(str(request["cwd"]))
-    sys.path[:] = [entry for entry in sys.path if entry]
-    sys.path.insert(0, "")
-    sys.argv = ["ipykernel_launcher", "-f", str(request["connection_file"])]
-    from ipykernel.kernelapp import IPKernelApp
-
-    application: Any = IPKernelApp.instance()
-    application.initialize([*sys.argv[1:], "--HistoryManager.enabled=False"])
-    application.start()
-    os._exit(0)
+    os.environ.pop(child.LIMITS, None)
+    sys.path[:] = [entry for entry in sys.path if entry]  # data lie beside a notebook, not modules
+    # one child is one unit: what little garbage it makes need not be looked for so often
+    gc.set_threshold(100_000, 20, 100)
+    child.prepare(request["limits"])
+    if "notebook" in request:
+        sys.argv = ["ipykernel_launcher"]
+        child.cells(Path(request["notebook"]), Path(request["target"]))
+    else:
+        sys.argv = ["ipykernel_launcher", "-f", str(request["connection_file"])]
+        child.kernel(str(request["connection_file"]))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-__all__ = ["PrivateKernelManager", "kernel_environment"]
+from workbench.batch.child import LIMITS
+
+__all__ = ["LIMITS", "PrivateKernelManager", "kernel_environment", "last_exit"]
 
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _PASSED_ON = ("PATH", "HOME", "LANG", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE")
@@ -46,6 +48,14 @@ def kernel_environment(private: Path) -> dict[str, str]:
     return {name: value for name, value in env.items() if value}
 
 
+_ended: list[int | None] = [None]
+
+
+def last_exit() -> int | None:
+    """Give the exit code with which the last kernel of this process ended by itself."""
+    return _ended[0]
+
+
 class PrivateKernelManager(AsyncKernelManager):
     """Starts this environment's own ipykernel; its connection lives in a private directory."""
 
@@ -58,15 +68,11 @@ class PrivateKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """Give this interpreter's ipykernel, whatever kernels a user has installed."""
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(
-            argv=[*argv, "--HistoryManager.enabled=False"],
-            display_name="Python 3",
-            language="python",
-        )
+        argv = [sys.executable, "-P", "-m", "workbench.batch.child", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
     async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
-        kw["env"] = kernel_environment(self._private)
+        kw["env"] = kernel_environment(self._private) | {LIMITS: os.environ.get(LIMITS, "{}")}
         kw |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         if os.environ.get("WORKBENCH_FORKSERVER") and self.provisioner is None:
             from workbench.batch.provisioner import ForkProvisioner
@@ -78,6 +84,15 @@ class PrivateKernelManager(AsyncKernelManager):
             )
         command, launch = await super()._async_pre_start_kernel(**kw)
         return command, launch
+
+    async def _async_is_alive(self) -> bool:
+        alive = await super()._async_is_alive()
+        process = getattr(self.provisioner, "process", None)
+        if process is not None:
+            _ended[0] = process.poll()
+        return bool(alive)
+
+    is_alive = _async_is_alive
 
     async def _async_cleanup_resources(self, restart: bool = False) -> None:
         await super()._async_cleanup_resources(restart=restart)

@@ -10,11 +10,12 @@ import contextlib
 import multiprocessing
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
+
+from workbench.batch.limits import Lost, of_error
 
 __all__ = ["Failure", "Task", "kill_family", "run_tasks"]
 
@@ -30,7 +31,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a task gave no result: ``code`` (raised, killed, time-out) and what was said."""
+    """Why a task gave no result: ``code`` (raised, or one of `limits.CAUSES`) and what was said."""
 
     code: str
     message: str
@@ -55,8 +56,11 @@ def _serve(pipe: Connection, environment: dict[str, str]) -> None:
         try:
             answer = task.function(task.argument)
         except Exception as error:
-            text = f"{type(error).__name__}: {error}"
-            answer = Failure("raised", text, retryable=isinstance(error, OSError))
+            lost = of_error(error)
+            if lost is None:
+                answer = Failure("raised", f"{type(error).__name__}: {error}", retryable=False)
+            else:
+                answer = Failure(lost.code, str(lost), lost.retryable)
         pipe.send(answer)
 
 
@@ -96,24 +100,32 @@ def run_tasks(
     """Run tasks in ``jobs`` processes and yield each with its result or :class:`Failure`.
 
     Results come in the order in which they are done. ``seconds`` is the wall-clock limit of one
-    task. Closing the iterator, or leaving it by an exception, ends all workers.
+    task. Tasks are taken from their iterable one by one, as workers become free. Closing the
+    iterator, or leaving it by an exception, ends all workers.
     """
-    waiting = deque(tasks)
+    source = iter(tasks)
     env = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
     env |= environment or {}
     workers: list[_Worker] = []
     try:
-        while waiting or any(worker.task for worker in workers):
-            while waiting and len(workers) < jobs:
-                workers.append(_start(env))
-            for worker in workers:
-                if worker.task is None and waiting:
-                    worker.task = waiting.popleft()
-                    worker.deadline = time.monotonic() + seconds
-                    # one that died while idle is seen as a closed pipe below
-                    with contextlib.suppress(OSError):
-                        worker.pipe.send(worker.task)
-            yield from _collect(workers)
+        more = True
+        while more or any(worker.task for worker in workers):
+            while more and sum(worker.task is not None for worker in workers) < jobs:
+                task = next(source, None)
+                if task is None:
+                    more = False
+                    break
+                idle = [worker for worker in workers if worker.task is None]
+                worker = idle[0] if idle else _start(env)
+                if not idle:
+                    workers.append(worker)
+                worker.task = task
+                worker.deadline = time.monotonic() + seconds
+                # one that died while idle is seen as a closed pipe below
+                with contextlib.suppress(OSError):
+                    worker.pipe.send(task)
+            if any(worker.task for worker in workers):
+                yield from _collect(workers)
     finally:
         for worker in workers:
             _end(worker)
@@ -133,9 +145,11 @@ def _collect(workers: list[_Worker]) -> Iterator[tuple[Task, Any]]:
             except (EOFError, OSError):
                 worker.process.join()
                 code = worker.process.exitcode
-                answer = Failure("killed", f"worker ended with exit code {code}", retryable=True)
+                lost = Lost("killed", f"exit code {code}")
+                answer = Failure(lost.code, str(lost), lost.retryable)
         elif time.monotonic() >= worker.deadline:
-            answer = Failure("time-out", "time limit of one unit reached", retryable=True)
+            lost = Lost("time-out")
+            answer = Failure(lost.code, str(lost), lost.retryable)
         else:
             continue
         if worker.task is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import time
@@ -13,13 +14,22 @@ from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-__all__ = ["ForkProvisioner"]
+from workbench.batch.child import LIMITS
+from workbench.batch.limits import Lost
+
+__all__ = ["ForkProvisioner", "Forked"]
 
 _PATIENCE = 120.0  # seconds the fork server may need for its imports
 
 
-class _Forked:
-    """A forked kernel, with the part of ``subprocess.Popen`` that jupyter_client uses."""
+class Forked:
+    """A forked kernel, with the part of ``subprocess.Popen`` that jupyter_client uses.
+
+    ``request`` is what the fork server is told; ``returncode`` is negative for a signal. ``spent``
+    is the processor time, in seconds, of all that this process had forked and that have ended.
+    """
+
+    spent = 0.0
 
     stdin = stdout = stderr = None
 
@@ -47,29 +57,48 @@ class _Forked:
         return told
 
     def poll(self) -> int | None:
+        """Give the exit code, none while it runs."""
         if self.returncode is None:
             told = self._line(block=False)
             if "exit" in told:
                 self.returncode = int(told["exit"])
+                Forked.spent += float(told.get("cpu", 0.0))
                 self._pipe.close()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        del timeout
+        """Wait for the end.
+
+        Raises
+        ------
+        TimeoutError
+            When it does not come within ``timeout`` seconds.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
         while self.poll() is None:
-            time.sleep(0.02)
+            left = None if until is None else until - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutError
+            select.select([self._pipe], [], [], left)
         assert self.returncode is not None
         return self.returncode
 
+    def close(self) -> None:
+        """Let go: a kernel that still runs is killed by the server."""
+        self._pipe.close()
+
     def send_signal(self, number: int) -> None:
+        """Send a signal, if it still runs."""
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def kill(self) -> None:
+        """End it."""
         self.send_signal(signal.SIGKILL)
 
     def terminate(self) -> None:
+        """Ask it to end."""
         self.send_signal(signal.SIGTERM)
 
 
@@ -82,7 +111,7 @@ def _connect(address: str) -> socket.socket:
         except OSError:
             pipe.close()
             if time.monotonic() > until or not Path(address).parent.is_dir():
-                raise
+                raise Lost("killed", "the fork server is gone") from None
             time.sleep(0.05)
         else:
             return pipe
@@ -98,8 +127,9 @@ class ForkProvisioner(LocalProvisioner):
             "connection_file": manager.connection_file,
             "env": kwargs["env"],
             "cwd": str(kwargs.get("cwd") or Path.cwd()),
+            "limits": json.loads(kwargs["env"].get(LIMITS, "{}")),
         }
-        process: Any = _Forked(os.environ["WORKBENCH_FORKSERVER"], request)
+        process: Any = Forked(os.environ["WORKBENCH_FORKSERVER"], request)
         self.process = process
         self.pid = self.pgid = process.pid
         self.cwd = kwargs.get("cwd") or Path.cwd()

@@ -6,29 +6,37 @@ unit that comes later is told that it stands outside the ranking of this edition
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench import bundle, findings
 from workbench.batch import state
-from workbench.batch.pool import Failure, Task, run_tasks
+from workbench.batch.pool import Failure, Task
 from workbench.batch.slices import digest, environment, package_digest
-from workbench.batch.work import map_folder
+from workbench.batch.work import map_folder, map_note
 from workbench.errors import MachineError, NotebookError, Problem
 from workbench.evidence.files import (
+    replace_directory,
     sha256_bytes,
+    staging_directory,
     write_atomic,
 )
 
 if TYPE_CHECKING:
     from workbench.batch.progress import Progress
+    from workbench.batch.workers import Workers
     from workbench.study import Study
 
-__all__ = ["context_of", "reduce"]
+__all__ = ["context_digest", "context_of", "reduce", "write_findings"]
+
+_SECONDS = 4 * 3600.0
 
 _UNIT = (
     "name name_en kind parent households residents adults age_class treated intervention_date"
@@ -49,43 +57,31 @@ def _folder(out: Path) -> Path:
     return out / "private" / "reduce"
 
 
-def reduce(
-    study: Study, out: Path, units: list[str], told: Progress, kernels: dict[str, str]
-) -> dict[str, str]:
+def reduce(study: Study, out: Path, units: list[str], told: Progress, workers: Workers) -> None:
     """Make every unit's context, if it is not made yet for these findings.
-
-    Returns
-    -------
-    dict of str
-        Unit → digest of its context without the digest of the batch notebook, so that a
-        neighbour's correction that moves nothing printed here moves no key either.
 
     Raises
     ------
     NotebookError
         When a cell of the batch notebook fails.
     """
-    notes = {unit: _note(out, unit) for unit in units}
+    notes = {unit: _note(out, unit) for unit in units}  # key and outcome, no more
     notebook = bundle.path("notebooks") / "batch.ipynb"
     key = digest(
         {
             "notebook": sha256_bytes(notebook.read_bytes()),
             "package": package_digest(),
             "environment": environment(),
-            "maps": {unit: note and [note["key"], note["outcome"]] for unit, note in notes.items()},
+            "maps": {unit: note and list(note) for unit, note in notes.items()},
         }
     )
     kept = _kept(out)
-    frozen = any(row["state"] in {"signing", "signed"} for row in state.read(out).values())
+    frozen = any(row.signed for row in state.brief(out).values())
     if kept is None or (kept["key"] != key and not frozen):
         told.say("汇总全部单位", "reducing over all units")
         _inputs(study, out, notes)
-        for _, answer in run_tasks(
-            [Task("batch", _execute, _Job(str(out.resolve()), str(notebook.resolve())))],
-            jobs=1,
-            seconds=7200,
-            environment=kernels,
-        ):
+        job = _Job(str(out.resolve()), str(notebook.resolve()))
+        for _, answer in workers.run([Task("batch", _execute, job)], seconds=_SECONDS):
             if isinstance(answer, Failure):
                 raise MachineError(
                     Problem(code="reduce", zh="汇总笔记本未能执行", en=answer.message)
@@ -101,22 +97,23 @@ def reduce(
                     )
                 )
         _contexts(out, notes, key)
-        kept = _kept(out)
-        assert kept is not None
-    return {
-        unit: digest([_without_digest(r) for r in context_of(out, unit)])
-        for unit in units
-        if notes[unit]
-    }
 
 
 def _without_digest(row: dict[str, Any]) -> dict[str, Any]:
     return row if row["finding"] != "context.batch_notebook" else {"finding": row["finding"]}
 
 
-def _note(out: Path, unit: str) -> dict[str, Any] | None:
-    file = map_folder(out, unit) / "map.json"
-    return json.loads(file.read_bytes()) if file.exists() else None
+def context_digest(out: Path, unit: str) -> str:
+    """Digest of a unit's context without the digest of the batch notebook.
+
+    So a neighbour's correction that moves nothing printed here moves no key either.
+    """
+    return digest([_without_digest(row) for row in context_of(out, unit)])
+
+
+def _note(out: Path, unit: str) -> tuple[str, str] | None:
+    note = map_note(out, unit)
+    return (note["key"], note["outcome"]) if note else None
 
 
 def _kept(out: Path) -> dict[str, Any] | None:
@@ -124,53 +121,77 @@ def _kept(out: Path) -> dict[str, Any] | None:
     return json.loads(file.read_bytes()) if file.exists() else None
 
 
-def _inputs(study: Study, out: Path, notes: dict[str, dict[str, Any] | None]) -> None:
+def _inputs(study: Study, out: Path, notes: Mapping[str, tuple[str, str] | None]) -> None:
     """Write what the batch notebook reads: all findings by column, the units, the settings."""
-    import pandas as pd
-
     data = _folder(out) / "data"
     if data.exists():
         shutil.rmtree(data)
     (data / "inputs").mkdir(parents=True)
-    told: list[dict[str, Any]] = []
-    units, settings = [], {}
-    for unit, note in notes.items():
-        outcome = note["outcome"] if note else "failed"
-        folder = map_folder(out, unit) / "data"
-        row: dict[str, Any] = {"community": unit, "outcome": outcome}
-        if note:
-            table = pd.read_csv(
-                folder / "inputs" / "communities.csv",
-                dtype=str,
-                keep_default_na=False,
-                na_values=[""],
-            )
-            own = table[table["community"].eq(unit)].iloc[0]
-            row |= {n: own.get(n) for n in _UNIT}
-            settings = json.loads((folder / "inputs" / "study.json").read_bytes())
-        if outcome == "assessed":
-            told += json.loads((folder / "findings.json").read_bytes())
-        units.append(row)
-    frame = pd.DataFrame(told, columns=[*findings.COLUMNS, *findings.EXTRA])
-    numbers = set(
-        "value std_error ci_low ci_high level n numerator denominator base target attainment "
-        "points max_points p_value p_adjusted df n_effective baseline edition".split()
-    )
-    for name in frame:
-        frame[name] = (
-            pd.to_numeric(frame[name]).astype(float)
-            if name in numbers
-            else frame[name].astype("string")
-        )
-    frame.to_parquet(data / "inputs" / "findings.parquet", index=False)
-    columns = ["community", *_UNIT, "outcome"]
-    pd.DataFrame(units, columns=columns).to_csv(
-        data / "inputs" / "units.csv", index=False, lineterminator="\n"
-    )
+    settings: dict[str, Any] = {}
+
+    def assessed() -> Iterator[list[dict[str, Any]]]:
+        for unit, note in notes.items():
+            if note and note[1] == "assessed":
+                yield json.loads((map_folder(out, unit) / "data" / "findings.json").read_bytes())
+
+    write_findings(assessed(), data / "inputs" / "findings.parquet")
+    names = ["community", *_UNIT, "outcome"]
+    with (data / "inputs" / "units.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        for unit, note in notes.items():
+            row = {"community": unit, "outcome": note[1] if note else "failed"}
+            if note:
+                inputs = map_folder(out, unit) / "data" / "inputs"
+                with (inputs / "communities.csv").open(encoding="utf-8", newline="") as table:
+                    own = next(r for r in csv.DictReader(table) if r["community"] == unit)
+                row = own | row
+                settings = settings or json.loads((inputs / "study.json").read_bytes())
+            writer.writerow(row)
     common = {name: settings.get(name) for name in _COMMON}
-    common["units"] = len(units)
+    common["units"] = len(notes)
     text = json.dumps(common, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
     (data / "inputs" / "study.json").write_text(text, encoding="utf-8")
+
+
+_NUMBERS = set(
+    "value std_error ci_low ci_high level n numerator denominator base target attainment "
+    "points max_points p_value p_adjusted df n_effective baseline edition".split()
+)
+_GROUP = 50_000  # rows held in memory while findings.parquet is written
+
+
+def write_findings(units: Iterable[list[dict[str, Any]]], file: Path) -> None:
+    """Write the findings of all units by column, a group of rows at a time.
+
+    Memory does not depend on the number of units.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [*findings.COLUMNS, *findings.EXTRA]
+    schema = pa.schema(
+        [(name, pa.float64() if name in _NUMBERS else pa.large_string()) for name in names]
+    )
+    held: list[dict[str, Any]] = []
+
+    def group() -> Any:
+        columns = {name: [_cell(row.get(name), name in _NUMBERS) for row in held] for name in names}
+        return pa.table(columns, schema=schema)
+
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for rows in units:
+            held += rows
+            if len(held) >= _GROUP:
+                writer.write_table(group())
+                held.clear()
+        writer.write_table(group())
+
+
+def _cell(value: Any, number: bool) -> Any:
+    if value is None:
+        return None
+    return float(value) if number else str(value)
 
 
 def _execute(job: _Job) -> dict[str, Any] | None:
@@ -194,16 +215,14 @@ def _execute(job: _Job) -> dict[str, Any] | None:
     return error
 
 
-def _contexts(out: Path, notes: dict[str, dict[str, Any] | None], key: str) -> None:
-    """Split the batch notebook's findings into one context per unit."""
-    units = list(notes)
+def _contexts(out: Path, notes: Mapping[str, tuple[str, str] | None], key: str) -> None:
+    """Split the batch notebook's findings into one context per unit: a small file each."""
     raw = (_folder(out) / "data" / "notebook.ipynb").read_bytes()
     found = findings.extract(json.loads(raw), community="*", edition=1, name="batch")
     (_folder(out) / "data" / "findings.json").write_bytes(findings.to_json(found))
-    by_unit: dict[str, list[dict[str, Any]]] = {unit: [] for unit in units}
+    by_unit: dict[str, list[dict[str, Any]]] = {}
     for row in found:
-        if row["community"] in by_unit:
-            by_unit[row["community"]].append(row)
+        by_unit.setdefault(str(row["community"]), []).append(row)
     seal = _text_row(
         "context.batch_notebook",
         "汇总笔记本的 SHA-256",
@@ -211,12 +230,18 @@ def _contexts(out: Path, notes: dict[str, dict[str, Any] | None], key: str) -> N
         sha256_bytes(raw),
         sha256_bytes(raw),
     )
-    for unit, rows in by_unit.items():
-        rows.append(seal | {"community": unit})
-    maps = {unit: note["key"] for unit, note in notes.items() if note}
-    kept = {"key": key, "maps": maps, "contexts": by_unit}
-    text = json.dumps(kept, ensure_ascii=False, allow_nan=False)
-    write_atomic(_folder(out) / "contexts.json", text.encode())
+    target = _folder(out) / "contexts"
+    staged = staging_directory(target)
+    total = hashlib.sha256()
+    for unit, note in notes.items():
+        rows = [*by_unit.pop(unit, []), seal | {"community": unit}]
+        told = {"map_key": note and note[0], "context": rows}
+        data = json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
+        (staged / f"{unit}.json").write_bytes(data)
+        total.update(hashlib.sha256(data).digest())
+    replace_directory(target)
+    head = {"key": key, "contexts_sha256": total.hexdigest()}
+    write_atomic(_folder(out) / "contexts.json", json.dumps(head).encode())
 
 
 def _text_row(finding: str, zh: str, en: str, said_zh: str, said_en: str) -> dict[str, Any]:
@@ -237,10 +262,10 @@ def _text_row(finding: str, zh: str, en: str, said_zh: str, said_en: str) -> dic
 
 def context_of(out: Path, unit: str) -> list[dict[str, Any]]:
     """Give a unit's context; one that came after the first signature stands outside the ranking."""
-    kept = _kept(out)
     note = _note(out, unit)
-    assert kept is not None
-    if note and note["outcome"] == "assessed" and kept["maps"].get(unit) != note["key"]:
+    file = _folder(out) / "contexts" / f"{unit}.json"
+    kept = json.loads(file.read_bytes()) if file.exists() else {"map_key": None, "context": []}
+    if note and note[1] == "assessed" and kept["map_key"] != note[0]:
         outside = _text_row(
             "context.outside",
             "排名",
@@ -249,5 +274,5 @@ def context_of(out: Path, unit: str) -> list[dict[str, Any]]:
             "completed after the batch's first signature: outside the ranking of this edition",
         )
         return [outside | {"community": unit}]
-    rows: list[dict[str, Any]] = kept["contexts"].get(unit, [])
+    rows: list[dict[str, Any]] = kept["context"]
     return rows

@@ -102,7 +102,7 @@ def render_unit(job: RenderJob) -> dict[str, Any]:
         "render_key": job.render_key,
         "reason": note["reason"],
         "digests": digests,
-        "cpu_seconds": round(sum(os.times()[:4]) - cpu, 3),
+        "cpu_seconds": round(sum(os.times()[:4]) - cpu + note.get("cpu_seconds", 0.0), 3),
         "wall_seconds": round(time.monotonic() - started, 3),
     }
 

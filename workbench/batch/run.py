@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from workbench import __version__, bundle
-from workbench.batch import seal, state
-from workbench.batch.pool import Failure, Task, run_tasks
+from workbench import __version__
+from workbench.batch import prepare, seal, state
+from workbench.batch.limits import CAUSES, DEFAULT, Limits, of_error
+from workbench.batch.pool import Failure, Task
 from workbench.batch.progress import Progress
-from workbench.batch.reduce import reduce
+from workbench.batch.reduce import context_digest, reduce
 from workbench.batch.render import RenderJob, open_keys, render_unit, write_overview
 from workbench.batch.slices import digest, environment, load_study, package_digest, read_study
-from workbench.batch.work import MapJob, SliceJob, cut_slice, map_folder, map_unit
+from workbench.batch.work import MapJob, map_note, map_unit
+from workbench.batch.workers import Local, Workers
 from workbench.errors import InputError, MachineError, Problem
 from workbench.evidence.bag import bag_info, digests
 from workbench.evidence.files import recover, sha256_file, write_atomic
@@ -32,11 +33,25 @@ from workbench.evidence.files import recover, sha256_file, write_atomic
 if TYPE_CHECKING:
     from workbench.study import Study
 
-__all__ = ["Outcome", "enter_all", "recount", "run"]
+__all__ = ["Cause", "Outcome", "enter_all", "recount", "run"]
 
 T = TypeVar("T")
 
-SECONDS = 1800.0  # wall-clock limit of one unit
+ENTRIES = 1000  # reports entered in the ledger together, at most
+FEW = 8  # units for which the equality test of a study's own notebook is not worth its time
+TRIES = 2  # executions of a unit that is lost for a reason that may pass; then it is left alone
+
+Kernels = Literal["auto", "fresh", "forked", "in-child"]
+
+
+class Cause(NamedTuple):
+    """Why units failed: class of the error, cell, column, and the words of the first of them."""
+
+    code: str
+    cell: str | None
+    column: str | None
+    zh: str
+    en: str
 
 
 @dataclass
@@ -48,7 +63,7 @@ class Outcome:
     drafts: int = 0
     withheld: int = 0
     waiting: int = 0
-    failed: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    failed: dict[Cause, list[str]] = field(default_factory=dict)
 
     @property
     def code(self) -> int:
@@ -56,6 +71,15 @@ class Outcome:
         if self.failed:
             return 4
         return 3 if self.withheld else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give counts and causes for programs."""
+        causes = [
+            cause._asdict() | {"units": len(units), "example": units[0]}
+            for cause, units in sorted(self.failed.items(), key=lambda each: -len(each[1]))
+        ]
+        names = ("total", "signed", "drafts", "withheld", "waiting", "code")
+        return {name: getattr(self, name) for name in names} | {"failures": causes}
 
 
 def run(
@@ -67,8 +91,10 @@ def run(
     shard: tuple[int, int] = (1, 1),
     languages: Sequence[str] = (),
     progress: Progress | None = None,
-    seconds: float = SECONDS,
-    kernels: Literal["auto", "fresh", "forked"] = "auto",
+    limits: Limits = DEFAULT,
+    kernels: Kernels = "auto",
+    retry_failed: bool = False,
+    cluster: str = "",
 ) -> Outcome:
     """Assess the units of a study.
 
@@ -83,16 +109,23 @@ def run(
     jobs
         Worker processes.
     shard
-        ``(i, n)``: take every n-th unit, beginning with the i-th (1-based).
+        ``(i, n)``: take every n-th unit, beginning with the i-th (1-based). Shards of one ``n`` may
+        run at the same time on one folder, also from several machines.
     languages
         Languages of the reports; empty means those of the study.
     progress
         Told what happens; none is silent.
-    seconds
-        Wall-clock limit of one unit.
+    limits
+        What one unit may use.
     kernels
-        ``forked`` from a server that has imported the stack, ``fresh`` for each unit, or ``auto``:
-        forked where the system allows it. The findings are the same.
+        ``fresh`` for each unit; ``forked`` from a server that has imported the stack; ``in-child``:
+        the cells run in the forked child, without a kernel's sockets; ``auto``: in-child for a
+        notebook that passes the equality test, else forked, and fresh where the system cannot
+        fork. The findings are the same.
+    retry_failed
+        Execute again what failed, cell errors and units that were left alone included.
+    cluster
+        Address of a Dask scheduler whose workers share ``out``; empty: this machine.
 
     Raises
     ------
@@ -108,66 +141,308 @@ def run(
     except InputError:
         read_study(study)  # with the settings' problems it tells those of the data
         raise
-    with _folder(out):
-        for folder in ("communities", "failed", "private/slices", "private/map", "private"):
-            recover(out / folder)
-        recover(out)
-        _reconcile(out)
-        units = _tables(opened, out, told)
-        where = study if study == "demo" else str(opened.folder)
-        write_atomic(out / "private" / "study.json", json.dumps({"study": where}).encode())
-        chosen = _choose(units, only, shard)
-        known = [u for u in units if u in chosen or (map_folder(out, u) / "map.json").exists()]
-        keys = _slice_all(study, opened, out, known, jobs, told)
-        _refuse_changed(out, keys)
-        rows = state.read(out)
-        seal.refuse_unfit(opened, out, [u for u in chosen if not _signed(rows.get(u))])
-        started = datetime.now(UTC)
-        contexts = None
-        with _kernels(kernels) as environment:
-            mine = {unit: keys[unit] for unit in chosen}
-            _map_all(opened, out, mine, jobs, seconds, told, environment)
-            mapped = [unit for unit in keys if _mapped(out, unit, keys[unit])]
-            rows = state.read(out)
-            lost = {u for u in keys if _lost(rows.get(u), keys[u])}
-            if set(units) <= set(mapped) | lost:
-                contexts = _after_kernels(reduce, opened, out, units, told, environment)
-        if contexts is not None:
-            langs = tuple(languages or opened.settings.languages)
-            _after_kernels(_render_all, study, out, chosen, keys, contexts, langs, jobs, told)
-            write_overview(opened, out, units)
-        else:
-            told.say(
-                f"已执行 {len(mapped)}/{len(units)}，全部完成后汇总并出具报告",
-                f"{len(mapped)} of {len(units)} units executed; reports follow when all are",
-            )
-        outcome = _summary(out, units)
-        _write_batch(opened, out, outcome, started)
-    return outcome
-
-
-@contextmanager
-def _folder(out: Path) -> Iterator[None]:
-    """Hold the batch folder; one that was made for a study that is refused goes again."""
+    prepare.refuse_notebook(prepare.notebook_of(opened))
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     try:
-        with state.lock(out):
-            yield
+        with state.lock(out, shard):
+            return _Run(opened, study, out, only, shard, told, limits, jobs, kernels, cluster).go(
+                languages, retry_failed=retry_failed
+            )
     except InputError:
-        if made and not any(out.iterdir()):
+        if made and not any(out.iterdir()):  # a study that is refused leaves no folder
             out.rmdir()
+        raise
+    except OSError as error:
+        lost = of_error(error)
+        if lost is not None and lost.code == "disk-full":
+            raise _disk_full(str(error)) from error
         raise
 
 
-def _reconcile(out: Path) -> None:
+def _disk_full(found: str) -> MachineError:
+    return MachineError(
+        Problem(
+            code="batch.disk",
+            zh="磁盘已满，运行停止；已完成的不受影响",
+            en="the disk is full and the run has stopped; what is done is not touched",
+            found=found,
+            remedy_zh="腾出空间后再次运行，从停下的地方继续",
+            remedy_en="make room and run again: it goes on from here",
+        )
+    )
+
+
+@dataclass
+class _Run:
+    """One run over a batch folder that this process holds."""
+
+    opened: Study
+    study: str
+    out: Path
+    only: Sequence[str]
+    shard: tuple[int, int]
+    told: Progress
+    limits: Limits
+    jobs: int
+    kernels: Kernels
+    cluster: str
+
+    def go(self, languages: Sequence[str], *, retry_failed: bool) -> Outcome:
+        out, alone = self.out, self.shard[1] == 1
+        started = datetime.now(UTC)
+        with self._turn():
+            units, tables_key = prepare.tables(self.opened, out, self.told)
+            where = self.study if self.study == "demo" else str(self.opened.folder)
+            write_atomic(out / "private" / "study.json", json.dumps({"study": where}).encode())
+        chosen = prepare.choose(units, self.only, self.shard)
+        mine = units if alone else prepare.choose(units, (), self.shard)
+        self._clear_up(None if alone else mine)
+        rows = state.brief(out)
+        contexts = False
+        with self._workers() as workers:
+            keys = prepare.keys_of(
+                self.study, self.opened, out, units, mine, tables_key, workers, self.told
+            )
+            prepare.refuse_changed(rows, keys)
+            fresh = [u for u in chosen if not (u in rows and rows[u].signed)]
+            seal.refuse_unfit(self.opened, out, fresh)
+            self._map(chosen, keys, rows, workers, retry_failed=retry_failed)
+            if not alone:
+                rows = state.brief(out)  # others were at work meanwhile
+            mapped = sum(_mapped(out, u, keys.get(u)) for u in units)
+            settled = all(
+                _mapped(out, u, keys.get(u)) or _lost(rows.get(u), keys.get(u)) for u in units
+            )
+            if settled:
+                with self._turn():
+                    _after_kernels(reduce, self.opened, out, units, self.told, workers)
+                contexts = True
+                langs = tuple(languages or self.opened.settings.languages)
+                _after_kernels(self._render, chosen, keys, rows, langs, workers)
+        with self._turn():
+            if contexts:
+                write_overview(self.opened, out, units)
+            else:
+                self.told.say(
+                    f"已执行 {mapped}/{len(units)}，全部完成后汇总并出具报告",
+                    f"{mapped} of {len(units)} units executed; reports follow when all are",
+                )
+            outcome = _summary(out, units)
+            _write_batch(self.opened, out, outcome, started)
+        return outcome
+
+    def _clear_up(self, mine: Sequence[str] | None) -> None:
+        """Clear up after a crash; what another shard is building is its own."""
+        for folder in ("communities", "failed", "private/slices", "private/map"):
+            recover(self.out / folder, mine)
+        for left in (self.out / "private" / "work").glob("*"):
+            if mine is None or left.name.partition("@")[0] in set(mine):
+                shutil.rmtree(left, ignore_errors=True)
+        if mine is None:
+            recover(self.out / "private")
+            recover(self.out / "private" / "reduce")
+            recover(self.out)
+        _reconcile(self.out, mine)
+
+    @contextmanager
+    def _workers(self) -> Iterator[Workers]:
+        """Give what does the tasks: a cluster, or processes here, with a fork server."""
+        if self.cluster:
+            from workbench.batch.cluster import connected
+
+            with connected(self.cluster, jobs=self.jobs, kernels=self.kernels) as workers:
+                yield workers
+            return
+        from workbench.batch.forkserver import kernels_of
+
+        with kernels_of(self.kernels, self.told.say) as (named, in_child):
+            yield Local(self.jobs, named, in_child)
+
+    def _in_child(self, pending: Sequence[str], workers: Workers) -> bool:
+        """Say whether cells may run in the forked child: where asked for, or after the test."""
+        if not workers.in_child or self.kernels == "in-child":
+            return workers.in_child
+        if not self.opened.settings.notebook:
+            return True  # the bundled notebook is held to it by the project's tests
+        if len(pending) < FEW:
+            return False
+        from workbench.batch.equality import passes
+
+        return passes(self.out, prepare.notebook_of(self.opened), pending[0], workers, self.limits)
+
+    def _map(
+        self,
+        chosen: Sequence[str],
+        keys: dict[str, str],
+        rows: dict[str, state.Brief],
+        workers: Workers,
+        *,
+        retry_failed: bool,
+    ) -> None:
+        out, told = self.out, self.told
+        notebook = str(prepare.notebook_of(self.opened).resolve())
+        pending = [
+            unit
+            for unit in chosen
+            if (retry_failed and _failed(out, unit, keys[unit], rows.get(unit)))
+            or not (_done(out, unit, keys[unit]) or _given_up(rows.get(unit), keys[unit]))
+        ]
+        in_child = bool(pending) and self._in_child(pending, workers)
+        told.begin("执行笔记本", "notebooks", len(pending))
+        for last in range(TRIES):
+            tasks = (
+                Task(
+                    unit,
+                    map_unit,
+                    MapJob(str(out.resolve()), unit, notebook, keys[unit], in_child, self.limits),
+                )
+                for unit in pending
+            )
+            again = []
+            for task, answer in workers.run(tasks, seconds=self.limits.wall + 60):
+                unit = task.name
+                row = _row_of(rows.get(unit), unit, keys[unit], answer)
+                if row is not None:
+                    state.append(out, row)
+                    rows[unit] = state.brief_of(row)
+                    if isinstance(answer, Failure) and answer.code == "disk-full":
+                        raise _disk_full(answer.message)
+                    if not _given_up(rows[unit], keys[unit]) and last + 1 < TRIES:
+                        again.append(unit)
+                        continue
+                told.step(unit, "failed" if row else answer["outcome"])
+            pending = again
+            if not pending:
+                break
+        told.end()
+
+    def _render(
+        self,
+        chosen: Sequence[str],
+        keys: dict[str, str],
+        rows: dict[str, state.Brief],
+        langs: tuple[str, ...],
+        workers: Workers,
+    ) -> None:
+        out, told = self.out, self.told
+        pending = []
+        for unit in chosen:
+            if not _mapped(out, unit, keys[unit]):
+                _set_aside(out, unit)
+            elif not self._rendered(unit, keys[unit], rows.get(unit), langs):
+                pending.append(unit)
+        tasks = (
+            Task(
+                unit,
+                render_unit,
+                RenderJob(
+                    self.study,
+                    str(out.resolve()),
+                    unit,
+                    keys[unit],
+                    self._render_key(unit, keys[unit], langs),
+                    langs,
+                    str((map_note(out, unit) or {}).get("outcome")),
+                ),
+            )
+            for unit in pending
+        )
+        if pending and open_keys(self.opened):
+            with self._turn():
+                seal.freeze(self.opened, out)
+        waiting: dict[str, dict[str, Any]] = {}
+        told.begin("出具并签名", "reports", len(pending))
+        for task, answer in workers.run(tasks):
+            earlier = rows.get(task.name)
+            row = {"community": task.name, "edition": 1, "map_key": keys[task.name]}
+            row["attempt"] = (earlier.attempt if earlier else 0) + 1
+            if isinstance(answer, Failure):
+                row |= {"state": "failed", "reason": _reason(answer)}
+            else:
+                row |= answer
+            if seal.waits_for_entry(out / "communities" / task.name):
+                waiting[task.name] = row
+            else:
+                state.append(out, row)
+            if isinstance(answer, Failure) and answer.code == "disk-full":
+                raise _disk_full(answer.message)
+            if len(waiting) >= ENTRIES:
+                self._enter(waiting)
+            rows[task.name] = state.brief_of(row)
+            failed = row["state"] == "failed"
+            told.step(task.name, "failed" if failed else str(row.get("outcome")))
+        told.end()
+        self._enter(waiting)
+
+    def _enter(self, waiting: dict[str, dict[str, Any]]) -> None:
+        with self._turn():
+            enter_all(self.opened, self.out, waiting)
+        waiting.clear()
+
+    def _turn(self) -> Any:
+        """Wait for what only one shard may do at a time; a plain runner is alone anyway."""
+        return nullcontext() if self.shard[1] == 1 else state.turn(self.out)
+
+    def _render_key(self, unit: str, key: str, langs: tuple[str, ...]) -> str:
+        return digest([key, context_digest(self.out, unit), langs, package_digest()])
+
+    def _rendered(
+        self, unit: str, key: str, row: state.Brief | None, langs: tuple[str, ...]
+    ) -> bool:
+        if row is None:
+            return False
+        if row.signed:
+            return True
+        return row.state == "draft" and row.render_key == self._render_key(unit, key, langs)
+
+
+def _row_of(earlier: state.Brief | None, unit: str, key: str, answer: Any) -> dict[str, Any] | None:
+    """Give the state line of an execution that failed, none for one that did not."""
+    row: dict[str, Any] = {
+        "community": unit,
+        "edition": 1,
+        "state": "failed",
+        "attempt": (earlier.attempt if earlier else 0) + 1,
+        "map_key": key,
+    }
+    if isinstance(answer, Failure):
+        before = earlier.tries if earlier and earlier.map_key == key else 0
+        return row | {"reason": _reason(answer) | {"tries": before + 1}}
+    if answer["outcome"] != "failed":
+        return None
+    return row | {name: answer[name] for name in ("reason", "cpu_seconds", "wall_seconds")}
+
+
+def _reason(failure: Failure) -> dict[str, Any]:
+    zh, en, _ = CAUSES.get(failure.code, (failure.message, failure.message, False))
+    return {"code": failure.code, "cell": None, "zh": zh, "en": en, "found": failure.message}
+
+
+def _given_up(row: state.Brief | None, key: str) -> bool:
+    """Say whether a unit failed under this key and is not to be tried again by itself."""
+    if not _lost(row, key):
+        return False
+    assert row is not None
+    _, _, retryable = CAUSES.get(row.code, ("", "", False))
+    return not retryable or row.tries >= TRIES
+
+
+def _failed(out: Path, unit: str, key: str, row: state.Brief | None) -> bool:
+    return _lost(row, key) and not _mapped(out, unit, key)
+
+
+def _reconcile(out: Path, mine: Sequence[str] | None) -> None:
     """Enter bags whose state line a crash swallowed: what lies there whole counts."""
-    rows = state.read(out)
+    rows = state.brief(out)
+    wanted = None if mine is None else set(mine)
     for bag in sorted(p for p in (out / "communities").glob("[!.]*") if p.is_dir()):
+        if wanted is not None and bag.name not in wanted:
+            continue
         info = bag_info(bag)
-        row = rows.get(bag.name, {})
+        row = rows.get(bag.name)
         told = (info.get("Workbench-Render-Key"), info.get("Workbench-State"))
-        if (row.get("render_key"), row.get("state")) == told:
+        if row is not None and (row.render_key, row.state) == told:
             continue
         state.append(
             out,
@@ -176,7 +451,7 @@ def _reconcile(out: Path) -> None:
                 "edition": 1,
                 "state": info.get("Workbench-State"),
                 "outcome": info.get("Workbench-Outcome"),
-                "attempt": int(row.get("attempt") or 0) + 1,
+                "attempt": (row.attempt if row else 0) + 1,
                 "map_key": info.get("Workbench-Map-Key"),
                 "render_key": info.get("Workbench-Render-Key"),
                 "digests": digests(bag),
@@ -184,197 +459,21 @@ def _reconcile(out: Path) -> None:
         )
 
 
-def _signed(row: Mapping[str, Any] | None) -> bool:
-    """Say whether a unit's report bears a signature."""
-    return row is not None and row.get("state") in {"signing", "signed"}
-
-
-def _mapped(out: Path, unit: str, key: str) -> bool:
+def _mapped(out: Path, unit: str, key: str | None) -> bool:
     """Say whether the unit's notebook was executed to an end under this key."""
-    kept = _map_note(out, unit)
+    kept = map_note(out, unit)
     return kept is not None and kept["key"] == key and kept["outcome"] != "failed"
-
-
-def _lost(row: dict[str, Any] | None, key: str) -> bool:
-    """Say whether the unit failed under this key."""
-    return row is not None and row["state"] == "failed" and row["map_key"] == key
-
-
-@contextmanager
-def _kernels(how: str) -> Iterator[dict[str, str]]:
-    """Give workers the environment in which they find the fork server, if there is to be one."""
-    from workbench.batch.forkserver import available, server
-
-    if how == "fresh" or (how == "auto" and not available()):
-        yield {}
-        return
-    from workbench.batch.kernels import kernel_environment
-
-    with (
-        tempfile.TemporaryDirectory(prefix="wb-home-") as private,
-        server(kernel_environment(Path(private))) as address,
-    ):
-        yield {"WORKBENCH_FORKSERVER": address}
-
-
-def _tables(study: Study, out: Path, told: Progress) -> list[str]:
-    """Read the study's data into canonical tables, unless they were read from the same bytes."""
-    from workbench.intake import build, write_tables
-
-    key = digest({"package": package_digest(), "sources": _source_digests(study, out)})
-    folder = out / "private" / "tables"
-    note = out / "private" / "tables.json"
-    if note.exists() and folder.is_dir():
-        kept = json.loads(note.read_bytes())
-        if kept["key"] == key:
-            return list(kept["units"])
-    told.say("读入数据", "reading the data")
-    tables = build(study)
-    note.unlink(missing_ok=True)
-    if folder.exists():
-        shutil.rmtree(folder)
-    write_tables(tables, folder)
-    frame = tables.frames["communities"]
-    level = study.settings.unit
-    units = sorted(frame.loc[frame["level"].eq(level), "community"].tolist())
-    write_atomic(note, json.dumps({"key": key, "units": units}).encode())
-    return units
-
-
-def _source_digests(study: Study, out: Path) -> dict[str, str]:
-    """Digest of every file of the study folder, and of the sources outside of it."""
-    mine = out.resolve()
-    every = (p for p in study.folder.resolve().rglob("*") if p.is_file())
-    files = {p for p in every if mine not in p.parents}
-    for each in study.settings.sources.values():
-        for source in each:
-            joins = source.join if isinstance(source.join, list) else [source.join]
-            named = [source.file, *(join.file for join in joins if join is not None)]
-            files |= {(study.folder / name).resolve() for name in named}
-    return {str(file): sha256_file(file) for file in sorted(files) if file.is_file()}
-
-
-def _choose(units: list[str], only: Sequence[str], shard: tuple[int, int]) -> list[str]:
-    unknown = sorted(set(only) - set(units))
-    if unknown:
-        raise InputError(
-            *(
-                Problem(
-                    code="run.unit",
-                    zh=f"没有编号为 {name} 的被测单位",
-                    en=f"no unit {name} in this study",
-                    found=name,
-                    remedy_zh="编号见 communities 表",
-                    remedy_en="ids are in the table communities",
-                )
-                for name in unknown
-            )
-        )
-    i, n = shard
-    mine = units[i - 1 :: n]
-    return [unit for unit in mine if not only or unit in only]
-
-
-def _notebook(study: Study) -> Path:
-    named = study.settings.notebook
-    return study.folder / named if named else bundle.path("notebooks") / "community.ipynb"
-
-
-def _slice_all(
-    study: str, opened: Study, out: Path, chosen: Iterable[str], jobs: int, told: Progress
-) -> dict[str, str]:
-    """Cut the slice of every chosen unit and give its map key."""
-    tasks = [Task(u, cut_slice, SliceJob(study, str(out), u)) for u in chosen]
-    common = {
-        "notebook": sha256_file(_notebook(opened)),
-        "package": package_digest(),
-        "environment": environment(),
-    }
-    keys, problems = {}, []
-    told.begin("切片", "slices", len(tasks))
-    for task, answer in run_tasks(tasks, jobs=jobs, seconds=SECONDS):
-        if isinstance(answer, Failure):
-            problems.append(
-                Problem(
-                    code="run.slice",
-                    zh="无法切出该单位的数据",
-                    en="the unit's slice cannot be cut",
-                    community=task.name,
-                    found=answer.message,
-                )
-            )
-        else:
-            keys[task.name] = digest(common | {"slice": answer})
-        told.step(task.name)
-    told.end()
-    if problems:
-        raise MachineError(*problems)
-    return keys
-
-
-def _refuse_changed(out: Path, keys: dict[str, str]) -> None:
-    rows = state.read(out)
-    changed = [
-        unit
-        for unit, key in sorted(keys.items())
-        if _signed(rows.get(unit)) and rows[unit]["map_key"] != key
-    ]
-    if changed:
-        raise InputError(
-            *(
-                Problem(
-                    code="run.signed",
-                    zh="该报告已有签名，其数据、笔记本或程序已改变，不予重写",
-                    en="the report bears a signature and its inputs, notebook or code have changed",
-                    community=unit,
-                    remedy_zh="另用一个 --out 文件夹，或撤回后出具新版（amend）",
-                    remedy_en="use another --out folder, or amend the report in a new edition",
-                )
-                for unit in changed
-            )
-        )
-
-
-def _map_all(
-    study: Study,
-    out: Path,
-    keys: dict[str, str],
-    jobs: int,
-    seconds: float,
-    told: Progress,
-    environment: dict[str, str],
-) -> None:
-    rows = state.read(out)
-    notebook = str(_notebook(study).resolve())
-    tasks = [
-        Task(unit, map_unit, MapJob(str(out.resolve()), unit, notebook, key))
-        for unit, key in keys.items()
-        if not _done(out, unit, key)
-    ]
-    told.begin("执行笔记本", "notebooks", len(tasks))
-    for task, answer in run_tasks(tasks, jobs=jobs, seconds=seconds, environment=environment):
-        earlier = rows.get(task.name, {})
-        row = {
-            "community": task.name,
-            "edition": 1,
-            "attempt": int(earlier.get("attempt") or 0) + 1,
-            "map_key": keys[task.name],
-        }
-        if isinstance(answer, Failure):
-            zh = {"time-out": "超过时限", "killed": "进程被终止"}.get(answer.code, answer.message)
-            reason = {"code": answer.code, "cell": None, "zh": zh, "en": answer.message}
-            state.append(out, row | {"state": "failed", "reason": reason})
-        elif answer["outcome"] == "failed":
-            row |= {name: answer[name] for name in ("reason", "cpu_seconds", "wall_seconds")}
-            state.append(out, row | {"state": "failed"})
-        told.step(task.name)
-    told.end()
 
 
 def _done(out: Path, unit: str, key: str) -> bool:
     """Say whether a unit's notebook was executed under this key; a failing cell fails again."""
-    kept = _map_note(out, unit)
+    kept = map_note(out, unit)
     return kept is not None and bool(kept["key"] == key)
+
+
+def _lost(row: state.Brief | None, key: str | None) -> bool:
+    """Say whether the unit failed under this key."""
+    return row is not None and row.state == "failed" and row.map_key == key
 
 
 def _after_kernels(step: Callable[..., T], *args: Any) -> T:
@@ -383,49 +482,6 @@ def _after_kernels(step: Callable[..., T], *args: Any) -> T:
         return step(*args)
     except InputError as error:
         raise MachineError(*error.problems) from error
-
-
-def _render_all(
-    study: str,
-    out: Path,
-    chosen: list[str],
-    keys: dict[str, str],
-    contexts: dict[str, str],
-    langs: tuple[str, ...],
-    jobs: int,
-    told: Progress,
-) -> None:
-    rows = state.read(out)
-    tasks = []
-    for unit in chosen:
-        kept = _map_note(out, unit)
-        if kept is None or not _mapped(out, unit, keys[unit]):
-            _set_aside(out, unit)
-            continue
-        key = digest([kept["key"], contexts[unit], langs, package_digest()])
-        row = rows.get(unit, {})
-        if _signed(row) or (row.get("state") == "draft" and row.get("render_key") == key):
-            continue
-        job = RenderJob(study, str(out.resolve()), unit, keys[unit], key, langs, kept["outcome"])
-        tasks.append(Task(unit, render_unit, job))
-    opened = load_study(study)
-    if tasks and open_keys(opened):
-        seal.freeze(opened, out)
-    told.begin("出具并签名", "reports", len(tasks))
-    waiting: dict[str, dict[str, Any]] = {}
-    for task, answer in run_tasks(tasks, jobs=jobs, seconds=SECONDS):
-        row = {"community": task.name, "edition": 1, "map_key": keys[task.name]}
-        row["attempt"] = int(rows.get(task.name, {}).get("attempt") or 0) + 1
-        if isinstance(answer, Failure):
-            reason = {"code": answer.code, "cell": None, "zh": answer.message, "en": answer.message}
-            state.append(out, row | {"state": "failed", "reason": reason})
-        elif seal.waits_for_entry(out / "communities" / task.name):
-            waiting[task.name] = row | answer
-        else:
-            state.append(out, row | answer)
-        told.step(task.name)
-    told.end()
-    enter_all(opened, out, waiting)
 
 
 def enter_all(study: Study, out: Path, waiting: Mapping[str, Mapping[str, Any]]) -> None:
@@ -438,11 +494,13 @@ def enter_all(study: Study, out: Path, waiting: Mapping[str, Mapping[str, Any]])
     waiting
         State lines of bags signed just now, not written yet.
     """
-    rows = state.read(out) | dict(waiting)
     entered: dict[str, dict[str, str]] = {}
     try:
         entered = seal.enter_signed(study, out)
     finally:
+        rows = dict(waiting)
+        if set(entered) - set(rows):
+            rows = state.read(out) | rows
         for name in sorted({*entered, *waiting}):
             done = name in entered
             more = {"state": "signed", "digests": entered[name]} if done else {}
@@ -459,27 +517,26 @@ def _set_aside(out: Path, unit: str) -> None:
         bag.rename(aside / "earlier-draft")
 
 
-def _map_note(out: Path, unit: str) -> dict[str, Any] | None:
-    note = map_folder(out, unit) / "map.json"
-    return json.loads(note.read_bytes()) if note.exists() else None
-
-
 def _summary(out: Path, units: list[str]) -> Outcome:
     outcome = Outcome(total=len(units))
-    rows = state.read(out)
+    groups: dict[tuple[str, str | None, str | None], Cause] = {}
+    rows = state.brief(out)
     for unit in units:
         row = rows.get(unit)
         if row is None:
             outcome.waiting += 1
             continue
-        if row["state"] == "failed":
-            reason = row.get("reason") or {}
-            cause = (str(reason.get("code")), str(reason.get("zh")))
-            outcome.failed.setdefault(cause, []).append(unit)
+        if row.state == "failed":
+            reason = row.reason or {}
+            group = (str(reason.get("code")), reason.get("cell"), reason.get("column"))
+            told = groups.setdefault(
+                group, Cause(*group, str(reason.get("zh")), str(reason.get("en")))
+            )
+            outcome.failed.setdefault(told, []).append(unit)
             continue
-        outcome.signed += row["state"] == "signed"
-        outcome.drafts += row["state"] in {"draft", "returned", "signing"}
-        outcome.withheld += row["outcome"] == "withheld"
+        outcome.signed += row.state == "signed"
+        outcome.drafts += row.state in {"draft", "returned", "signing"}
+        outcome.withheld += row.outcome == "withheld"
     return outcome
 
 

@@ -12,12 +12,23 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.batch.limits import CAUSES, DEFAULT, Limits, Lost
 from workbench.evidence.files import replace_directory, staging_directory
 
 if TYPE_CHECKING:
+    from workbench.batch.execute import Execution
     from workbench.study import Study
 
-__all__ = ["MapJob", "SliceJob", "cut_slice", "map_folder", "map_unit", "opened_study"]
+__all__ = [
+    "MapJob",
+    "SliceJob",
+    "cut_slice",
+    "map_folder",
+    "map_note",
+    "map_unit",
+    "opened_study",
+    "slice_note",
+]
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,7 @@ class SliceJob:
     study: str
     out: str
     community: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,8 @@ class MapJob:
     community: str
     notebook: str
     key: str
+    in_child: bool = False
+    limits: Limits = DEFAULT
 
 
 def slice_folder(out: Path, community: str) -> Path:
@@ -44,9 +58,52 @@ def slice_folder(out: Path, community: str) -> Path:
     return out / "private" / "slices" / community
 
 
+def slice_note(out: Path, community: str, key: str) -> str | None:
+    """Give the digest of a slice that was cut under ``key``, none where there is no such slice."""
+    import json
+
+    try:
+        note = json.loads((slice_folder(out, community) / "slice.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return str(note["digest"]) if note["key"] == key else None
+
+
 def map_folder(out: Path, community: str) -> Path:
     """Where a unit's executed notebook waits for the reduction."""
     return out / "private" / "map" / community
+
+
+def working_folder(out: Path, community: str) -> Path:
+    """Make an empty folder of this execution's own: the same unit may be at work twice.
+
+    That happens where a cluster takes a worker for lost that is not. What a crash leaves here is
+    removed by the next start.
+    """
+    folder = out / "private" / "work"
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f"{community}@", dir=folder))
+
+
+def commit(staged: Path, target: Path) -> None:
+    """Put a whole folder in the place of ``target``; the last of identical ones stays."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged.chmod(0o755)
+    aside = staging_directory(target)
+    aside.rmdir()
+    staged.rename(aside)
+    replace_directory(target)
+
+
+def map_note(out: Path, community: str) -> dict[str, Any] | None:
+    """Give what the last execution of a unit's notebook left: key, outcome, reason."""
+    import json
+
+    try:
+        note: dict[str, Any] = json.loads((map_folder(out, community) / "map.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return note
 
 
 @lru_cache(maxsize=1)
@@ -59,22 +116,30 @@ def opened_study(name: str) -> Study:
 
 def cut_slice(job: SliceJob) -> str:
     """Cut one slice aside, put it in place and give its digest."""
+    import json
+
     from workbench.batch.slices import cut_unit
 
     out = Path(job.out)
     target = slice_folder(out, job.community)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged = staging_directory(target)
+    staged = working_folder(out, job.community)
     digest = cut_unit(
         opened_study(job.study), out / "private" / "tables", job.community, staged / "data"
     )
-    replace_directory(target)
+    note = json.dumps({"key": job.key, "digest": digest})
+    (staged / "slice.json").write_text(note, encoding="utf-8")
+    commit(staged, target)
     return digest
 
 
 def _cpu() -> float:
+    """Seconds of processor time of this process, its children and the kernels forked for it."""
+    import sys
+
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    forked = sys.modules.get("workbench.batch.provisioner")
+    spent = forked.Forked.spent if forked else 0.0
+    return times.user + times.system + times.children_user + times.children_system + float(spent)
 
 
 def map_unit(job: MapJob) -> dict[str, Any]:
@@ -85,20 +150,58 @@ def map_unit(job: MapJob) -> dict[str, Any]:
     dict
         ``outcome`` (assessed, withheld, failed), ``reason`` (code, cell, zh, en), ``cpu_seconds``,
         ``wall_seconds``. A failed unit's notebook lies in ``DIR/failed/<community>/``.
+
+    Raises
+    ------
+    Lost
+        When the process is gone, a limit was reached, or the notebook changed what it was given.
+    """
+    import json
+
+    started, cpu, begun = time.monotonic(), _cpu(), datetime.now(UTC)
+    out = Path(job.out)
+    target = map_folder(out, job.community)
+    staged = working_folder(out, job.community)
+    data = staged / "data"
+    done, settings, parameters = executed(job, data)
+    outcome, reason = _outcome(done["error"])
+    _write(data, done["notebook"], job.community, settings, strict=outcome != "failed")
+    told = {"key": job.key, "outcome": outcome, "reason": reason}
+    used = {"cpu_seconds": round(_cpu() - cpu, 3)}
+    ran = {"started": begun.isoformat(), "finished": datetime.now(UTC).isoformat()}
+    note = told | ran | used | {"parameters": parameters}
+    (staged / "map.json").write_text(json.dumps(note, ensure_ascii=False), encoding="utf-8")
+    if outcome == "failed":
+        aside = working_folder(out, job.community)
+        shutil.copy2(data / "notebook.ipynb", aside / "notebook.ipynb")
+        error = done["error"]
+        (aside / "traceback.txt").write_text("\n".join(error["traceback"]), encoding="utf-8")
+        commit(aside, out / "failed" / job.community)
+    else:
+        shutil.rmtree(out / "failed" / job.community, ignore_errors=True)
+    commit(staged, target)
+    return told | used | {"wall_seconds": round(time.monotonic() - started, 3)}
+
+
+def executed(job: MapJob, data: Path) -> tuple[Execution, dict[str, Any], dict[str, Any]]:
+    """Copy a unit's slice to ``data`` and execute its notebook there.
+
+    Gives what came of it, the slice's settings, and the parameters.
+
+    Raises
+    ------
+    Lost
+        As :func:`map_unit`.
     """
     import json
 
     from workbench.batch.environment import record_environment
     from workbench.batch.execute import execute, parameters_of
 
-    started, cpu, begun = time.monotonic(), _cpu(), datetime.now(UTC)
-    out = Path(job.out)
-    target = map_folder(out, job.community)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged = staging_directory(target)
-    data = staged / "data"
-    shutil.copytree(slice_folder(out, job.community) / "data", data)
-    settings = json.loads((data / "inputs" / "study.json").read_bytes())
+    shutil.copytree(slice_folder(Path(job.out), job.community) / "data", data)
+    record_environment(data)
+    before = _inputs_digest(data)
+    settings: dict[str, Any] = json.loads((data / "inputs" / "study.json").read_bytes())
     given = {
         "study": ".",
         "community": job.community,
@@ -109,30 +212,27 @@ def map_unit(job: MapJob) -> dict[str, Any]:
     source = Path(job.notebook)
     declared = parameters_of(json.loads(source.read_bytes()))
     parameters = {name: given[name] for name in given if name in declared}
-    record_environment(data)
     with tempfile.TemporaryDirectory(prefix="wb-run-") as scratch:
-        done = execute(source, parameters=parameters, cwd=data, scratch=Path(scratch))
-    outcome, reason = _outcome(done["error"])
-    _write(data, done["notebook"], job.community, settings, strict=outcome != "failed")
-    told = {"key": job.key, "outcome": outcome, "reason": reason}
-    ran = {"started": begun.isoformat(), "finished": datetime.now(UTC).isoformat()}
-    note = told | ran | {"parameters": parameters}
-    (staged / "map.json").write_text(json.dumps(note, ensure_ascii=False), encoding="utf-8")
-    if outcome == "failed":
-        failed = out / "failed" / job.community
-        failed.parent.mkdir(exist_ok=True)
-        aside = staging_directory(failed)
-        shutil.copy2(data / "notebook.ipynb", aside / "notebook.ipynb")
-        error = done["error"]
-        (aside / "traceback.txt").write_text("\n".join(error["traceback"]), encoding="utf-8")
-        replace_directory(failed)
-    elif (out / "failed" / job.community).exists():
-        shutil.rmtree(out / "failed" / job.community)
-    replace_directory(target)
-    return told | {
-        "cpu_seconds": round(_cpu() - cpu, 3),
-        "wall_seconds": round(time.monotonic() - started, 3),
-    }
+        done = execute(
+            source,
+            parameters=parameters,
+            cwd=data,
+            scratch=Path(scratch),
+            in_child=job.in_child,
+            limits=job.limits,
+        )
+    if not data.is_dir():
+        raise Lost("folder")
+    if _inputs_digest(data) != before:
+        raise Lost("inputs")
+    return done, settings, parameters
+
+
+def _inputs_digest(data: Path) -> list[str]:
+    """Digest what a notebook was given; it may write beside it, not into it."""
+    from workbench.batch.slices import tree_digest
+
+    return [tree_digest(data / name) for name in ("inputs", "protocol")]
 
 
 def _outcome(error: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
@@ -142,6 +242,10 @@ def _outcome(error: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
     zh = said[0] if said else error["ename"]
     en = said[1] if len(said) > 1 else zh
     reason = {"code": error["ename"], "cell": error["cell"], "zh": zh, "en": en}
+    if error["ename"] == "KeyError":  # which column was not there: failures are grouped by it
+        reason["column"] = zh.strip("'\"")
+    if error["ename"] == "MemoryError":
+        reason |= {"code": "memory", "zh": CAUSES["memory"][0], "en": CAUSES["memory"][1]}
     return ("withheld" if error["ename"] == "Withheld" else "failed"), reason
 
 

@@ -99,23 +99,34 @@ def _run(
     import tqdm
 
     tqdm.tqdm.monitor_interval = 0  # else a thread stays behind in the process
-    import great_expectations as gx
-    from great_expectations.core.expectation_suite import ExpectationSuite
+    from great_expectations.execution_engine.pandas_execution_engine import (
+        PandasExecutionEngine,
+    )
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.validator.metrics_calculator import MetricsCalculator
+    from great_expectations.validator.validator import Validator
 
     # comparing instants with a zone relies on what pandas deprecates; in UTC they compare alike
     zoned = frame.select_dtypes("datetimetz").columns
     frame = frame.assign(**{each: frame[each].dt.tz_convert(None) for each in zoned})
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}  # type: ignore[assignment]
-    asset = context.data_sources.add_pandas("slice").add_dataframe_asset(name)
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    outcome = batch.validate(
-        ExpectationSuite(name=name, expectations=[dict(one) for one in expectations]),
-        result_format={"result_format": "COMPLETE"},
-        expectation_parameters=dict(parameters),
+    # the engine itself, without a context: that writes its configuration anew for every table
+    engine = PandasExecutionEngine(batch_data_dict={name: frame})
+    validator = Validator(execution_engine=engine)
+    validator._metrics_calculator = MetricsCalculator(engine, show_progress_bars=False)
+    outcome = validator.graph_validate(
+        [
+            ExpectationConfiguration(
+                type=one["type"],
+                kwargs=_filled(one["kwargs"], parameters),
+                meta=one["meta"],
+                severity=one["severity"],
+            )
+            for one in expectations
+        ],
+        runtime_configuration={"result_format": {"result_format": "COMPLETE"}},
     )
     answers = {}
-    for result in outcome.results:
+    for result in outcome:
         assert result.expectation_config is not None
         raised = [
             info["exception_message"]
@@ -126,3 +137,12 @@ def _run(
             raise RuntimeError(f"{result.expectation_config.meta['id']}: {raised[0]}")
         answers[result.expectation_config.meta["id"]] = (bool(result.success), result.result)
     return answers
+
+
+def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:
+    """Put the values of parameters in the place of ``{"$PARAMETER": name}``."""
+    if isinstance(value, Mapping):
+        if set(value) == {"$PARAMETER"}:
+            return parameters[value["$PARAMETER"]]
+        return {key: _filled(each, parameters) for key, each in value.items()}
+    return value

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import drawing, handing, planning, sealing
+from workbench.cli import batches, drawing, handing, planning, sealing
 from workbench.errors import InputError, MachineError, NotebookError, WorkbenchError
 
 __all__ = ["main"]
@@ -69,10 +69,19 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--only", nargs="+", default=(), metavar="ID")
     run.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1)
     run.add_argument("--shard", type=_shard, default=(1, 1), metavar="i/n")
+    run.add_argument("--cluster", default="", metavar="ADDRESS", help="Dask, tcp://host:port")
     run.add_argument("--lang", type=_languages, default=(), metavar="zh,en")
+    run.add_argument("--retry-failed", action="store_true", help="重试失败的 / execute them again")
+    run.add_argument("--seconds", type=float, default=1800.0, help="每个单位的时限 / limit of one")
+    run.add_argument(
+        "--memory", type=float, default=4.0, metavar="GB", help="每个单位 / of one unit"
+    )
+    run.add_argument("--kernels", choices=("auto", "fresh", "forked", "in-child"), default="auto")
+    run.add_argument("--json", action="store_true", help="每行一个事件 / one event a line")
     run.add_argument("--keep-environment", action="store_true")
     run.set_defaults(call=_run)
 
+    batches.add(commands)
     planning.add(commands)
     drawing.add(commands)
     sealing.add(commands)
@@ -149,10 +158,11 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from workbench.batch.progress import Progress
+    from workbench.batch.limits import Limits
+    from workbench.batch.progress import Events, Progress
     from workbench.batch.run import run
 
-    zh = args.messages == "zh"
+    events = Events() if args.json else None
     out = args.out or Path("reports") / Path(args.study).resolve().name
     outcome = run(
         args.study,
@@ -161,33 +171,20 @@ def _run(args: argparse.Namespace) -> int:
         jobs=args.jobs,
         shard=args.shard,
         languages=args.lang,
-        progress=Progress(lang=args.messages),
+        progress=events or Progress(lang=args.messages),
+        limits=Limits(args.seconds, args.seconds, int(args.memory * 2**30)),
+        kernels=args.kernels,
+        retry_failed=args.retry_failed,
+        cluster=args.cluster,
     )
     if args.keep_environment:
         from workbench.batch.environment import keep
 
         keep(out / "environment")
-    if zh:
-        print(
-            f"共{outcome.total}个：已签名{outcome.signed}，草稿{outcome.drafts}，"
-            f"其中不予评定{outcome.withheld}；失败{sum(map(len, outcome.failed.values()))}，"
-            f"未完成{outcome.waiting}"
-        )
+    if events is not None:
+        events.tell("result", **outcome.as_dict())
     else:
-        print(
-            f"{outcome.total} units: {outcome.signed} signed, {outcome.drafts} drafts "
-            f"({outcome.withheld} of them withheld), "
-            f"{sum(map(len, outcome.failed.values()))} failed, {outcome.waiting} waiting"
-        )
-    causes = sorted(outcome.failed.items(), key=lambda entry: -len(entry[1]))
-    for (code, said), units in causes:
-        print(
-            f"  {len(units)} × {code}: {said}" + (f"（如 {units[0]}）" if zh else f" ({units[0]})")
-        )
-    where = out / "communities"
-    print(
-        (f"报告在 {where}/<编号>/data/" if zh else f"reports: {where}/<id>/data/") + "report.*.pdf"
-    )
+        batches.tell(outcome, out, args.messages)
     return outcome.code
 
 

@@ -13,6 +13,7 @@ import re
 import shutil
 import stat
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ def replace_directory(target: Path) -> None:
     _forget(old)
 
 
-def recover(folder: Path) -> list[str]:
+def recover(folder: Path, only: Collection[str] | None = None) -> list[str]:
     """Clear up in ``folder`` what interrupted replacements left, and say what was done.
 
     Where ``NAME`` is missing, a whole ``.NAME.new`` takes its place, else ``.NAME.old`` returns.
@@ -182,6 +183,8 @@ def recover(folder: Path) -> list[str]:
     ----------
     folder : Path
         The folder that holds the replaced ones, such as ``DIR/communities``. May be missing.
+    only : collection of str
+        Clear up after these names alone: others are being replaced by somebody else.
 
     Returns
     -------
@@ -190,9 +193,11 @@ def recover(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         return []
-    for part in folder.glob(".*.part"):  # of a write_atomic that was killed
-        _forget(part)
+    if only is None:
+        for part in folder.glob(".*.part"):  # of a write_atomic that was killed
+            _forget(part)
     names = {m["name"] for entry in folder.iterdir() if (m := ASIDE.match(entry.name))}
+    names &= names if only is None else set(only)
     restored = []
     for name in sorted(names):
         target = folder / name

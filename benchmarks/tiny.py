@@ -1,21 +1,11 @@
-"""Peak memory of the runner, the process that supervises, at a few and at many units.
-
-Each size runs in a process of its own: ``python -m benchmarks.memory UNITS`` makes a study of
-``UNITS`` tiny units in a temporary folder, assesses it, and prints peak memory and seconds.
-"""
+"""A study of tiny units, as many as are wanted: what remains is the cost of the runner."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.lines import Figure, lines
+__all__ = ["notebook", "study_folder"]
 
 _STUDY = """\
 study: tiny
@@ -57,8 +47,9 @@ _CELLS = {
 }
 
 
-def _notebook() -> str:
-    cells = [
+def notebook(cells: dict[str, str]) -> str:
+    """Write a notebook of these code cells."""
+    made = [
         {
             "cell_type": "code",
             "id": name,
@@ -67,15 +58,17 @@ def _notebook() -> str:
             "outputs": [],
             "execution_count": None,
         }
-        for name, source in _CELLS.items()
+        for name, source in cells.items()
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    whole = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    whole = {"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(whole)
 
 
-def _study(folder: Path, count: int) -> None:
-    units = [f"A-{i:04}" for i in range(1, count + 1)]
+def study_folder(folder: Path, count: int) -> Path:
+    """Write a study of ``count`` tiny units into a new folder and give it."""
+    folder.mkdir()
+    units = [f"A-{i:06}" for i in range(1, count + 1)]
     files = {
         "study.yaml": _STUDY,
         "measures.yaml": _MEASURES,
@@ -91,50 +84,10 @@ def _study(folder: Path, count: int) -> None:
             for i, unit in enumerate(units)
             for month in range(1, 7)
         ),
-        "unit.ipynb": _notebook(),
+        "unit.ipynb": notebook(_CELLS),
         ".secret": "0" * 64 + "\n",
     }
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
     (folder / ".secret").chmod(0o600)
-
-
-def assess(count: int) -> None:
-    """Assess ``count`` units; print peak MB of this process and seconds as JSON."""
-    import resource
-
-    from workbench.batch.run import run as run_batch
-
-    with tempfile.TemporaryDirectory(prefix="wb-bench-") as folder:
-        os.environ["WORKBENCH_HOME"] = str(Path(folder) / "home")
-        study = Path(folder) / "study"
-        study.mkdir()
-        _study(study, count)
-        started = time.perf_counter()
-        outcome = run_batch(str(study), Path(folder) / "out", jobs=2)
-        seconds = time.perf_counter() - started
-    if outcome.signed != count:
-        raise SystemExit(f"{outcome.signed} of {count} units signed: {outcome.failed}")
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"mb": kilobytes / 1024, "seconds": seconds}))
-
-
-def run(*, quick: bool) -> Iterator[str]:
-    """Give the lines of this block."""
-    memory, seconds = [], []
-    for count in (12, 40) if quick else (12, 500):
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.memory", str(count)],
-            check=True,
-            stdout=subprocess.PIPE,
-            cwd=Path(__file__).resolve().parents[1],
-        )
-        told = json.loads(done.stdout)
-        memory.append(Figure(f"memory.runner.{count}_units", told["mb"], "MB"))
-        seconds.append(Figure(f"memory.time.{count}_units", told["seconds"] / count, "s"))
-    yield from lines("runner, peak resident memory of the supervising process", memory)
-    yield from lines("runner, seconds per unit from slice to signed bag, start included", seconds)
-
-
-if __name__ == "__main__":
-    assess(int(sys.argv[1]))
+    return folder

@@ -1,0 +1,88 @@
+"""What moved between two batches is found, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.batch import state
+from workbench.batch.diff import diff
+from workbench.cli import main
+from workbench.errors import InputError
+
+
+def batch(folder: Path, units: dict[str, list[dict[str, Any]]], inputs: str = "a") -> Path:
+    folder.mkdir()
+    for unit, rows in units.items():
+        data = folder / "communities" / unit / "data"
+        data.mkdir(parents=True)
+        (data / "findings.json").write_text(json.dumps(rows))
+        manifest = f"{inputs * 64}  data/inputs/responses.csv\n{'b' * 64}  data/report.zh.pdf\n"
+        (data.parent / "manifest-sha256.txt").write_text(manifest)
+        state.append(folder, {"community": unit, "state": "signed", "outcome": "assessed"})
+    return folder
+
+
+def row(finding: str, value: float, **more: Any) -> dict[str, Any]:
+    shown = {"display_zh": f"{value:.0%}", "display_en": f"{value:.0%}"}
+    return {"finding": finding, "value": value, "label_en": "L", "label_zh": "标", **shown, **more}
+
+
+def test_the_same_findings_recorded_in_another_cell_are_no_difference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = batch(tmp_path / "a", {"A-1": [row("x", 0.5, cell="1")]})
+    two = batch(tmp_path / "b", {"A-1": [row("x", 0.5, cell="2")]})
+    assert main(["--messages", "en", "diff", str(one), str(two)]) == 0
+    assert "no difference" in capsys.readouterr().out
+
+
+def test_a_moved_figure_a_flipped_verdict_and_another_input_are_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = batch(
+        tmp_path / "a",
+        {
+            "A-1": [row("x", 0.5, verdict="met"), row("y", 0.5), row("z", 0.1)],
+            "A-2": [row("x", 0.5)],
+        },
+    )
+    two = batch(
+        tmp_path / "b",
+        {"A-1": [row("x", 0.4, verdict="not_met"), row("y", 0.5)], "A-3": [row("x", 0.5)]},
+        inputs="c",
+    )
+    assert main(["--messages", "en", "diff", str(one), str(two), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["compared"] == 1
+    (moved,) = told["moved"]
+    assert (moved["community"], moved["finding"]) == ("A-1", "x")
+    assert (moved["before"]["value"], moved["after"]["value"]) == (0.5, 0.4)
+    assert "n" not in moved["before"], "only what differs"
+    (verdict,) = told["verdicts"]
+    assert (verdict["before"], verdict["after"]) == ("met", "not_met")
+    assert told["findings"] == [{"community": "A-1", "finding": "z", "only": "before"}]
+    assert [(i["community"], i["file"]) for i in told["inputs"]] == [
+        ("A-1", "inputs/responses.csv")
+    ]
+    assert [unit["community"] for unit in told["units"]] == ["A-2", "A-3"]
+    assert "50% → 40%" in diff(one, two).text("en")
+
+
+def test_a_bag_that_cannot_be_read_is_not_called_equal(tmp_path: Path) -> None:
+    one = batch(tmp_path / "a", {"A-1": [row("x", 0.5)]})
+    two = batch(tmp_path / "b", {"A-1": [row("x", 0.5)]})
+    (two / "communities" / "A-1" / "data" / "findings.json").write_text("[{")
+    found = diff(one, two)
+    assert found.exit_code == 5
+    assert found.unknown[0]["community"] == "A-1"
+
+
+def test_a_folder_that_is_no_batch_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refused:
+        diff(tmp_path, tmp_path)
+    assert refused.value.problems[0].code == "diff.batch"
+    assert main(["diff", str(tmp_path), str(tmp_path)]) == 2

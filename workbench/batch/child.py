@@ -1,0 +1,233 @@
+"""What a kernel process does before and while it executes a unit: limits, clean state, cells.
+
+Three ways lead here, and all prepare alike: a fresh kernel (``python -m workbench.batch.child -f
+CONNECTION_FILE``), a kernel forked from the server, and the cells of a notebook run in the forked
+child itself. The last has no sockets: the shell is ipykernel's own, and what it would have sent is
+kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["LIMITS", "cells", "kernel", "prepare"]
+
+LIMITS = "WORKBENCH_LIMITS"
+"""Environment variable of a kernel: ``{"cpu": seconds, "memory": bytes}``."""
+
+
+def prepare(limits: Mapping[str, float]) -> None:
+    """Bring this process into the state in which every kernel begins, whatever it came from."""
+    _limit(limits)
+    _refuse_forks()
+    modules = sys.modules
+    if "numpy" in modules:  # a copy of the server's generator draws what its siblings draw
+        modules["numpy"].random.seed()
+    if "pandas" in modules:
+        # pandas asks on import whether it is in a terminal; in a kernel it would have said no
+        modules["pandas"].set_option("display.max_columns", 20)
+
+
+def _limit(limits: Mapping[str, float]) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows: the supervisor's clock is what remains
+        return
+    if seconds := limits.get("cpu"):
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 5))
+    if size := limits.get("memory"):
+        resource.setrlimit(resource.RLIMIT_DATA, (int(size), int(size)))
+
+
+def _refuse_forks() -> None:
+    """Make a fork an error of its cell: the copy would run the rest of the notebook again."""
+
+    def fork() -> int:
+        raise RuntimeError("a notebook must not fork the process that executes it")
+
+    for name in ("fork", "forkpty"):
+        if hasattr(os, name):
+            setattr(os, name, fork)
+
+
+def kernel(connection_file: str) -> None:
+    """Be a kernel: ipykernel's own application, without a history."""
+    from ipykernel.kernelapp import IPKernelApp
+
+    application: Any = IPKernelApp.instance()
+    quiet = ["--HistoryManager.enabled=False", "--InteractiveShellApp.ignore_cwd=True"]
+    application.initialize(["-f", connection_file, *quiet])
+    application.start()
+
+
+def cells(source: Path, target: Path) -> None:
+    """Execute the notebook ``source`` in this process and write it with outputs to ``target``.
+
+    The first error ends it, as papermill does. The file appears whole or not at all.
+    """
+    notebook = json.loads(source.read_bytes())
+    shell = _shell()
+    kept = _Outputs()
+    shell.displayhook.session = shell.display_pub.session = _session(kept)
+    shell.displayhook.topic = shell.display_pub.topic = b"output"
+    shell.displayhook.pub_socket = shell.display_pub.pub_socket = object()
+    sys.stdout, sys.stderr = _Stream("stdout", kept), _Stream("stderr", kept)
+    files = {name: _captured(number) for name, number in (("stdout", 1), ("stderr", 2))}
+    for cell in notebook["cells"]:
+        text = "".join(cell["source"])
+        skipped = "skip-execution" in cell.get("metadata", {}).get("tags", ())
+        if cell["cell_type"] != "code" or skipped or not text.strip():
+            continue
+        cell["outputs"] = kept.begin()
+        done = shell.run_cell(text, store_history=True, silent=False, cell_id=cell.get("id"))
+        for name, file in files.items():  # what was written past Python, by a program or in C
+            if said := file.read():
+                kept.message("stream", {"name": name, "text": said.decode("utf-8", "replace")})
+        cell["execution_count"] = done.execution_count
+        if shell.exit_now:  # a cell that called exit(): a kernel would be gone
+            os._exit(0)
+        if not done.success:
+            break
+    aside = target.with_name(target.name + ".part")
+    aside.write_text(json.dumps(notebook), encoding="utf-8")
+    aside.replace(target)
+
+
+def _shell() -> Any:
+    import builtins
+    import getpass
+    from types import SimpleNamespace
+
+    from ipykernel.zmqshell import ZMQInteractiveShell
+    from IPython.core.error import StdinNotImplementedError
+    from traitlets.config import Config
+
+    def ask(*_: object, **__: object) -> str:
+        raise StdinNotImplementedError(
+            "raw_input was called, but this frontend does not support it"
+        )
+
+    shell: Any = ZMQInteractiveShell.instance(
+        config=Config({"HistoryManager": {"enabled": False}}),
+        kernel=SimpleNamespace(eventloop=None),
+    )
+    shell.extension_manager.load_extension("storemagic")
+    builtins.input = getpass.getpass = ask
+    return shell
+
+
+def _captured(number: int) -> Any:
+    """Lead a standard file of the process into a file that can be read along."""
+    import tempfile
+
+    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  (as long as the process)
+    os.dup2(file.fileno(), number)
+    # the position is shared with the writer, so read through a second opening
+    return Path(f"/proc/self/fd/{file.fileno()}").open("rb", buffering=0)
+
+
+def _session(kept: _Outputs) -> Any:
+    """Give a session that keeps what a kernel would send."""
+    from jupyter_client.session import Session
+
+    class Kept(Session):
+        def send(
+            self, stream: Any, msg_or_type: Any, content: Any = None, *_: Any, **__: Any
+        ) -> Any:
+            if isinstance(msg_or_type, str):
+                kept.message(msg_or_type, content or {})
+            else:
+                kept.message(msg_or_type["header"]["msg_type"], msg_or_type["content"])
+
+    return Kept()
+
+
+class _Stream:
+    """Standard output or error of the cells; text goes into the outputs at once."""
+
+    encoding, errors, closed = "utf-8", "replace", False
+
+    def __init__(self, name: str, kept: _Outputs) -> None:
+        self.name, self._kept = name, kept
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text)}")
+        if text:
+            self._kept.message("stream", {"name": self.name, "text": text})
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None: ...
+
+    def isatty(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        return 1 if self.name == "stdout" else 2
+
+
+class _Outputs:
+    """Outputs of the cell that runs, made of messages as nbclient makes them."""
+
+    def __init__(self) -> None:
+        self.now: list[dict[str, Any]] = []
+        self.shown: dict[str, list[dict[str, Any]]] = {}
+        self.clear = False
+
+    def begin(self) -> list[dict[str, Any]]:
+        self.now, self.clear = [], False
+        return self.now
+
+    def message(self, kind: str, content: Mapping[str, Any]) -> None:
+        if kind == "clear_output":
+            self.clear = bool(content.get("wait"))
+            if not self.clear:
+                self.now.clear()
+            return
+        name = str((content.get("transient") or {}).get("display_id") or "")
+        if kind == "update_display_data":
+            for output in self.shown.get(name, ()):
+                output["data"], output["metadata"] = content["data"], content["metadata"]
+            return
+        keys = {
+            "stream": ("name", "text"),
+            "display_data": ("data", "metadata"),
+            "execute_result": ("data", "metadata", "execution_count"),
+            "error": ("ename", "evalue", "traceback"),
+        }.get(kind)
+        if keys is None:  # status and the like
+            return
+        if self.clear:
+            self.now.clear()
+            self.clear = False
+        last = self.now[-1] if self.now else None
+        if kind == "stream" and last and last.get("name") == content["name"]:
+            last["text"] += content["text"]
+            return
+        output = {"output_type": kind} | {key: content[key] for key in keys}
+        self.now.append(output)
+        if name:
+            self.shown.setdefault(name, []).append(output)
+
+
+if __name__ == "__main__":
+    prepare(json.loads(os.environ.pop(LIMITS, "{}")))
+    kernel(sys.argv[sys.argv.index("-f") + 1])

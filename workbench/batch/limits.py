@@ -1,0 +1,88 @@
+"""What one unit may use, and how it is said that it used more."""
+
+from __future__ import annotations
+
+import errno
+import signal
+from dataclasses import dataclass
+
+__all__ = ["CAUSES", "DEFAULT", "STALE", "Limits", "Lost", "lost_by", "of_error"]
+
+STALE = 91
+"""Exit status of a kernel that was refused because the package was edited since it was loaded."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one unit's execution.
+
+    Attributes
+    ----------
+    wall
+        Seconds by the clock.
+    cpu
+        Seconds of processor time (POSIX).
+    memory
+        Bytes of data a kernel may hold (Linux; macOS and Windows do not enforce it).
+    """
+
+    wall: float = 1800.0
+    cpu: float = 1800.0
+    memory: int = 4 << 30
+
+
+DEFAULT = Limits()
+
+# code: words in both languages, and whether it may come out otherwise when it is tried again
+CAUSES: dict[str, tuple[str, str, bool]] = {
+    "time-out": ("超过时限", "time limit reached", True),
+    "cpu-time": ("超过处理器时间上限", "limit of processor time reached", True),
+    "memory": ("超过内存上限", "limit of memory reached", False),
+    "killed": ("执行进程被终止", "the executing process was ended", True),
+    "storage": ("读写文件失败", "files could not be read or written", True),
+    "disk-full": ("磁盘已满", "the disk is full", True),
+    "ended": ("笔记本结束了自己的进程", "the notebook ended its own process", False),
+    "folder": ("笔记本删除了工作目录", "the notebook deleted its working directory", False),
+    "inputs": ("笔记本改动了输入文件", "the notebook changed its inputs", False),
+    "code-changed": ("运行期间程序被修改", "the code was edited while the batch ran", True),
+}
+
+
+class Lost(Exception):
+    """A unit's process is gone or its result is not to be used; ``code`` is one of `CAUSES`."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code, detail)
+        self.code, self.detail = code, detail
+
+    @property
+    def retryable(self) -> bool:
+        """Say whether trying again may help."""
+        return CAUSES[self.code][2]
+
+    def __str__(self) -> str:
+        said = CAUSES[self.code][1]
+        return f"{said}: {self.detail}" if self.detail else said
+
+
+def lost_by(code: int | None) -> Lost:
+    """Say what an exit code of a kernel means: negative ones are signals."""
+    if code == STALE:
+        return Lost("code-changed")
+    if code is not None and -code == getattr(signal, "SIGXCPU", None):
+        return Lost("cpu-time")
+    if code is not None and code < 0:
+        return Lost("killed", f"signal {-code}")
+    return Lost("ended", f"exit code {code}")
+
+
+def of_error(error: BaseException) -> Lost | None:
+    """Give the loss that a system error is, if it is one."""
+    if isinstance(error, Lost):
+        return error
+    if isinstance(error, MemoryError):
+        return Lost("memory")
+    if isinstance(error, OSError):
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        return Lost("disk-full" if full else "storage", str(error))
+    return None
