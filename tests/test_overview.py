@@ -25,7 +25,7 @@ def _batch(findings: list[dict[str, Any]], kinds: list[Any], **settings: Any) ->
         }
     )
     told = {"seed": 1, "decisions": {"level": 0.95}} | settings
-    table = pa.Table.from_pylist(findings)
+    table = pa.Table.from_pandas(pd.DataFrame(findings))
     return overview.Batch(source=table, units=units, settings=told)
 
 
