@@ -101,12 +101,14 @@ def not_computed(
 
 def table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Put rows together, columns in the order of the findings, further ones after them."""
-    frame = pd.DataFrame(list(rows))
-    if "preferred" in frame.columns:
+    held = list(rows)
+    given = dict.fromkeys(name for one in held for name in one)
+    order = [name for name in COLUMNS if name in given]
+    order += [name for name in given if name not in COLUMNS]
+    frame = pd.DataFrame(held, columns=order)
+    if "preferred" in given:
         frame["preferred"] = frame["preferred"].eq(True)
-    known = [name for name in COLUMNS if name in frame.columns]
-    further = [name for name in frame.columns if name not in COLUMNS]
-    return frame[known + further]
+    return frame
 
 
 def problem(code: str, zh: str, en: str, remedy_zh: str, remedy_en: str, **place: Any) -> Problem:

@@ -290,15 +290,17 @@ def _score(
     own = float(each.std(ddof=1)) if k > 1 else np.nan
     spread, df = (own, float(k - 1)) if pooled_sd is None else (float(pooled_sd), pooled_df)
     se_assessor = spread / np.sqrt(k)
-    weight = marks.groupby("item")["_max"].sum() / marks["_max"].sum()
-    se_places = float(
-        np.sqrt(
-            sum(
-                (100 * float(weight[item])) ** 2 * _place_variance(m, str(item), places_total)
-                for item, m in marks.groupby("item")
+    se_places = 0.0
+    if places_total:  # without it every place was visited
+        weight = marks.groupby("item")["_max"].sum() / marks["_max"].sum()
+        se_places = float(
+            np.sqrt(
+                sum(
+                    (100 * float(weight[item])) ** 2 * _place_variance(m, str(item), places_total)
+                    for item, m in marks.groupby("item")
+                )
             )
         )
-    )
     value = float(each.mean())
     se = float(np.sqrt(se_assessor**2 + se_places**2))
     half = float(critical(level, df)) * se

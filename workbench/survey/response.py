@@ -173,35 +173,37 @@ def _rates(table: pd.DataFrame, keys: list[str], e: float | None) -> pd.DataFram
         "con2": (spoken, some),
         "con3": (spoken, known),
     }
-    cases = all_ + ne
-    parts = []
-
-    def block(statistic: str, value: Floats, unit: str, top: Floats, below: Floats) -> None:
-        frame = table[keys].copy()
-        frame.insert(0, "item", "dispositions")
-        frame["statistic"] = statistic
-        frame["value"] = value
-        frame["unit"] = unit
-        frame["n"] = cases
-        frame["numerator"] = top
-        frame["denominator"] = below
-        frame["method"] = "survey.response.aapor"
-        frame["status"] = np.where(np.isfinite(value), "ok", "not_computed")
-        frame["flags"] = ""
-        empty = ~np.isfinite(value)
-        frame["reason_zh"] = np.where(empty, "分母为零", "")
-        frame["reason_en"] = np.where(empty, "the denominator is zero", "")
-        parts.append(frame)
-
+    none = np.full(known.size, np.nan)
+    blocks: list[tuple[str, Floats, str, Floats, Floats]] = []
     for statistic, (top, below) in pairs.items():
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = np.where(below > 0, top / below, np.nan)
-        block(statistic, value, "share", top, below)
-    block("e", share, "share", known, known + ne)
-    none = np.full(known.size, np.nan)
-    for kind in KINDS:
-        block(f"count_{kind}", table[kind].to_numpy(dtype=float), "count", none, none)
-    return pd.concat(parts, ignore_index=True)
+            blocks.append(
+                (statistic, np.where(below > 0, top / below, np.nan), "share", top, below)
+            )
+    blocks.append(("e", share, "share", known, known + ne))
+    blocks += [
+        (f"count_{kind}", table[kind].to_numpy(dtype=float), "count", none, none) for kind in KINDS
+    ]
+    names, values, units, tops, belows = zip(*blocks, strict=True)
+    value = np.concatenate(values)
+    empty = ~np.isfinite(value)
+    whole = pd.concat([table[keys]] * len(blocks), ignore_index=True)
+    columns = {
+        "item": "dispositions",
+        **{key: whole[key] for key in keys},
+        "statistic": np.repeat(names, known.size),
+        "value": value,
+        "unit": np.repeat(units, known.size),
+        "n": np.tile(all_ + ne, len(blocks)),
+        "numerator": np.concatenate(tops),
+        "denominator": np.concatenate(belows),
+        "method": "survey.response.aapor",
+        "status": np.where(empty, "not_computed", "ok"),
+        "flags": "",
+        "reason_zh": np.where(empty, "分母为零", ""),
+        "reason_en": np.where(empty, "the denominator is zero", ""),
+    }
+    return pd.DataFrame(columns, index=whole.index)
 
 
 def _no_record(keys: list[str]) -> pd.DataFrame:
