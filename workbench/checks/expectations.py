@@ -159,11 +159,11 @@ def _configurations_made_once() -> Iterator[None]:
             made[id(self)] = (self, original.fget(self))
         return made[id(self)][1]
 
-    Expectation.configuration = property(configuration)
+    Expectation.configuration = property(configuration)  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        Expectation.configuration = original
+        Expectation.configuration = original  # type: ignore[method-assign]
 
 
 def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:
