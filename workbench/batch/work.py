@@ -213,14 +213,18 @@ def executed(job: MapJob, data: Path) -> tuple[Execution, dict[str, Any], dict[s
     declared = parameters_of(json.loads(source.read_bytes()))
     parameters = {name: given[name] for name in given if name in declared}
     with tempfile.TemporaryDirectory(prefix="wb-run-") as scratch:
-        done = execute(
-            source,
-            parameters=parameters,
-            cwd=data,
-            scratch=Path(scratch),
-            in_child=job.in_child,
-            limits=job.limits,
-        )
+        try:
+            done = execute(
+                source,
+                parameters=parameters,
+                cwd=data,
+                scratch=Path(scratch),
+                in_child=job.in_child,
+                limits=job.limits,
+            )
+        except OSError:
+            if data.is_dir():
+                raise
     if not data.is_dir():
         raise Lost("folder")
     if _inputs_digest(data) != before:
