@@ -140,7 +140,24 @@ def test_points_add_up_to_the_score_and_deductions_to_the_rest(demo_batch: Path)
         points = sum(r["points"] for n, r in rows.items() if n.startswith("score.points."))
         lost = sum(r["points"] for n, r in rows.items() if n.startswith("deduction."))
         assert points == pytest.approx(total["value"], abs=1e-6), unit
+        for kind in ("channel", "dimension"):
+            own = [r["points"] for n, r in rows.items() if n.startswith(f"score.{kind}.")]
+            assert sum(p for p in own if p is not None) == pytest.approx(total["value"]), kind
         assert lost == pytest.approx(100 - total["value"], abs=1e-6), unit
+
+
+def test_the_reports_table_of_points_adds_up_as_it_is_printed(demo_batch: Path) -> None:
+    page = demo_batch / "communities" / "JX-01" / "data" / "report.en.html"
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8")))
+    score = text[text.rindex("Total score") :]
+    total = float(re.findall(r"[\d.]+", score)[0])
+    for begin, end in (("By channel", "By dimension"), ("By dimension", "Deductions")):
+        table = score[score.index(begin) : score.index(end)]
+        pairs = re.findall(r"([\d.]+) / ([\d.]+)", table)
+        assert len(pairs) >= 3
+        # each is rounded to a tenth, the maximum to a whole point
+        assert sum(float(p) for p, _ in pairs) == pytest.approx(total, abs=0.05 * len(pairs) + 0.05)
+        assert sum(float(m) for _, m in pairs) == pytest.approx(100, abs=0.5 * len(pairs))
 
 
 def test_a_fresh_kernel_gives_the_same_notebook_as_a_forked_one(

@@ -28,6 +28,7 @@ _CHANNELS = {
     "inspection": ("现场检查", "inspections"),
     "record": ("记录与数据", "records"),
 }
+_NO_DIMENSION = "none"
 _SMALL = 0.05  # points of 100: less is not a step anybody could take
 
 
@@ -117,6 +118,8 @@ def _points(c: Community, frame: pd.DataFrame, scheme: scoring.Scheme) -> pd.Dat
     alone = any(part.members == ("mystery",) for part in scheme.parts)
     if alone and c.has("inspections") and not out["channel"].eq("mystery").any():
         out = pd.concat([out, _mystery(c)], ignore_index=True)
+    # so that dimensions add up to the total too
+    out["dimension"] = out["dimension"].fillna("").replace("", _NO_DIMENSION)
     return out
 
 
@@ -288,6 +291,9 @@ def _labels(c: Community, scheme: scoring.Scheme, frame: pd.DataFrame, lang: str
         names[f"score.channel.{part.slug}"] = (
             f"{name}（占{weight}）" if zh else f"{name} ({weight})"
         )
+    names[f"score.dimension.{_NO_DIMENSION}"] = (
+        "不属于任何维度的指标" if zh else "Indicators that belong to no dimension"
+    )
     for slug, dimension in c.protocol.dimensions.items():
         names[f"score.dimension.{slug}"] = dimension.name.zh if zh else dimension.name.en
     for slug, label in zip(frame["indicator"], frame[f"label_{lang}"], strict=True):
