@@ -149,7 +149,8 @@ def refuse_unfit(
             for role in shown
         ]
     folder = study.resolve(study.settings.ledger) if study.settings.ledger else out / "ledger"
-    if not problems and (folder / "checkpoint").exists():
+    fresh = list(fresh)
+    if fresh and not problems and (folder / "checkpoint").exists():
         ledger = log_of(study, out)
         closed = ledger.closed(study.id) is not None
         for unit in fresh:
