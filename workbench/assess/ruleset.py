@@ -182,7 +182,11 @@ def reference(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
     every: list[dict[Any, Any]] = [*map(dict, _published()), *mine]
     for one in own.sort_values("attainment", kind="stable").head(n).to_dict("records"):
         slug = one["indicator"]
-        shown = [number(one["value"], str(one["unit"]), lang) for lang in ("zh", "en")]
+        worded = [one.get(f"display_{lang}") for lang in ("zh", "en")]
+        shown = [
+            text if isinstance(text, str) else number(one["value"], str(one["unit"]), lang)
+            for text, lang in zip(worded, ("zh", "en"), strict=True)
+        ]
         rows.append(
             labelled(
                 f"reference.weakest.{slug}",

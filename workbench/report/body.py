@@ -432,6 +432,18 @@ def _plain(*sections: str) -> Callable[[Page], list[Block]]:
     return lambda page: _ledger(page, page.rows(*sections))
 
 
+def _ledgers(*parts: tuple[str, ...]) -> Callable[[Page], list[Block]]:
+    """Give the maker of a section that is one ledger for each group of ids, by how they begin."""
+    return lambda page: [
+        block
+        for part in parts
+        for block in _ledger(
+            page,
+            [pair for pair in page.rows(part[0].split(".")[0]) if pair[0].startswith(part)],
+        )
+    ]
+
+
 def _ruleset(page: Page) -> list[Block]:
     pairs = page.rows("ruleset")
     texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
@@ -471,6 +483,14 @@ def _followup(page: Page) -> list[Block]:
         ]
         out.append(table(columns, rows))
     return out + _ledger(page, [p for p in pairs if p[0].startswith("followup.monitors")])
+
+
+def _funds(page: Page) -> list[Block]:
+    lines = _ledgers(
+        ("funds.line.", "funds.field.", "funds.total"),
+        ("funds.allocation.", "funds.nature.", "funds.source.", "funds.progress"),
+    )
+    return lines(page) + _ledger(page, page.rows("organisations"))
 
 
 def _lower(page: Page) -> list[Block]:
@@ -587,8 +607,15 @@ _SECTIONS: tuple[tuple[str, Callable[[Page], list[Block]]], ...] = (
     ("standing", _standing),
     ("lower", _lower),
     ("demand", _demand),
-    ("participation", _plain("participation")),
-    ("funds", _plain("funds", "organisations")),
+    (
+        "participation",
+        _ledgers(
+            ("participation.vote.", "participation.level."),
+            ("participation.sheet.", "participation.loop."),
+            ("participation.suggestion",),
+        ),
+    ),
+    ("funds", _funds),
     ("milestones", _plain("milestones")),
     ("claims", _plain("claims")),
     ("objections", _plain("objections")),
