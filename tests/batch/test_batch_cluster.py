@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 import os
 import random
 import signal
@@ -71,34 +73,22 @@ def machines() -> Iterator[Machines]:
         made.end()
 
 
-def twice(x: int) -> int:
-    time.sleep(0.05)
-    return 2 * x
-
-
-def whose(x: int) -> int:
-    return os.getppid()
-
-
-def fails(x: int) -> int:
-    raise ValueError(f"no {x}")
-
-
 def test_tasks_are_done_in_shards_and_failures_come_back_as_data(machines: Machines) -> None:
     for _ in range(2):
         machines.start_worker()
-    tasks = [Task(f"t{i}", twice, i) for i in range(60)]
+    tasks = [Task(f"t{i}", operator.neg, i) for i in range(60)]
     with connected(machines.address, jobs=1, kernels="fresh") as cluster:
         done = {task.name: answer for task, answer in cluster.run(tasks)}
-        assert done == {f"t{i}": 2 * i for i in range(60)}
-        ((_, failure),) = cluster.run([Task("bad", fails, 1)])
-        assert (failure.code, failure.message) == ("raised", "ValueError: no 1")
+        assert done == {f"t{i}": -i for i in range(60)}
+        ((_, failure),) = cluster.run([Task("bad", math.factorial, -1)])
+        assert failure.code == "raised"
+        assert failure.message.startswith("ValueError: ")
         assert list(cluster.run([])) == []
 
 
 def test_a_scheduler_that_is_restarted_is_found_again(machines: Machines) -> None:
     machines.start_worker()
-    tasks = [Task(f"t{i}", twice, i) for i in range(80)]
+    tasks = [Task(f"t{i}", time.sleep, 0.05) for i in range(80)]
     with connected(machines.address, jobs=1, kernels="fresh") as cluster:
         done = {}
         for task, answer in cluster.run(tasks):
@@ -108,7 +98,7 @@ def test_a_scheduler_that_is_restarted_is_found_again(machines: Machines) -> Non
                 machines.scheduler = machines.start_scheduler()
                 machines.start_worker()
             done[task.name] = answer
-    assert done == {f"t{i}": 2 * i for i in range(80)}
+    assert done == {f"t{i}": None for i in range(80)}
 
 
 def test_an_address_where_nobody_answers_is_refused() -> None:

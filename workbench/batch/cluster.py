@@ -12,7 +12,9 @@ ordered anew.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
+import concurrent.futures
 import contextlib
 import itertools
 import os
@@ -30,6 +32,8 @@ from workbench.batch.pool import Failure, Task
 from workbench.errors import MachineError, Problem
 
 __all__ = ["Cluster", "connected", "do_shard"]
+
+_CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
 
 SHARD = 50  # units ordered at once; small studies are cut finer, so that all hosts have work
 AHEAD = 2  # shards under way per worker
@@ -130,7 +134,7 @@ class Cluster:
                 if not window:
                     return
                 done = self._finished(window)
-            except (OSError, TimeoutError, RuntimeError):
+            except (OSError, TimeoutError, RuntimeError, *_CANCELLED):
                 done = []
             if not done and self._gone(window):
                 again += [(shard, losses[future]) for future, shard in window.items()]
@@ -160,7 +164,7 @@ class Cluster:
     def _finished(self, window: dict[Any, list[Task]]) -> list[Any]:
         from distributed import wait
 
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError), self._client.as_current():
             told = wait(  # type: ignore[no-untyped-call]
                 list(window), timeout=5, return_when="FIRST_COMPLETED"
             )
@@ -175,7 +179,7 @@ class Cluster:
 def _answers(future: Any) -> list[Any] | None:
     """Give a shard's answers, none where it was lost with its worker."""
     if future.status == "finished":
-        with contextlib.suppress(OSError, TimeoutError):
+        with contextlib.suppress(OSError, TimeoutError, *_CANCELLED):
             answers: list[Any] = pickle.loads(future.result(timeout=60))  # noqa: S301  (our own)
             return answers
     return None
