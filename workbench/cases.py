@@ -461,6 +461,14 @@ def _moved(cases: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _span(low: float, high: float, unit: str, lang: str) -> str:
+    from workbench.findings import number
+
+    if low == high:
+        return number(low, unit, lang)
+    return (" to " if lang == "en" else "至").join(number(v, unit, lang) for v in (low, high))
+
+
 def ranges(cases: pd.DataFrame, *, programme: str = "", indicator: str = "") -> pd.DataFrame:
     """Give the range of published changes per programme and indicator, expected ones apart.
 
@@ -474,8 +482,6 @@ def ranges(cases: pd.DataFrame, *, programme: str = "", indicator: str = "") -> 
         indicator, kind and unit (pp as 0-1, or relative).
     """
     import pandas as pd
-
-    from workbench.findings import number
 
     chosen = _moved(_chosen(cases, programme, indicator))
     chosen = chosen[chosen["kind"].ne("comparison") & chosen["moved"].notna()]
@@ -496,8 +502,8 @@ def ranges(cases: pd.DataFrame, *, programme: str = "", indicator: str = "") -> 
                 "unit": printed,
                 "range_low": low,
                 "range_high": high,
-                "interval_zh": f"{number(low, printed, 'zh')}至{number(high, printed, 'zh')}",
-                "interval_en": f"{number(low, printed, 'en')} to {number(high, printed, 'en')}",
+                "interval_zh": _span(low, high, printed, "zh"),
+                "interval_en": _span(low, high, printed, "en"),
                 "n": len(mine),
                 "reason_zh": "公布的说法的范围，不是区间；未公布的不在其中",
                 "reason_en": "range of published claims, no interval; what failed is not published",
