@@ -52,6 +52,17 @@ def test_what_is_no_mark_is_left_alone(text: str) -> None:
     assert list(marks(text)) == []
 
 
+def test_coordinates_and_embedded_files_are_no_numbers_to_call(tmp_path: Path) -> None:
+    svg = '<svg><path d="M 138 \n1380 0138 000 L 138 0013 8000"/><text>{}</text></svg>'
+    page = '<img src="data:image/svg+xml;base64,AAAA/13800138000+AA==">'
+    for text, found in ((svg.format("甲"), 0), (page, 0), (svg.format("13800138000"), 1)):
+        for name, data in (("a.svg", text), ("a.json", json.dumps([text]))):
+            (tmp_path / name).write_text(data, encoding="utf-8")
+            told = marks_in_file(tmp_path / name, name)
+            assert len(told) == found
+            assert all(one.where in {"a.svg:2", "a.json"} for one in told)
+
+
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.html", "a.svg", "a.ipynb", "a.xlsx"])
 def test_every_kind_of_file_is_searched(tmp_path: Path, name: str) -> None:
     file, secret = tmp_path / name, "13800138000"

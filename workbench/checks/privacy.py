@@ -108,9 +108,10 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
     elif suffix == ".json":
         yield from (("", text) for text in _strings(json.loads(path.read_bytes())))
     elif suffix in _TEXT:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        for n, line in enumerate(lines, start=1):
-            yield f":{n}", html.unescape(line) if suffix in {".html", ".svg"} else line
+        text = path.read_text(encoding="utf-8", errors="replace")
+        marked = suffix in {".html", ".svg"}
+        for n, line in enumerate((_words(text) if marked else text).split("\n"), start=1):
+            yield f":{n}", line
     elif suffix == ".xlsx":
         with zipfile.ZipFile(path) as book:
             for part in book.namelist():
@@ -119,6 +120,19 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
                     yield f"[{part}]", re.sub(r"<[^>]*>", "\n", text)
     elif suffix == ".parquet":
         yield from _columns(path)
+
+
+# coordinates and embedded files: numbers that nobody can call
+_DRAWN = re.compile(
+    r'\s(?:d|points|transform|viewBox)="[^"]*"|data:[a-z/+.-]{1,60};base64,[A-Za-z0-9+/=\s]+'
+)
+
+
+def _words(text: str) -> str:
+    """Give the words of marked-up text: geometry and embedded files out, lines kept."""
+    if "<" in text:
+        text = _DRAWN.sub(lambda drawn: "\n" * drawn[0].count("\n"), text)
+    return html.unescape(text)
 
 
 def _cells(notebook: Any) -> Iterator[tuple[str, str]]:
@@ -132,7 +146,7 @@ def _strings(value: Any) -> Iterator[str]:
     while waiting:
         here = waiting.pop()
         if isinstance(here, str):
-            yield html.unescape(here)
+            yield _words(here)
         elif isinstance(here, dict):
             waiting.extend(here.values())
         elif isinstance(here, list):
