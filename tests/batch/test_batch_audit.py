@@ -166,7 +166,7 @@ def test_foreign_code_is_not_executed_unless_asked_for(
     def plant(data: Path) -> None:
         def change(notebook: Any) -> None:
             [cell] = [c for c in notebook["cells"] if c["id"] == "requests"]
-            cell["source"] += f"\nimport pathlib; pathlib.Path({str(trace)!r}).write_text('x')"
+            cell["source"] += f"\nimport pathlib; _ = pathlib.Path({str(trace)!r}).write_text('x')"
 
         edit(data / "notebook.ipynb", change)
 
