@@ -54,6 +54,29 @@ def _fonts() -> Any:
     )
 
 
+_LINKED = ("value", "digits", "points", "tenths")
+
+
+def _written(document: dict[str, Any]) -> dict[str, Any]:
+    """Write out the numbers that bear no link, so that the typesetter looks up the others only.
+
+    An id that is not in the register stays, and stops the compile.
+    """
+    register, anchors = document["register"], set(document["anchors"])
+
+    def write(value: Any) -> Any:
+        if isinstance(value, dict):
+            if "n" in value and "f" in value:
+                told = register.get(value["n"], {}).get(value["f"])
+                linked = value["f"] in _LINKED and value["n"] in anchors
+                plain = told is not None and len(told) == 1 and isinstance(told[0], str)
+                return told[0] if plain and not linked else value
+            return {key: write(item) for key, item in value.items()}
+        return [write(item) for item in value] if isinstance(value, list) else value
+
+    return {key: item if key == "register" else write(item) for key, item in document.items()}
+
+
 def template() -> bytes:
     """Give the template as it lies in the package."""
     return (resources.files("workbench.report") / "templates" / "report.typ").read_bytes()
@@ -101,7 +124,7 @@ def compile_pdf(
                 (root / name).write_text(svg, encoding="utf-8")
             for name, content in attachments.items():
                 (root / name).write_bytes(content)
-            plain = fonts.cleaned(dict(document))
+            plain = _written(fonts.cleaned(dict(document)))
             for scale in SCALES:
                 data = json.dumps({**plain, "scale": scale}, ensure_ascii=False)
                 (root / "document.json").write_text(data, encoding="utf-8")
