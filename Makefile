@@ -13,7 +13,7 @@ demo: .venv/installed
 	$(BIN)/workbench run data/demo --out reports/demo --jobs $(JOBS) || [ $$? -eq 3 ]
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not soak" -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -m "not soak" -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # the long lists, whole; what they print is kept, with its date and the commit it was made from
 soak: .venv/installed

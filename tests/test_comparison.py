@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from workbench import assessors, comparison
@@ -26,8 +27,9 @@ def _batch(rows: list[dict[str, Any]], **settings: Any) -> Batch:
     for name in ("value", "ci_low", "ci_high", "target", "n", "numerator", "denominator",
                  "max_points", "n_effective", "std_error", "points"):  # fmt: skip
         frame[name] = pd.to_numeric(frame[name]).astype(float)
+    frame["finding"] = frame["finding"].astype("string")
     told = {"seed": 1, "decisions": {"level": 0.95, "gate": "lower"}, "measures": {}} | settings
-    return Batch(findings=frame, units=units, settings=told)
+    return Batch(source=pa.Table.from_pandas(frame), units=units, settings=told)
 
 
 def _scores(spread: float = 1.0) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pandas as pd
@@ -157,7 +158,7 @@ def test_modelled_estimates_stand_beside_direct_ones_where_the_study_chose_them(
     b = _batch(rows, ["a", "b", "a"] * 4 + ["a"], small_area=chosen)
     adults = [1000.0 + 50 * i for i in range(13)]
     told = modelled.small_areas(
-        overview.Batch(b.findings, b.units.assign(adults=adults, households=None), b.settings)
+        dataclasses.replace(b, units=b.units.assign(adults=adults, households=None))
     ).set_index("community")
     assert len(told) == 13
     assert told["flags"].eq("modelled").all()
@@ -176,7 +177,7 @@ def test_no_model_without_a_choice_and_a_reason_where_it_cannot_be_fitted() -> N
     assert modelled.small_areas(_batch(rows, ["a", "a"])).empty
     chosen = {"items": ["q1"], "covariates": [], "fit": "REML"}
     b = _batch(rows, ["a", "a"], small_area=chosen)
-    b = overview.Batch(b.findings, b.units.assign(adults=None, households=None), b.settings)
+    b = dataclasses.replace(b, units=b.units.assign(adults=None, households=None))
     told = modelled.small_areas(b)
     assert told["status"].tolist() == ["not_computed"] * 2
     assert told["reason_en"].str.contains("too few areas").all()

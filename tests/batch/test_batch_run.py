@@ -115,7 +115,7 @@ def test_trouble_in_one_unit_fails_that_unit_only(
     tiny: Write, tmp_path: Path, what: str, code: str
 ) -> None:
     out = tmp_path / "out"
-    outcome = run(str(tiny(TROUBLE.format(what=what))), out, jobs=2, limits=Limits(wall=45))
+    outcome = run(str(tiny(TROUBLE.format(what=what))), out, jobs=2, limits=Limits(wall=40))
     assert outcome.code == 4
     assert outcome.signed == 2
     ((cause, units),) = outcome.failed.items()
@@ -231,8 +231,9 @@ def test_a_bag_whose_state_line_was_lost_in_a_crash_is_entered_again(
 
 @pytest.mark.usefixtures("home")
 def test_a_unit_lost_to_the_clock_is_not_reported_from_its_earlier_findings(
-    tiny: Write, tmp_path: Path
+    tiny: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("workbench.batch.run.TRIES", 1)
     out = tmp_path / "out"
     study = tiny()
     text = (study / "study.yaml").read_text(encoding="utf-8")
@@ -242,7 +243,7 @@ def test_a_unit_lost_to_the_clock_is_not_reported_from_its_earlier_findings(
     slow = TROUBLE.format(what="import time; time.sleep(600)")
     tiny(slow)
     (study / "study.yaml").write_text(text.replace("key: demo", "key: person"), encoding="utf-8")
-    second = run(str(study), out, jobs=2, limits=Limits(wall=25))
+    second = run(str(study), out, jobs=2, limits=Limits(wall=40))
     assert list(second.failed.values()) == [["AA-02"]]
     assert second.drafts == 2
     assert not (out / "communities" / "AA-02").exists()

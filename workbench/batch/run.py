@@ -300,7 +300,9 @@ class _Run:
                 for unit in pending
             )
             again = []
-            for task, answer in workers.run(tasks, seconds=self.limits.wall + 60):
+            # a child is ended by its own limit; a kernel has no other than this one
+            grace = 60 if in_child else 0
+            for task, answer in workers.run(tasks, seconds=self.limits.wall + grace):
                 unit = task.name
                 row = _row_of(rows.get(unit), unit, keys[unit], answer)
                 if row is not None:

@@ -210,7 +210,6 @@ _EXACT = (
     "change.difference.tango",
     "change.rate_ratio.exact",
     "change.rate_ratio.midp",
-    "change.rate_ratio.one_sided",
 )
 # which facts would be needed where a check was not made
 _NEEDS: dict[int, tuple[str, str]] = {

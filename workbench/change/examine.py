@@ -236,7 +236,7 @@ def _counts(
     sizes = [float(part[how["exposure"]].sum()) for part in parts]
     exact = str(one["method"]) in ("change.rate_ratio.exact", "change.rate_ratio.midp")
     out = [
-        claim.check_sparse(*counts, used=exact or "one_sided" in str(one["method"])),
+        claim.check_sparse(*counts, used=exact),
         design.check_denominator({"exposure": sizes[0]}, {"exposure": sizes[1]}),
     ]
     if min(len(part) for part in parts) >= 3 and min(counts) > 0:
