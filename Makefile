@@ -39,10 +39,10 @@ bench: .venv/installed
 # Needs uv; asks the index that uv is set up with. No address is written into the lock.
 lock:
 	uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-	  --no-header --no-annotate pyproject.toml --extra dev -o requirements.lock
+	  --no-header --no-annotate --no-strip-extras pyproject.toml --extra dev -o requirements.lock
 	sed -n 's/^\([a-zA-Z0-9._-]*==[^ ;]*\).*/\1/p' requirements.lock > .venv/pins.txt
 	uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-	  --no-header --no-annotate requirements-ci.in -c .venv/pins.txt -o requirements-ci.lock
+	  --no-header --no-annotate --no-strip-extras requirements-ci.in -c .venv/pins.txt -o requirements-ci.lock
 
 .venv/installed: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -17,7 +17,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 PINS = {
     canonicalize_name(name): version
-    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", LOCK, flags=re.M)
+    for name, version in re.findall(
+        r"^([A-Za-z0-9._-]+)(?:\[[^\]]+\])?==([^\s;\\]+)", LOCK, flags=re.M
+    )
 }
 
 
@@ -41,12 +43,14 @@ def test_every_pin_has_hashes_and_the_lock_names_no_index(name: str) -> None:
     for block in blocks:
         assert "--hash=sha256:" in block, block.splitlines()[0]
     assert "://" not in lock
-    assert "index" not in re.sub(r"^[a-z0-9-]+==.*$", "", lock, flags=re.M)
+    assert "index" not in re.sub(r"^[a-z0-9\[\]-]+==.*$", "", lock, flags=re.M)
 
 
 def test_second_opinions_are_pinned_to_the_versions_of_the_lock() -> None:
     lock = (ROOT / "requirements-ci.lock").read_text(encoding="utf-8")
-    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock, flags=re.M):
+    for name, version in re.findall(
+        r"^([A-Za-z0-9._-]+)(?:\[[^\]]+\])?==([^\s;\\]+)", lock, flags=re.M
+    ):
         assert PINS.get(canonicalize_name(name), version) == version, name
 
 

@@ -126,3 +126,13 @@ def test_totals_pairs_and_the_flag_of_fifteen_points() -> None:
 def test_a_study_without_inspections_shows_nothing() -> None:
     c = Community(Path(), {}, {}, cast(Protocol, SimpleNamespace()))
     assert inspections.agreement(c).empty
+
+
+def test_those_who_went_to_other_communities_are_not_compared_in_the_higher_unit() -> None:
+    sheets = [*_sheet("expert", (8, 9)), *_sheet("analyst", (5, 4)), *_sheet("resident", (8, 7))]
+    lower = [row | {"community": "U-1"} for row in sheets]
+    assert inspections.agreement(_unit(lower)).empty
+    others = [row | {"assessor": f"{row['assessor']}-9"} for row in lower]
+    both = inspections.agreement(_unit(sheets + others))
+    assert not both["finding"].str.contains("-9").any()
+    assert both["finding"].str.startswith("agreement.pair.").sum() == 3

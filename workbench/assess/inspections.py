@@ -112,10 +112,11 @@ def agreement(c: Community) -> pd.DataFrame:
         ``agreement.total.<visit>.<assessor>`` (own total 0-100), ``agreement.visit.<visit>`` (mean
         of a kind of visit with the error of its assessors), ``agreement.pair.<visit>.<a>.<b>``
         (kind check: failed from 15 points, R-31) and ``agreement.<coefficient>`` over the items and
-        places of the team's visit. Empty without inspections; sheets that are not all in are shown
-        to nobody: one row says so.
+        places of the team's visit. Empty without inspections of this unit: those who went to
+        different communities are not compared, and a lower unit's sheets stand in its own report.
+        Sheets that are not all in are shown to nobody: one row says so.
     """
-    if not c.has("inspections"):
+    if not c.has("inspections") or not c.tables["inspections"]["community"].eq(c.community).any():
         return pd.DataFrame()
     rows: list[Row] = []
     for visit, names in _VISITS.items():
@@ -129,6 +130,7 @@ def agreement(c: Community) -> pd.DataFrame:
             )  # fmt: skip
             continue
         frame = marks(c, [visit])
+        frame = frame[frame["community"].eq(c.community)].reset_index(drop=True)
         if len(frame):
             rows += _visit(c, visit, names, frame)
     told = pd.DataFrame(rows)
