@@ -108,6 +108,7 @@ def test_an_address_where_nobody_answers_is_refused() -> None:
     assert refused.value.problems[0].code == "cluster.address"
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("home")
 def test_workers_killed_at_random_leave_the_tree_of_an_undisturbed_run(
     tiny: Callable[..., Path], tmp_path: Path, machines: Machines
