@@ -62,6 +62,8 @@ def _written(document: dict[str, Any]) -> dict[str, Any]:
 
     An id that is not in the register stays, and stops the compile.
     """
+    if "register" not in document:  # a page without findings, such as a sampling plan
+        return document
     register, anchors = document["register"], set(document["anchors"])
 
     def write(value: Any) -> Any:
