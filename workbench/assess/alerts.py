@@ -244,8 +244,17 @@ def _overdue(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[Row
     n, k = len(told), int(late.sum())
     names = ", ".join(told.loc[late, "request"].astype(str).head(5)) + (" …" if k > 5 else "")
     left = int(still.sum())
-    said = (f"{n}件中{k}件超期，其中未办结{left}件" + (f"（{names}）" if k else ""),
-            f"{k} of {n} late, {left} of them open" + (f" ({names})" if k else ""))  # fmt: skip
+    # answered in time is another matter: this is about being taken up, or about being closed
+    what = (
+        ("未按期办结", "not closed by the due time")
+        if hours is None
+        else (f"{hours:g}小时内无人受理", f"taken up by nobody within {hours:g} hours")
+    )
+    zh, en = (f"（{names}）", f" ({names})") if k else ("", "")
+    said = (
+        f"{n}件中{k}件{what[0]}，其中至今未了{left}件{zh}",
+        f"{k} of {n} {what[1]}, {left} of them still so{en}",
+    )
     return [_row(name, one, "failed" if k else "passed", said, numerator=k, denominator=n, n=n)]
 
 
