@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from workbench.survey._input import (
     Ints,
     check_columns,
     coded_labels,
+    dense_codes,
     labels,
     refuse,
 )
@@ -28,8 +31,14 @@ class Margin:
     variable: str
     code: Ints
     target: Floats
-    names: list[str]
     group: Ints
+    category: list[str]
+    group_labels: pd.DataFrame
+
+    def name(self, cell: int) -> str:
+        """Say which cell this is: ``age=60+ (wave=2026h2)``."""
+        where = _where(self.group_labels, int(self.group[cell]))
+        return f"{self.variable}={self.category[cell]}" + (f" ({where})" if where else "")
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,30 @@ class Population:
     group_labels: pd.DataFrame
     known: Bools
     total: Floats
+
+    @cached_property
+    def cells(self) -> tuple[Ints, list[Ints]]:
+        """Crossing of all margins: code of each known row, and each margin's code of a crossing.
+
+        Rows of one crossing always get the same factor, so that fits run over crossings.
+        """
+        every = bool(self.known.all())
+        cell: Ints = np.zeros(self.known.size if every else int(self.known.sum()), dtype=np.int64)
+        size = 1
+        for m in self.margins:
+            own = m.code if every else m.code[self.known]
+            cell, found = dense_codes(cell * m.target.size + own, size * m.target.size)
+            size = found.size
+        first = np.zeros(size if cell.size else 0, dtype=np.int64)
+        first[cell] = np.arange(cell.size) if every else np.flatnonzero(self.known)
+        return cell, [m.code[first] for m in self.margins]
+
+    def mass(self, weights: Floats) -> Floats:
+        """Sum of the weights of known rows by crossing."""
+        cell, codes = self.cells
+        own = weights if cell.size == weights.size else weights[self.known]
+        out: Floats = np.bincount(cell, own, minlength=codes[0].size).astype(float)
+        return out
 
 
 def check_margins(margins: pd.DataFrame) -> pd.DataFrame:
@@ -54,8 +87,7 @@ def check_margins(margins: pd.DataFrame) -> pd.DataFrame:
             remedy_zh="检查 area 与 population 的筛选",
             remedy_en="check the selection of area and population",
         )
-    out = margins.reset_index(drop=True).copy()
-    count = pd.to_numeric(out["count"], errors="coerce").to_numpy(dtype=float)
+    count = pd.to_numeric(margins["count"], errors="coerce").to_numpy(dtype=float)
     bad = ~np.isfinite(count) | (count < 0)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -65,14 +97,13 @@ def check_margins(margins: pd.DataFrame) -> pd.DataFrame:
             "a margin count is missing, negative or not a number",
             column="count",
             row=row + 1,
-            found=str(out["count"].iloc[row]),
+            found=str(margins["count"].iloc[row]),
             remedy_zh="改正计数",
             remedy_en="correct the count",
         )
-    out["count"] = count
-    out["category"] = labels(out["category"])
-    out["variable"] = labels(out["variable"])
-    return out
+    out = margins.reset_index(drop=True)
+    told = {c: labels(out[c]) for c in ("variable", "category")}
+    return pd.DataFrame({c: out[c] for c in out} | told | {"count": count}, copy=False)
 
 
 def population(
@@ -84,31 +115,33 @@ def population(
 ) -> Population:
     """Lay margins over the rows of a design; collects every disagreement before it raises."""
     table = check_margins(margins)
-    listed = list(dict.fromkeys(table["variable"])) if variables is None else list(variables)
-    absent = [v for v in listed if v not in set(table["variable"])]
+    variable_of = table["variable"].to_numpy()
+    told = list(dict.fromkeys(variable_of))
+    listed = told if variables is None else list(variables)
+    absent = [v for v in listed if v not in told]
     if absent:
         raise refuse(
             "survey.margin-absent",
             "边际表中没有这个变量",
             "the margins have no such variable",
             column=absent[0],
-            expected=", ".join(dict.fromkeys(table["variable"])),
+            expected=", ".join(told),
         )
-    table = table[table["variable"].isin(listed)]
     group, group_labels = by_groups(design, by)
-    own = [c for c in by if c in table.columns]
-    live = design.weights > 0
-    known = live.copy()
-    texts: dict[str, tuple[Ints, list[str]]] = {}
-    for variable in listed:
-        texts[variable] = coded_labels(design.data, variable)
-        known &= texts[variable][0] >= 0
+    own = {c: labels(table[c]).to_numpy() for c in by if c in table.columns}
+    category, count = table["category"].to_numpy(), table["count"].to_numpy()
+    coded = {v: coded_labels(design.data, v) for v in listed}
+    known = design.weights > 0
+    for codes, _ in coded.values():
+        known &= codes >= 0
     problems: list[Problem] = []
     out: list[Margin] = []
     sums = np.zeros((len(listed), len(group_labels)))
     for number, variable in enumerate(listed):
-        cells = _cells(table[table["variable"] == variable], variable, own, group_labels, problems)
-        margin = _margin(variable, cells, texts[variable], group, group_labels, known, problems)
+        at = np.flatnonzero(variable_of == variable)
+        keys = {c: values[at] for c, values in own.items()}
+        cells = _cells(category[at], count[at], keys, variable, group_labels, problems)
+        margin = _margin(variable, cells, coded[variable], group, group_labels, known, problems)
         out.append(margin)
         sums[number] = np.bincount(margin.group, margin.target, minlength=len(group_labels))
     if problems:
@@ -145,73 +178,64 @@ def _where(group_labels: pd.DataFrame, g: int) -> str:
 
 
 def _cells(
-    part: pd.DataFrame,
+    category: Any,
+    count: Floats,
+    own: dict[str, Any],
     variable: str,
-    own: list[str],
     group_labels: pd.DataFrame,
     problems: list[Problem],
-) -> pd.DataFrame:
-    """Targets of one variable, one row per group and category: ``g, category, count``."""
-    keys = [*own, "category"]
-    table = part.copy()
-    for column in own:
-        table[column] = labels(table[column])
-    twice = table.duplicated(keys)
-    if twice.any():
-        row = table[twice].iloc[0]
-        problems.append(
-            Problem(
-                code="survey.margin-twice",
-                column=variable,
-                zh="同一类别在边际表中出现两次",
-                en="a category stands twice in the margins",
-                found=str(row["category"]),
-                remedy_zh="先按 area 与 population 选出一套边际",
-                remedy_en="first select one area and one population",
+) -> tuple[list[str], Floats]:
+    """Categories of one variable, and targets by group and category (NaN: not given)."""
+    categories = list(dict.fromkeys(category))
+    position = {c: i for i, c in enumerate(categories)}
+    groups, k = len(group_labels), len(categories)
+    full = np.full((groups, k), np.nan)
+    place: dict[tuple[Any, ...], list[int]] = {}
+    held = [group_labels[c].tolist() for c in own]
+    for g in range(groups):  # margins may know only some of the `by` columns
+        place.setdefault(tuple(values[g] for values in held), []).append(g)
+    seen = set()
+    for row, key in enumerate(zip(*own.values(), strict=True) if own else [()] * len(category)):
+        c = category[row]
+        if (key, c) in seen:
+            problems.append(
+                Problem(
+                    code="survey.margin-twice",
+                    column=variable,
+                    zh="同一类别在边际表中出现两次",
+                    en="a category stands twice in the margins",
+                    found=str(c),
+                    remedy_zh="先按 area 与 population 选出一套边际",
+                    remedy_en="first select one area and one population",
+                )
             )
-        )
-        table = table[~twice]
-    groups = len(group_labels)
-    if not own:
-        return pd.DataFrame(
-            {
-                "_g": np.repeat(np.arange(groups), len(table)),
-                "category": np.tile(table["category"].to_numpy(), groups),
-                "count": np.tile(table["count"].to_numpy(), groups),
-            }
-        )
-    place = {tuple(row): g for g, row in enumerate(group_labels[own].itertuples(index=False))}
-    if len(place) < groups:  # margins know only some of the `by` columns
-        numbered = group_labels[own].assign(_g=np.arange(groups))
-        merged = numbered.merge(table[[*own, "category", "count"]], on=own, how="inner")
-    else:
-        g = [place.get(tuple(row), -1) for row in table[own].itertuples(index=False)]
-        merged = table.assign(_g=np.array(g, dtype=np.int64))
-        merged = merged[merged["_g"] >= 0]
-    for absent in sorted(set(range(groups)) - set(merged["_g"])):
+            continue
+        seen.add((key, c))
+        full[place.get(key, []), position[c]] = count[row]
+    for absent in np.flatnonzero(np.isnan(full).all(axis=1)):
         problems.append(
             Problem(
                 code="survey.margin-group",
                 column=variable,
-                zh=f"边际表没有 {_where(group_labels, absent)} 的行",
-                en=f"the margins have no row for {_where(group_labels, absent)}",
+                zh=f"边际表没有 {_where(group_labels, int(absent))} 的行",
+                en=f"the margins have no row for {_where(group_labels, int(absent))}",
                 remedy_zh="补上该组的总体计数",
                 remedy_en="add the population counts of this group",
             )
         )
-    return merged[["_g", "category", "count"]].reset_index(drop=True)
+    return categories, full.ravel()
 
 
 def _margin(
     variable: str,
-    cells: pd.DataFrame,
+    cells: tuple[list[str], Floats],
     coded: tuple[Ints, list[str]],
     group: Ints,
     group_labels: pd.DataFrame,
     known: Bools,
     problems: list[Problem],
 ) -> Margin:
-    categories = list(dict.fromkeys(cells["category"]))
+    categories, full = cells
     position = {c: i for i, c in enumerate(categories)}
     k, groups = len(categories), len(group_labels)
     codes, levels = coded
@@ -235,11 +259,12 @@ def _margin(
                 remedy_en="recode it, or add the category to the margins",
             )
         )
-    full = np.full(groups * k, np.nan)
-    at = cells["_g"].to_numpy() * k + cells["category"].map(position).to_numpy()
-    full[at] = cells["count"].to_numpy()
-    code = np.where(known & (category >= 0), group * k + category, -1)
-    found = np.bincount(code + 1, minlength=groups * k + 1)[1:]
+    code = category if groups == 1 else group * k + category
+    if not alien_levels and bool(known.all()):
+        found = np.bincount(code, minlength=groups * k)
+    else:
+        code = np.where(known & (category >= 0), code, -1)
+        found = np.bincount(code + 1, minlength=groups * k + 1)[1:]
     empty = np.flatnonzero((np.nan_to_num(full) > 0) & (found == 0))
     alien = np.flatnonzero(~(np.nan_to_num(full) > 0) & (found > 0))
     for cell in empty:
@@ -270,14 +295,12 @@ def _margin(
             )
         )
     used = np.flatnonzero(found > 0)
-    renumber = np.full(groups * k + 1, -1, dtype=np.int64)
-    renumber[used] = np.arange(used.size)
-    names_ = []
-    for cell in used:
-        g, c = divmod(int(cell), k)
-        head = _where(group_labels, g)
-        names_.append(f"{variable}={categories[c]}" + (f" ({head})" if head else ""))
-    return Margin(variable, renumber[code], np.nan_to_num(full[used]), names_, used // k)
+    if used.size < groups * k:
+        renumber = np.full(groups * k + 1, -1, dtype=np.int64)
+        renumber[used] = np.arange(used.size)
+        code = renumber[code]
+    told = [categories[i] for i in used % k]
+    return Margin(variable, code, np.nan_to_num(full[used]), used // k, told, group_labels)
 
 
 def _same_total(
@@ -308,14 +331,6 @@ def _same_total(
                 remedy_zh="核对两者是否同一总体；确认后可用 total= 按比例统一到一个合计",
                 remedy_en="check that both mean the same population; then scale all by total=",
             )
-    scaled = [
-        Margin(
-            m.variable,
-            m.code,
-            m.target * (goal / np.where(sums[i] > 0, sums[i], 1.0))[m.group],
-            m.names,
-            m.group,
-        )
-        for i, m in enumerate(margins)
-    ]
+    factor = goal / np.where(sums > 0, sums, 1.0)
+    scaled = [replace(m, target=m.target * factor[i][m.group]) for i, m in enumerate(margins)]
     return scaled, goal

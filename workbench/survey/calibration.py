@@ -145,7 +145,7 @@ def _matrix(
             parts.append(indicator(m.code, m.target.size))
             goals.append(m.target)
             where.append(m.group.astype(np.int64))
-            titles += m.names
+            titles += [m.name(i) for i in range(m.target.size)]
     own = [c for c in by if c in table.columns]
     for variable in dict.fromkeys(numeric["variable"]):
         y = numbers(design.data, str(variable))

@@ -8,6 +8,7 @@ silence.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -20,11 +21,10 @@ from workbench.survey._input import (
     Floats,
     Ints,
     check_choice,
-    dense_codes,
     names,
     refuse,
 )
-from workbench.survey._margins import Margin, Population, population
+from workbench.survey._margins import Population, population
 from workbench.survey._variance import Adjustment
 from workbench.survey.design import Design, Replicates
 
@@ -218,20 +218,10 @@ def _fit(
     base: Floats, p: Population, share: Floats, tolerance: float, max_iterations: int
 ) -> tuple[Floats, Floats, list[str], int]:
     """Rake; returns weights (0 for unknown rows), worst deviation and margin by group, rounds."""
-    every = bool(p.known.all())
-    rows = np.arange(base.size) if every else np.flatnonzero(p.known)
-    cell: Ints = np.zeros(rows.size, dtype=np.int64)
-    cells = 1 if cell.size else 0
-    for m in p.margins:
-        own = m.code if every else m.code[rows]
-        cell, found = dense_codes(cell * m.target.size + own, max(cells, 1) * m.target.size)
-        cells = found.size
-    first = np.zeros(cells, dtype=np.int64)
-    first[cell] = rows
-    mass = np.bincount(cell, base if every else base[rows], minlength=cells)
-    codes = [m.code[first] for m in p.margins]
+    cell, codes = p.cells
+    mass = p.mass(base)
     targets = [m.target * share[m.group] for m in p.margins]
-    factor = np.ones(cells)
+    factor = np.ones(mass.size)
     rounds = 0
     while rounds < max_iterations:
         rounds += 1
@@ -249,16 +239,15 @@ def _fit(
     worst = np.zeros(groups)
     where = [""] * groups
     for m, o in zip(p.margins, off, strict=True):
-        order = np.argsort(o, kind="stable")
-        for g, name, value in zip(
-            m.group[order], [m.names[i] for i in order], o[order], strict=True
-        ):
-            if value >= worst[g]:
-                worst[g], where[g] = value, name
-    if every:
+        order = np.lexsort((o, m.group))
+        last = order[np.flatnonzero(np.diff(m.group[order], append=-1))]
+        for i in last[o[last] >= worst[m.group[last]]]:
+            g = int(m.group[i])
+            worst[g], where[g] = o[i], m.name(int(i))
+    if cell.size == base.size:
         return base * factor[cell], worst, where, rounds
     weights = np.zeros(base.size)
-    weights[rows] = base[rows] * factor[cell]
+    weights[p.known] = base[p.known] * factor[cell]
     return weights, worst, where, rounds
 
 
@@ -306,8 +295,13 @@ def _finish(
 ) -> Design:
     after = weights + _unknown_weights(design.weights, p, unknown)
     lost = (design.weights > 0) & ~p.known
-    x, group = _calibration_columns(p, lost if unknown == "keep" else np.zeros_like(lost))
-    step = _sweep_step(p, x, after) if sweeps else regression_step(x, group, design.weights, after)
+    x, group, cross = _calibration_columns(
+        p, lost if unknown == "keep" else np.zeros_like(lost), design.weights
+    )
+    if sweeps:
+        step = _sweep_step(p, x, after)
+    else:
+        step = regression_step(x, group, design.weights, after, cross=cross)
     log = diagnostics(
         design.weights,
         after,
@@ -339,11 +333,16 @@ def adjusted(
     )
 
 
-def _calibration_columns(p: Population, lost: Bools) -> tuple[sparse.csr_matrix, Ints]:
-    """Dummies of all margins and of each group's unknown rows, with the group of each column."""
+def _calibration_columns(
+    p: Population, lost: Bools, before: Floats
+) -> tuple[sparse.csr_matrix, Ints, sparse.csr_matrix]:
+    """Dummies of all margins and of each group's unknown rows; each column's group; ``X'DX``."""
     width = [m.target.size for m in p.margins]
     group = [m.group.astype(np.int64) for m in p.margins]
     columns = [m.code for m in p.margins]
+    mass = p.mass(before)
+    crossing = _dummies(p.cells[1], width)
+    cross = (crossing.T @ crossing.multiply(mass[:, None])).tocsr()
     if lost.any():
         hit = np.unique(p.group[lost])
         place = np.full(p.total.size, -1, dtype=np.int64)
@@ -351,29 +350,43 @@ def _calibration_columns(p: Population, lost: Bools) -> tuple[sparse.csr_matrix,
         columns.append(np.where(lost, place[p.group], -1))
         width.append(hit.size)
         group.append(hit.astype(np.int64))
-    offset = np.cumsum([0, *width])
-    index = np.column_stack(columns)
-    there = index >= 0
-    index = index + offset[:-1]
-    if bool(there.all()):
-        inner, ends = index.ravel(), np.arange(index.shape[0] + 1) * index.shape[1]
-    else:
-        inner, ends = index[there], np.concatenate([[0], np.cumsum(there.sum(axis=1))])
-    shape = (index.shape[0], int(offset[-1]))
-    x = sparse.csr_matrix((np.ones(inner.size), inner, ends), shape=shape)
-    return x, np.concatenate(group)
+        own = np.bincount(columns[-1][lost], before[lost], minlength=hit.size)
+        cross = sparse.block_diag([cross, sparse.diags(own)], format="csr")
+    return _dummies(columns, width), np.concatenate(group), cross
+
+
+def _dummies(columns: list[Ints], width: list[int]) -> sparse.csr_matrix:
+    """Lay indicators of several codes side by side; -1 is in none."""
+    n, k = columns[0].size, len(columns)
+    index = np.empty((n, k), dtype=np.int32)
+    for j, (code, start) in enumerate(zip(columns, np.cumsum([0, *width[:-1]]), strict=True)):
+        np.add(code, start, out=index[:, j], casting="unsafe")
+    inner = index.ravel()
+    ends = np.arange(0, n * k + 1, k, dtype=np.int32)
+    if any(code.min(initial=0) < 0 for code in columns):
+        there = np.column_stack([code >= 0 for code in columns])
+        inner = index[there]
+        ends = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int32)
+    return sparse.csr_matrix((np.ones(inner.size), inner, ends), shape=(n, sum(width)))
 
 
 def regression_step(
-    x: sparse.csr_matrix, group: Ints, before: Floats, after: Floats, q: Floats | None = None
+    x: sparse.csr_matrix,
+    group: Ints,
+    before: Floats,
+    after: Floats,
+    q: Floats | None = None,
+    cross: sparse.csr_matrix | None = None,
 ) -> Adjustment:
     """Residuals of the base-weighted regression on ``x`` (Deville & Särndal 1992, eq. 3.4).
 
     ``group`` says which columns can be solved together: cross-products between groups are zero.
+    ``cross`` is ``X'DX`` where it is known already.
     """
-    weighted = x.copy()
-    weighted.data = x.data * np.repeat(before, np.diff(x.indptr))
-    cross = (x.T @ weighted).tocsr()
+    if cross is None:
+        weighted = x.copy()
+        weighted.data = x.data * np.repeat(before, np.diff(x.indptr))
+        cross = (x.T @ weighted).tocsr()
     full = cross.toarray() if group.size <= 2000 else None
     rows, columns, values = [], [], []
     for g in np.unique(group):
@@ -387,8 +400,8 @@ def regression_step(
         values.append(inverse.ravel())
     place = (np.concatenate(rows), np.concatenate(columns))
     solved = sparse.csr_matrix((np.concatenate(values), place), shape=cross.shape)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        per_g = np.where(after > 0, before / np.where(after > 0, after, 1.0), 0.0)
+    live = after > 0
+    per_g = np.divide(before, after, out=np.zeros(after.size), where=live)
     return Adjustment(x, per_g, after if q is None else q, solved)
 
 
@@ -449,24 +462,24 @@ def diagnostics(
     with np.errstate(divide="ignore", invalid="ignore"):
         effect = np.where(none, np.nan, n * squares / sums**2)
         effective = np.where(none, 0.0, n / effect)
-    front = pd.DataFrame({"step": np.full(size, step), "method": method})
-    if len(group_labels.columns):
-        front = pd.concat([front, group_labels.reset_index(drop=True)], axis=1)
-    return front.assign(
-        n=n,
-        n_unknown=np.bincount(group[lost], minlength=size) if lost.any() else 0,
-        iterations=rounds,
-        converged=np.asarray(worst) <= 1e-7,
-        worst_margin=where,
-        worst_deviation=np.asarray(worst, dtype=float),
-        weight_sum=sums,
-        weight_min=np.where(none, np.nan, w_low),
-        weight_max=np.where(none, np.nan, w_high),
-        ratio_min=np.where(none, np.nan, r_low),
-        ratio_max=np.where(none, np.nan, r_high),
-        kish_deff=effect,
-        n_effective=effective,
-    )
+    figures: dict[str, Any] = {
+        "n": n,
+        "n_unknown": np.bincount(group[lost], minlength=size),
+        "iterations": np.full(size, rounds),
+        "converged": np.asarray(worst) <= 1e-7,
+        "worst_margin": where,
+        "worst_deviation": np.asarray(worst, dtype=float),
+        "weight_sum": sums,
+        "weight_min": np.where(none, np.nan, w_low),
+        "weight_max": np.where(none, np.nan, w_high),
+        "ratio_min": np.where(none, np.nan, r_low),
+        "ratio_max": np.where(none, np.nan, r_high),
+        "kish_deff": effect,
+        "n_effective": effective,
+    }
+    front = {"step": np.full(size, step), "method": [method] * size}
+    by = {str(c): group_labels[c].to_numpy() for c in group_labels}
+    return pd.DataFrame(front | by | figures, copy=False)
 
 
 def standardise(
@@ -496,10 +509,7 @@ def standardise(
     p = _population(design, shares, over, None, None, "exclude")
     size = np.bincount(p.group, design.weights * p.known, minlength=p.total.size).astype(float)
     sized = Population(
-        [
-            Margin(m.variable, m.code, m.target * (size / p.total)[m.group], m.names, m.group)
-            for m in p.margins
-        ],
+        [replace(m, target=m.target * (size / p.total)[m.group]) for m in p.margins],
         p.group,
         p.group_labels,
         p.known,
