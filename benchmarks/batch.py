@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -239,7 +240,7 @@ def _ways() -> dict[str, Callable[[Path, Sequence[str]], tuple[float, float, Rec
 
 def run(*, quick: bool) -> Iterator[str]:
     """Give the lines of this block."""
-    rounds, count = (1, 2) if quick else (3, 6)
+    rounds, count = (1, 2) if quick else (3, 4)
     ways = _ways()
     each: dict[str, list[float]] = {name: [] for name in ways}
     once: dict[str, list[float]] = {name: [] for name in ways}
@@ -247,9 +248,10 @@ def run(*, quick: bool) -> Iterator[str]:
         out = Path(folder).resolve()
         units = cut_units(out, count)
         first: Recorded = {}
-        for _ in range(rounds):
+        for turn in range(1, rounds + 1):
             for name, way in ways.items():
                 seconds, start, told = way(out, units)
+                print(f"{name}, round {turn}: {seconds:.2f} s", file=sys.stderr, flush=True)
                 first = first or told
                 _same(name, told, first)
                 each[name].append(seconds)

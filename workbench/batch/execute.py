@@ -11,6 +11,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from workbench.batch.limits import Limits, Lost, lost_by
 
 __all__ = ["Execution", "execute", "parameters_of", "seal"]
 
+_ENGINE = "workbench"
 _ERROR_CELL = "papermill-error-cell-tag"
 _INJECTED = "injected-parameters"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -105,6 +107,25 @@ def _told(limits: Limits | None) -> str:
     return json.dumps({"cpu": limits.cpu, "memory": limits.memory} if limits else {})
 
 
+@lru_cache(maxsize=1)
+def _register_engine() -> None:
+    """Tell papermill of an engine that leaves the writing to the end.
+
+    Its own writes the whole notebook before and after each cell: with charts that is most of the
+    time. Nobody reads ours before the end; what is lost with a killed process was not sealed.
+    """
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        @classmethod
+        def execute_notebook(
+            cls, nb: Any, kernel_name: str, output_path: str | None = None, **kwargs: Any
+        ) -> Any:
+            return super().execute_notebook(nb, kernel_name, output_path=None, **kwargs)
+
+    papermill_engines.register(_ENGINE, Engine)
+
+
 def _in_kernel(
     source: Path, parameters: dict[str, Any], cwd: Path, scratch: Path, limits: Limits | None
 ) -> dict[str, Any]:
@@ -114,6 +135,7 @@ def _in_kernel(
 
     from workbench.batch import kernels
 
+    _register_engine()
     logging.getLogger("papermill").setLevel(logging.ERROR)
     raw = scratch / "executed.ipynb"
     os.environ[kernels.LIMITS] = _told(limits)
@@ -125,9 +147,9 @@ def _in_kernel(
                 str(raw),
                 parameters=parameters,
                 cwd=str(cwd),
+                engine_name=_ENGINE,
                 progress_bar=False,
                 kernel_name="python3",
-                autosave_cell_every=0,
                 kernel_manager_class=kernels.PrivateKernelManager,
                 iopub_timeout=120,
             )
