@@ -31,6 +31,8 @@ def prepare(limits: Mapping[str, float]) -> None:
     if "pandas" in modules:
         # pandas asks on import whether it is in a terminal; in a kernel it would have said no
         modules["pandas"].set_option("display.max_columns", 20)
+        # tables of one unit are short: text as Python objects costs a fifth less of the analysis
+        modules["pandas"].set_option("mode.string_storage", "python")
 
 
 def _limit(limits: Mapping[str, float]) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench.change._frames import row, table
 
-__all__ = ["CHECKS", "check"]
+__all__ = ["CHECKS", "check", "check_row"]
 
 # METHODS_AND_GRADES §2: what each check looks for
 CHECKS: dict[int, tuple[str, str]] = {
@@ -44,7 +44,12 @@ CHECKS: dict[int, tuple[str, str]] = {
 }
 
 
-def check(
+def check(number: int, verdict: str, zh: str, en: str, **more: Any) -> pd.DataFrame:
+    """Give a check as a frame of one row, made of what :func:`check_row` takes."""
+    return table([check_row(number, verdict, zh, en, **more)])
+
+
+def check_row(
     number: int,
     verdict: str,
     zh: str,
@@ -54,8 +59,8 @@ def check(
     unit: str = "",
     severity: str = "warning",
     **more: Any,
-) -> pd.DataFrame:
-    """Give the one row of a check.
+) -> dict[str, Any]:
+    """Give the row of a check.
 
     Parameters
     ----------
@@ -89,4 +94,4 @@ def check(
     )
     # a check without a figure of its own is made all the same
     made["status"] = "ok" if known else "not_computed"
-    return table([made])
+    return made

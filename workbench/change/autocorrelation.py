@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 __all__ = ["gls", "integrated", "newey_west"]
 
@@ -25,16 +25,14 @@ def newey_west(X: Array, e: Array, bread: Array, lags: int) -> Array:
     return np.asarray(bread @ S @ bread)
 
 
-def _whitened(X: Array, y: Array, phi: float) -> tuple[Array, Array, float]:
-    """Give (W'W)^-1, the estimate and the residual sum of squares at one correlation."""
-    root = math.sqrt(1 - phi * phi)
-    z = np.empty_like(y)
-    W = np.empty_like(X)
-    z[0], W[0] = root * y[0], root * X[0]
-    z[1:], W[1:] = y[1:] - phi * y[:-1], X[1:] - phi * X[:-1]
-    A = np.linalg.inv(W.T @ W)
-    b = A @ (W.T @ z)
-    return A, b, float(((z - W @ b) ** 2).sum())
+def _whitened(X: Array, y: Array, phi: Array) -> tuple[Array, Array, Array]:
+    """Give (W'W)^-1 (g, k, k), estimates (g, k) and residual sums of squares at g correlations."""
+    root, rho = np.sqrt(1 - phi * phi)[:, None], phi[:, None]
+    z = np.concatenate([root * y[:1], y[1:] - rho * y[:-1]], axis=1)
+    W = np.concatenate([root[..., None] * X[:1], X[1:] - rho[..., None] * X[:-1]], axis=1)
+    A = np.linalg.inv(W.transpose(0, 2, 1) @ W)
+    b = (A @ (W.transpose(0, 2, 1) @ z[..., None]))[..., 0]
+    return A, b, ((z - (W @ b[..., None])[..., 0]) ** 2).sum(axis=1)
 
 
 def gls(X: Array, y: Array, reml: bool) -> tuple[float, Array, Array, float]:
@@ -48,29 +46,27 @@ def gls(X: Array, y: Array, reml: bool) -> tuple[float, Array, Array, float]:
     """
     n, k = X.shape
 
-    def loglik(phi: float) -> float:
+    def loglik(phi: Array) -> Array:
         A, _, rss = _whitened(X, y, phi)
-        half_log = 0.5 * math.log(1 - phi * phi)
         m = n - k if reml else n
-        value: float = -m / 2 * (math.log(2 * math.pi * rss / m) + 1) + half_log
+        value = -m / 2 * (np.log(2 * math.pi * rss / m) + 1) + 0.5 * np.log(1 - phi * phi)
         if reml:
-            value += 0.5 * float(np.linalg.slogdet(A)[1])
             # nlme adds the constant of the design, so that fits of one design compare
-            value += 0.5 * float(np.linalg.slogdet(X.T @ X)[1])
-        return value
+            value += 0.5 * (np.linalg.slogdet(A)[1] + np.linalg.slogdet(X.T @ X)[1])
+        return np.asarray(value)
 
     # the profile may have two modes: start from the best of a grid
     grid = np.linspace(-0.95, 0.95, 39)
-    best = grid[int(np.argmax([loglik(float(v)) for v in grid]))]
+    best = grid[int(np.argmax(loglik(grid)))]
     found = optimize.minimize_scalar(
-        lambda v: -loglik(v),
+        lambda v: -float(loglik(np.array([v]))[0]),
         bounds=(max(best - 0.06, -0.9999), min(best + 0.06, 0.9999)),
         method="bounded",
         options={"xatol": 1e-11},
     )
-    phi = float(found.x)
+    phi = np.array([found.x])
     A, b, rss = _whitened(X, y, phi)
-    return phi, b, A * rss / (n - k), loglik(phi)
+    return float(found.x), b[0], A[0] * rss[0] / (n - k), float(loglik(phi)[0])
 
 
 def integrated(X: Array, y: Array, contrast: Array, *, level: float) -> dict[str, float]:
@@ -107,13 +103,11 @@ def integrated(X: Array, y: Array, contrast: Array, *, level: float) -> dict[str
     """
     n, k = X.shape
     m = n - k
-    estimates, errors, logs = (np.empty(len(_GRID)) for _ in range(3))
-    for i, phi in enumerate(_GRID):
-        A, b, rss = _whitened(X, y, float(phi))
-        estimates[i] = contrast @ b
-        errors[i] = math.sqrt(float(contrast @ A @ contrast) * rss / m)
-        # log |A| = -log |W'W|; (1 - phi^2)^(1/2) of the likelihood and the prior cancel
-        logs[i] = -m / 2 * math.log(rss) + 0.5 * float(np.linalg.slogdet(A)[1])
+    A, b, rss = _whitened(X, y, _GRID)
+    estimates = b @ contrast
+    errors = np.sqrt(np.einsum("i,gij,j->g", contrast, A, contrast) * rss / m)
+    # log |A| = -log |W'W|; (1 - phi^2)^(1/2) of the likelihood and the prior cancel
+    logs = -m / 2 * np.log(rss) + 0.5 * np.linalg.slogdet(A)[1]
     weights = np.exp(logs - logs.max())
     weights /= weights.sum()
     mean = float(weights @ estimates)
@@ -121,7 +115,7 @@ def integrated(X: Array, y: Array, contrast: Array, *, level: float) -> dict[str
     variance = float(weights @ (errors**2 * spread + (estimates - mean) ** 2))
 
     def below(x: float) -> float:
-        return float(weights @ stats.t.cdf((x - estimates) / errors, m))
+        return float(weights @ special.stdtr(m, (x - estimates) / errors))
 
     wide = 1e3 * (float(errors.max()) + float(np.ptp(estimates)))
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from workbench.change import checks_claim as claim
 from workbench.change import checks_design as design
-from workbench.change._checks import CHECKS, check
-from workbench.change._frames import record
+from workbench.change._checks import CHECKS, check_row
+from workbench.change._frames import record, table
 from workbench.change.grade import DesignFacts
 
 __all__ = ["checks", "checks_by_number"]
@@ -229,14 +229,14 @@ _NEEDS: dict[int, tuple[str, str]] = {
 
 def _complete(found: list[pd.DataFrame], absent: Sequence[int]) -> pd.DataFrame:
     have = {int(number) for part in found for number in part["check"]}
+    rest = []
     for number in sorted(set(CHECKS) - have):
         if number in _NEEDS and number not in absent:
-            found.append(check(number, "cannot_tell", *_NEEDS[number]))
+            rest.append(check_row(number, "cannot_tell", *_NEEDS[number]))
         else:
-            found.append(
-                check(number, "not_applicable", "此设计不涉及", "does not arise in this design")
-            )
-    out = pd.concat(found, ignore_index=True)
+            said = ("此设计不涉及", "does not arise in this design")
+            rest.append(check_row(number, "not_applicable", *said))
+    out = pd.concat([*found, table(rest)], ignore_index=True)
     for name in ("item", "flags"):
         out[name] = out[name].fillna("") if name in out else ""
     return out.sort_values(["check", "item"], kind="stable", ignore_index=True)
