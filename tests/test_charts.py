@@ -171,25 +171,34 @@ def test_bars_start_at_zero() -> None:
         assert axes.get_xlim()[0] == 0.0
 
 
+def strokes(axes: Any) -> set[tuple[float, float]]:
+    """Where the straight lines of a chart begin and end, along x."""
+    from matplotlib.collections import LineCollection
+
+    parts = [part for held in axes.collections if isinstance(held, LineCollection)
+             for part in held.get_segments()]  # fmt: skip
+    drawn = {(float(part[0][0]), float(part[-1][0])) for part in parts}
+    return drawn | {(float(x[0]), float(x[-1])) for x in (one.get_xdata() for one in axes.lines)}
+
+
 def test_items_show_interval_n_and_target_and_hide_what_is_suppressed() -> None:
     figure = charts.items_chart(ITEMS, lang="en")
     axes, text = figure.axes[0], shown(figure)
     assert "Cleanliness (n=337)" in text
     assert "Migrants" in text
     assert "not shown" in text
-    lines = [tuple(line.get_xdata()) for line in axes.lines]
-    assert (0.66, 0.77) in lines
-    assert (0.50, 0.61) in lines
-    assert [0.7, 0.7] in [list(map(float, line.get_xdata())) for line in axes.lines]
+    drawn = strokes(axes)
+    assert (0.66, 0.77) in drawn
+    assert (0.50, 0.61) in drawn
+    assert (0.7, 0.7) in drawn
 
 
 def test_changes_show_the_interval_around_zero_and_the_band() -> None:
     figure = charts.change_chart(CHANGE, lang="zh", margin=0.05)
     left, right = figure.axes
     assert left.get_xlim() == (0.0, 1.0)
-    lines = [tuple(map(float, line.get_xdata())) for line in right.lines]
-    assert (0.01, 0.12) in lines
-    assert (0.0, 0.0) in lines
+    assert (0.01, 0.12) in strokes(right)
+    assert (0.0, 0.0) in strokes(right)
     assert "灰带" in shown(figure)
 
 
@@ -231,3 +240,13 @@ def test_full_width_quotation_marks_count_when_a_title_is_broken() -> None:
     lines = wrapped(title, 92)
     assert len(lines) == 2
     assert all(width(line, 10) <= 6.54 for line in lines)
+
+
+def test_no_line_of_a_label_ends_with_an_opening_bracket() -> None:
+    from workbench.charts._canvas import wrapped
+
+    label = "第三方测评（现场检查、数据采集、台账查阅）（占56%）"
+    lines = wrapped(label, 44)
+    assert "".join(lines) == label
+    assert [line[-1] for line in lines if line[-1] in "（“"] == []
+    assert lines[-1].startswith("（占")

@@ -263,11 +263,14 @@ def checks_by_number(found: pd.DataFrame, labels: Mapping[str, tuple[str, str]])
         with the comparisons that have the worst verdict and why (three at most are named).
     """
     rows = []
+    names = ["check", "item", "verdict", "reason_zh", "reason_en"]
+    names += ["method", "label_zh", "label_en", "severity", "reach"]
+    told = found[[name for name in names if name in found]].to_dict("records")
     for number in sorted(CHECKS):
-        mine = found[found["check"] == number]
-        worst = next(v for v in _ORDER if mine["verdict"].eq(v).any())
-        hit = mine[mine["verdict"] == worst]
-        one = record(hit)
+        mine = [one for one in told if one["check"] == number]
+        worst = next(v for v in _ORDER if any(one["verdict"] == v for one in mine))
+        hit = [one for one in mine if one["verdict"] == worst]
+        one = hit[0]
         known = worst in ("passed", "failed")
         made = {k: one.get(k) for k in ("method", "label_zh", "label_en", "severity", "reach")}
         made |= {"check": number, "verdict": worst, "status": "ok" if known else "not_computed"}
@@ -275,7 +278,7 @@ def checks_by_number(found: pd.DataFrame, labels: Mapping[str, tuple[str, str]])
         for at, lang, joint in ((0, "zh", "；"), (1, "en", "; ")):
             said = dict.fromkeys(
                 _named(labels, str(item), at) + str(why)
-                for item, why in zip(hit["item"], hit[f"reason_{lang}"], strict=True)
+                for item, why in ((row["item"], row[f"reason_{lang}"]) for row in hit)
             )
             if worst == "passed" and len(said) > 1:
                 text = (f"{len(hit)}项比较均通过", f"passed on all {len(hit)} comparisons")[at]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 from workbench.change._frames import check_level, not_computed, problem, refuse, row, table
 from workbench.change._means import mean_difference
@@ -100,12 +100,18 @@ def _series(
     if found:
         raise InputError(*found)
     post = (t >= start).astype(float)
+    return _Series(y, t, post, _design(t, start, harmonics, period), start)
+
+
+def _design(t: Array, start: float, harmonics: int, period: float) -> Array:
+    """Give the columns constant, trend, level, slope and harmonics (n, 4 + 2 * harmonics)."""
+    post = (t >= start).astype(float)
     since = np.where(post > 0, t - start + 1, 0.0)
     columns = [np.ones(len(t)), t, post, since]
     for h in range(1, harmonics + 1):
         angle = 2 * np.pi * h * t / period
         columns += [np.cos(angle), np.sin(angle)]
-    return _Series(y, t, post, np.column_stack(columns), start)
+    return np.column_stack(columns)
 
 
 def segmented(
@@ -235,7 +241,7 @@ def _line(
 ) -> dict[str, Any]:
     b, se = float(c @ beta), math.sqrt(float(c @ V @ c))
     level = common["level"]
-    q, inner = (float(stats.t.ppf(p, df)) for p in (0.5 + level / 2, level))
+    q, inner = (float(special.stdtrit(df, p)) for p in (0.5 + level / 2, level))
     return row(
         statistic,
         b,
@@ -247,7 +253,7 @@ def _line(
         inner_high=b + inner * se,
         df=df,
         test_statistic=b / se,
-        p_value=float(2 * stats.t.sf(abs(b / se), df)),
+        p_value=float(2 * special.stdtr(df, -abs(b / se))),
         preferred=False,
         **common,
     )
@@ -533,8 +539,8 @@ def break_search(
         )
     fits = []
     for date in dates:
-        one = _series(data, value, time, float(date), harmonics, period)
-        residual = one.y - one.X @ np.linalg.lstsq(one.X, one.y, rcond=None)[0]
+        X = _design(s.t, float(date), harmonics, period)
+        residual = s.y - X @ np.linalg.lstsq(X, s.y, rcond=None)[0]
         fits.append(float(residual @ residual))
     best = int(np.argmin(fits))
     own = s.y - s.X @ np.linalg.lstsq(s.X, s.y, rcond=None)[0]

@@ -278,8 +278,10 @@ def wrapped(text: str, most: float) -> list[str]:
     for word in re.findall(r"[^\s\u2e80-\uffff]+\s*|\s+|[\u2e80-\uffff]", text):
         size = sum(2.0 if _wide(c) else 1.0 for c in word)
         if line and wide + size > most and word not in "，。；：、）":
-            lines.append(line.rstrip())
-            line, wide = "", 0.0
+            kept = line.rstrip("（“")  # an opening bracket stands before what it opens
+            lines.append(kept.rstrip())
+            line = line[len(kept) :]
+            wide = 2.0 * len(line)
         line += word
         wide += size
     return [*lines, line.rstrip()]
@@ -294,9 +296,12 @@ def row_labels(labels: Sequence[str], counts: Sequence[float]) -> list[str]:
     return out
 
 
-def rows_axis(axes: Axes, labels: Sequence[str]) -> None:
-    """Write the labels of the rows, the first on top."""
-    axes.set_yticks(range(len(labels)), labels, linespacing=1.05)
+def rows_axis(axes: Axes, labels: Sequence[str], *, written: bool = True) -> None:
+    """Write the labels of the rows, the first on top; or lay out rows like those beside it."""
+    if written:
+        axes.set_yticks(range(len(labels)), labels, linespacing=1.05)
+    else:
+        axes.set_yticks([])
     axes.set_ylim(len(labels) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
@@ -318,11 +323,27 @@ def spans(
     highs: Sequence[float],
     colours: Sequence[str],
 ) -> None:
-    for at, (low, high, colour) in enumerate(zip(lows, highs, colours, strict=True)):
-        if not (math.isnan(low) or math.isnan(high)):
-            axes.plot([low, high], [at, at], color=colour, linewidth=1.6, solid_capstyle="butt")
-            for end in (low, high):
-                axes.plot([end, end], [at - 0.13, at + 0.13], color=colour, linewidth=1.2)
+    """Draw an interval on each row, with its ends; what is not known is left out."""
+    ends = enumerate(zip(lows, highs, colours, strict=True))
+    known = [(at, *one) for at, one in ends if not (math.isnan(one[0]) or math.isnan(one[1]))]
+    if not known:
+        return
+    rows, left, right, tones = zip(*known, strict=True)
+    axes.hlines(rows, left, right, colors=tones, linewidth=1.6, capstyle="butt", zorder=2)
+    marks([*left, *right], [*rows, *rows], 0.13, axes, [*tones, *tones], linewidth=1.2)
+
+
+def marks(
+    at: Sequence[float],
+    rows: Sequence[float],
+    half: float,
+    axes: Axes,
+    colours: str | Sequence[str],
+    linewidth: float,
+) -> None:
+    """Draw an upright stroke of ``2 * half`` rows at each value, those that are not known apart."""
+    low, high = [row - half for row in rows], [row + half for row in rows]
+    axes.vlines(at, low, high, colors=colours, linewidth=linewidth, zorder=2)
 
 
 def level_note(frame: pd.DataFrame, lang: str) -> str:

@@ -23,6 +23,7 @@ from workbench.charts._canvas import (
     lead,
     led,
     level_note,
+    marks,
     need,
     note,
     percent_axis,
@@ -111,9 +112,7 @@ def _targets(axes: Axes, targets: Sequence[float]) -> bool:
     if len(known) == 1 and len([t for t in targets if not math.isnan(t)]) == len(targets):
         axes.axvline(next(iter(known)), color=RED, linewidth=1.3, linestyle=(0, (4, 2)))
     else:
-        for at, target in enumerate(targets):
-            if not math.isnan(target):
-                axes.plot([target, target], [at - 0.4, at + 0.4], color=RED, linewidth=1.6)
+        marks(targets, range(len(targets)), 0.4, axes, RED, linewidth=1.6)
     return bool(known)
 
 
@@ -164,15 +163,14 @@ def change_chart(
     axes.axvline(0, color=SOFT, linewidth=1)
     spans(axes, lows, highs, colours)
     reach = max([abs(x) for x in (*values, *lows, *highs) if not math.isnan(x)] or [0.1]) * 1.12
-    for at, (value, text, colour) in enumerate(zip(values, shown, colours, strict=True)):
-        if not math.isnan(value):
-            axes.plot([value], [at], marker="o", markersize=6, color=colour)
+    axes.scatter(values, range(len(values)), s=36, color=colours, zorder=3)
+    for at, text in enumerate(shown):
         axes.text(reach * 1.42, at, text, va="center", ha="right", fontsize=8.5)
     percent_axis(axes, -reach, reach * 1.45)
     ticks = [t for t in axes.get_xticks() if abs(t) <= reach]
     axes.set_xticks(ticks, [f"{t * 100:+.0f}".replace("-", "−").replace("+0", "0") for t in ticks])
     for panel in panels[1:]:
-        rows_axis(panel, [""] * len(rows))
+        rows_axis(panel, rows, written=False)
     rows_axis(panels[0], rows)
     band = say(lang, "；灰带：变化太小", "; band: too small to matter") if margin else ""
     unit = say(lang, "百分点；", "points; ")
@@ -195,17 +193,15 @@ def _change_message(labels: Sequence[str], verdicts: Sequence[str], lang: str) -
 
 def _pair_panel(axes: Axes, frame: pd.DataFrame, lang: str) -> None:
     before, after = column(frame, "before"), column(frame, "after")
-    for at, (first, second) in enumerate(zip(before, after, strict=True)):
-        axes.plot([first, second], [at, at], color=PALE, linewidth=3, zorder=1)
     rows = range(len(before))
+    axes.hlines(rows, before, after, colors=PALE, linewidth=3, zorder=1)
     axes.scatter(before, rows, s=30, facecolor="white", edgecolor=BLUE, linewidth=1.4, zorder=2)
     axes.scatter(after, rows, s=34, color=BLUE, zorder=3)
-    for at, target in enumerate(column(frame, "target")):
-        if not math.isnan(target):
-            axes.plot([target, target], [at - 0.35, at + 0.35], color=RED, linewidth=1.6)
+    targets = column(frame, "target")
+    marks(targets, rows, 0.35, axes, RED, linewidth=1.6)
     percent_axis(axes, 0, 1)
     axes.set_xticks([0, 0.5, 1.0])
-    aimed = any(not math.isnan(t) for t in column(frame, "target"))
+    aimed = any(not math.isnan(t) for t in targets)
     key = say(lang, "  ┃目标", "  ┃ target") if aimed else ""
     note(axes, say(lang, "○ 上一批次  ● 这一批次", "○ previous  ● current") + key)
 
@@ -349,11 +345,10 @@ def quadrants_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Figur
     lows, highs = column(frame, "ci_low"), column(frame, "ci_high")
     axes.axvline(cut, color=SOFT, linewidth=0.9)
     axes.axhline(bar, color=SOFT, linewidth=0.9)
-    for at, corner in enumerate(corners):
-        tone = _CORNERS[corner][1]
-        if not math.isnan(lows[at]):
-            axes.plot([lows[at], highs[at]], [y[at], y[at]], color=tone, linewidth=1.1, alpha=0.6)
-        axes.plot(x[at], y[at], "o", color=tone, markersize=5)
+    tones = [_CORNERS[corner][1] for corner in corners]
+    axes.hlines(y, lows, highs, colors=tones, linewidth=1.1, alpha=0.6, zorder=2)
+    axes.scatter(x, y, s=25, color=tones, zorder=3)
+    for at in range(len(corners)):
         axes.annotate(str(at + 1), (x[at], y[at]), xytext=(3, 4), textcoords="offset points",
                       fontsize=8.5)  # fmt: skip
     known = [v for v in (*x, *lows, *highs) if not math.isnan(v)]
@@ -366,10 +361,10 @@ def quadrants_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Figur
         axes.text(0.99 if right else 0.01, 0.985 if up else 0.015, words[lang == "en"],
                   transform=axes.transAxes, ha="right" if right else "left",
                   va="top" if up else "bottom", color=tone, fontsize=8)  # fmt: skip
-    axes.set_xlabel(say(lang, "满意程度（平均分）", "performance (mean score)"))
     axes.set_ylabel(say(lang, "重要度", "importance"))
     numbered = [f"{i}  {text}" for i, text in enumerate(labels, 1)]
-    note(axes, level_note(frame, lang))
+    across = say(lang, "横轴：满意程度（平均分）；", "across: performance (mean score); ")
+    note(axes, across + level_note(frame, lang))
     box = axes.get_position()
     axes.set_position((0.09, box.y0, 0.5, box.height))
     figure.text(0.62, box.y1, "\n".join(_folded(numbered, 22 if lang == "zh" else 38)),
