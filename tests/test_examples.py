@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
-from workbench import assess, bundle, community, findings
+from workbench import assess, bundle, checks, community, findings
 from workbench.errors import InputError
 from workbench.intake import build
 from workbench.protocol import load
@@ -141,3 +142,74 @@ def test_a_target_not_due_in_the_phase_is_shown_and_not_owed() -> None:
     assert "未到期" in final["target_zh"]
     assert final["verdict"] not in {"met", "not_met", "cannot_tell"}
     assert told.loc["waste_sorting_accuracy", "verdict"] in {"met", "not_met"}
+
+
+@pytest.fixture(scope="module")
+def harbour():
+    """ZG-03, cleared: the unit with a broken device, lagging funds and inflated activities."""
+    c = community.open(str(HOME / "rectification"), "ZG-03")
+    return checks.clear(c, checks.run(c))
+
+
+@pytest.fixture(scope="module")
+def judged(harbour):
+    found = assess.indicators(harbour, assess.design(harbour))
+    return found, assess.score(harbour, found)
+
+
+def test_an_upheld_objection_prints_the_score_before_and_after(harbour, judged) -> None:
+    measured, scores = judged
+    row = (
+        assess.objections(harbour, scores, measured).set_index("finding").loc["objection.ZG-03-O1"]
+    )
+    # by hand: the unit as it came, with the broken month, scored again
+    broken = dataclasses.replace(harbour, tables=harbour.undecided)
+    sample = assess.design(broken)
+    before = assess.score(broken, assess.indicators(broken, sample))
+    totals = [f.set_index("finding").loc["score.total", "value"] for f in (before, scores)]
+    assert totals[0] < totals[1] - 0.5
+    assert (
+        f"score: {totals[0]:.1f} points before, {totals[1]:.1f} points after" in row["display_en"]
+    )
+    assert "Waste-sorting accuracy" in row["label_en"]
+
+
+def test_a_relative_target_takes_the_units_own_baseline(harbour, judged) -> None:
+    row = judged[0].set_index("indicator").loc["safety_accident_rate"]
+    frame = harbour.tables["measurements"]
+    series = frame[frame["indicator"].eq("accidents")].set_index("period")["value"]
+    households = harbour.unit["households"]
+    now = series["2025-11":"2026-10"].sum() / households * 100
+    then = series["2025-05":"2026-04"].sum() / households * 100
+    assert row["value"] == pytest.approx(now)
+    assert row["base"] == pytest.approx(then)
+    assert row["change"] == pytest.approx(now / then - 1)
+    assert row["attainment"] == pytest.approx(min(max((now / then - 1) / -0.30, 0), 1))
+    assert "level_only" not in row["flags"]
+
+
+def test_funds_and_warnings_say_the_same_of_the_lag(harbour, judged) -> None:
+    warned = assess.warnings(harbour, judged[0]).set_index("finding")
+    lag = assess.funds(harbour).set_index("finding").loc["funds.progress"]
+    assert warned.loc["warning.W-01", "verdict"] == lag["verdict"] == "failed"
+    assert warned.loc["warning.W-01", "value"] == lag["value"]
+    assert "they disagree and are to be checked" in warned.loc["warning.W-01", "display_en"]
+    cycle = warned.loc["warning.W-03"]
+    assert cycle["verdict"] == "failed"
+    first, last = cycle["period"].split("..")
+    assert (first < "2026-05", last) == (True, "2026-10")  # it holds in this wave, and since when
+
+
+def test_gates_of_social_organisations_are_no_gates_of_the_community(harbour, judged) -> None:
+    assert assess.eligibility(harbour, judged[0]).empty
+    told = assess.organisations(harbour)
+    assert set(told["rule"]) == {"R-26"}
+    assert set(told["verdict"]) <= {"passed", "failed"}
+
+
+def test_residents_share_of_the_weight_is_told_without_a_scheme_too(harbour, judged) -> None:
+    shares = assess.ruleset(harbour, *judged).set_index("label_en")
+    points = judged[1][judged[1]["part"].eq("channel")].set_index("channel")["max_points"]
+    assert shares.loc["weight of residents' rating", "value"] == pytest.approx(
+        points["survey"] / 100
+    )

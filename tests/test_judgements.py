@@ -30,7 +30,7 @@ def test_a_device_window_strikes_out_its_months_of_its_indicator_only() -> None:
 
 
 def test_leaving_one_judgement_out_gives_the_rows_back() -> None:
-    kept = judgements.apply({"measurements": SERIES}, judged(), but="J-1")["measurements"]
+    kept = judgements.apply({"measurements": SERIES}, judged(), but=["J-1"])["measurements"]
     pd.testing.assert_frame_equal(kept, SERIES)
 
 

@@ -8,7 +8,7 @@ intake; here the value that was put right can be put back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workbench.intake.tables import TABLES
@@ -52,15 +52,18 @@ def struck(frame: pd.DataFrame, table: str, judgement: Mapping[str, Any]) -> pd.
 
 
 def apply(
-    tables: Mapping[str, pd.DataFrame], judgements: pd.DataFrame | None, *, but: str = ""
+    tables: Mapping[str, pd.DataFrame],
+    judgements: pd.DataFrame | None,
+    *,
+    but: Collection[str] = (),
 ) -> dict[str, pd.DataFrame]:
-    """Strike out what the judgements name, all but the one with the id ``but``."""
+    """Strike out what the judgements name, all but those with the ids ``but``."""
     out = dict(tables)
     if judgements is None:
         return out
     for one in judgements.to_dict("records"):
         table = str(one["object"]).partition(":")[0]
-        if one["kind"] in STRIKES and one["id"] != but and table in out:
+        if one["kind"] in STRIKES and one["id"] not in but and table in out:
             told = {str(name): value for name, value in one.items()}
             out[table] = out[table][~struck(out[table], table, told)].reset_index(drop=True)
     return out

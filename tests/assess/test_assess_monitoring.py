@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,39 @@ def test_who_may_go_out_is_told_by_the_reference(marks: tuple[int, int], verdict
     assert told["finding"].tolist() == ["calibration.S1"]
     assert told["verdict"].tolist() == [verdict]
     assert monitoring.calibration(Community(Path(), {}, {}, CIVILISED), tolerance=10).empty
+
+
+def test_until_a_month_takes_back_what_had_not_happened_yet() -> None:
+    zone = "Asia/Shanghai"
+
+    def day(text: str) -> pd.Timestamp:
+        return pd.NaT if not text else pd.Timestamp(text, tz=zone)
+
+    requests = pd.DataFrame(
+        {
+            "request": ["a", "b", "c"],
+            "received": [day("2026-03-01"), day("2026-03-20"), day("2026-04-02")],
+            "answered": [day("2026-03-02"), day("2026-04-01"), day("2026-04-03")],
+            "closed": [day("2026-03-05"), day("2026-04-05"), day("2026-04-09")],
+            "outcome": ["resolved", "resolved", "resolved"],
+        }
+    )
+    yearly = pd.DataFrame(
+        {"indicator": "w", "period": ["2025", "2026", "2026-Q1", "2026-Q2", "2026-H1", "2026-03"],
+         "value": 1.0, "numerator": NAN, "denominator": NAN, "origin": "ledger"}
+    )  # fmt: skip
+    c = _unit(
+        yearly,
+        timezone=zone,
+        waves=[{"id": "a"}, {"id": "b", "records": ["2026-01", "2026-10"]}],
+    )
+    c = dataclasses.replace(c, tables={**c.tables, "requests": requests})
+    then = monitoring.until(c, "2026-03")
+    assert then.tables["measurements"]["period"].tolist() == ["2025", "2026-Q1", "2026-03"]
+    told = then.tables["requests"].set_index("request")
+    assert told.index.tolist() == ["a", "b"]
+    assert told.loc["a", "outcome"] == "resolved"
+    assert told.loc["b", ["closed", "outcome"]].isna().all()
+    assert then.settings["waves"][1]["records"] == ["2026-01", "2026-03"]
+    assert then.settings["extracts"]["requests"].startswith("2026-04-01T00:00")
+    assert c.tables["requests"]["closed"].notna().all()  # the unit itself is as it was

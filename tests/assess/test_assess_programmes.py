@@ -407,8 +407,15 @@ def test_objections_are_listed_with_their_decision() -> None:
     rows = [{"objection": "O1", "community": "A", "stage": "notice", "about": "deduction.1",
              "received": pd.Timestamp("2026-12-01"), "decided": pd.Timestamp("2026-12-09"),
              "decision": "upheld", "reason_zh": "设备故障", "reason_en": None}]  # fmt: skip
-    found = told(assess.objections(unit(objections=rows)))["objection.O1"]
-    assert found["display_zh"] == "成立，2026-12-09"
+    score = pd.DataFrame(
+        [{"finding": "score.total", "value": 81.0, "label_zh": "", "label_en": ""}]
+    )
+    lost = pd.DataFrame([{"finding": "deduction.1", "label_zh": "甲", "label_en": "A"}])
+    found = told(assess.objections(unit(objections=rows), score, lost))["objection.O1"]
+    assert (
+        found["display_zh"] == "成立，2026-12-09；没有引用本异议的更正或人工决定，总分未变，81.0分"
+    )
+    assert found["label_en"].endswith('about "A"')
     assert found["reason_zh"] == "设备故障"
 
 

@@ -218,7 +218,8 @@ def test_a_run_that_reaches_into_the_wave_fires() -> None:
     low = {f"2026-{m:02d}": 80.0 for m in (2, 3, 4, 5)}
     row = _warning(QUIET | low)
     assert row["verdict"] == "failed"
-    assert row["period"] == "2026-04"
+    assert row["period"] == "2026-04..2026-05"  # since when, and how far into the wave
+    assert row["display_en"] == "fired, unbroken since 2026-04; this wave (2026-05): 80.0"
     before = _warning(QUIET | {f"2026-{m:02d}": 80.0 for m in (2, 3, 4)})
     assert before["verdict"] == "passed"
     assert "2026-04" in before["display_zh"]

@@ -14,7 +14,7 @@ from workbench.findings import number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["funds", "organisations"]
+__all__ = ["funds", "organisations", "progress"]
 
 Row = dict[str, Any]
 
@@ -54,7 +54,7 @@ def funds(c: Community) -> pd.DataFrame:
     if not c.has("funds"):
         return pd.DataFrame()
     lines = c.tables["funds"].drop(columns="community")
-    rows = [*_lines(lines), *_shares(c, lines), *_progress(c, lines)]
+    rows = [*_lines(lines), *_shares(c, lines), *progress(c)]
     return pd.DataFrame(rows)
 
 
@@ -164,12 +164,13 @@ def _compared(name: str, zh: str, en: str, told: pd.DataFrame, rule: str) -> lis
     return rows
 
 
-def _progress(c: Community, lines: pd.DataFrame) -> list[Row]:
-    """Say how far spending lags behind the plan of the year (W-01)."""
+def progress(c: Community) -> list[Row]:
+    """Say how far spending lags behind the plan of the year (W-01); empty without lines of it."""
     span = records.window(c, c.wave)
     warning = c.protocol.warnings.get("W-01")
-    if span is None or warning is None:
+    if span is None or warning is None or not c.has("funds"):
         return []
+    lines = c.tables["funds"]
     last = span[1] - pd.Timedelta("1h")
     mine = lines[lines["period"].eq(f"{last:%Y}")]
     if mine.empty:

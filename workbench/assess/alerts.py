@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import scoring
-from workbench.assess import records
+from workbench.assess import accounts, records
 from workbench.assess.indicators import _truth
 from workbench.assess.score import warnings as by_month
 from workbench.assess.series import by_period
@@ -67,6 +67,7 @@ def warnings(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     rows: list[Row] = []
     if len(told):
         rows = told[told["rule"].isin(list(mine))].to_dict("records")  # type: ignore[assignment]
+    rows = _itemised(c, rows, frame)
     seen = {str(row["rule"]) for row in rows}
     silent: list[str] = []
     for name, one in mine.items():
@@ -81,6 +82,33 @@ def warnings(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     if silent:
         rows.append(_silent(c, silent))
     return pd.DataFrame(rows)
+
+
+def _itemised(c: Community, rows: list[Row], frame: pd.DataFrame) -> list[Row]:
+    """Judge the use of funds by the itemised lines where there are any (W-01), not by hearsay.
+
+    A lag that was reported stands beside what the lines show; the two that disagree about the
+    warning are to be checked.
+    """
+    told = accounts.progress(c)
+    if not told:
+        return rows
+    one, rule = told[0], c.protocol.warnings["W-01"]
+    mine = [row for row in rows if row["rule"] == "W-01"]
+    slug = rule.condition.indicator
+    known = frame[frame["finding"].eq(f"indicator.{slug}") & frame["value"].notna()]
+    said = [f"资金明细{one['display_zh']}", f"by the fund table {one['display_en']}"]
+    if len(known):
+        reported = float(known["value"].iloc[0])
+        fires = bool(reported * 100 >= float(rule.condition.above or 0))
+        said[0] += f"；上报{number(reported, 'share', 'zh')}"
+        said[1] += f"; reported {number(reported, 'share', 'en')}"
+        if fires != (one["verdict"] == "failed"):
+            said[0] += "，两者不一致，须核对"
+            said[1] += ": they disagree and are to be checked"
+    row = _row("W-01", rule, str(one["verdict"]), (said[0], said[1]), indicator=slug)
+    row |= {k: one[k] for k in ("value", "unit", "numerator", "denominator", "period", "method")}
+    return [r for r in rows if r not in mine] + [row]
 
 
 def _silent(c: Community, names: list[str]) -> Row:

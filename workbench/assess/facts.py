@@ -352,7 +352,7 @@ def decisions(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
             said = _both(_given(one.get("decision"), one.get("object")))
             if one["kind"] in judgements.STRIKES:
                 table = str(one["object"]).partition(":")[0]
-                kept = judgements.apply(c.undecided, c.tables["judgements"], but=str(one["id"]))
+                kept = judgements.apply(c.undecided, c.tables["judgements"], but=[str(one["id"])])
                 effect = _effect(c, measured, kept, table)
                 said = (said[0] + effect[0], said[1] + effect[1])
             rows.append(
@@ -398,13 +398,15 @@ def _effect(
     return "；" + "；".join(s[0] for s in said), "; " + "; ".join(s[1] for s in said)
 
 
+# kinds of indicators that an assessment is commissioned for; norms and context are not listed
+_ASSESSED = set("base feature core second auxiliary goal process result".split())
+
+
 def outside(c: Community) -> pd.DataFrame:
     """Name the programme's indicators that were not commissioned, once, in one list."""
     scope = set(c.settings["scope"])
     left = [
-        i
-        for slug, i in c.protocol.indicators.items()
-        if slug not in scope and i.kind in {"base", "feature", "core", "auxiliary"}
+        i for slug, i in c.protocol.indicators.items() if slug not in scope and i.kind in _ASSESSED
     ]
     if not left:
         return pd.DataFrame()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from workbench import scoring, survey
+from workbench import judgements, scoring, survey
 from workbench.assess.indicators import unit_of
 from workbench.assess.sample import labelled
 from workbench.findings import number
@@ -180,8 +182,28 @@ def pictures(c: Community, one: Mapping[Any, Any]) -> tuple[str, str]:
     return f"照片{zh}", f"pictures {en}"
 
 
-def objections(c: Community) -> pd.DataFrame:
-    """List the objections that came in, and how each was decided.
+_STAGES = {"factual_check": ("事实核对", "factual check"), "notice": ("公示期", "notice")}
+_DECISIONS = {
+    "upheld": ("成立", "upheld"),
+    "in_part": ("部分成立", "upheld in part"),
+    "rejected": ("不成立", "rejected"),
+}
+
+
+def objections(c: Community, scores: pd.DataFrame, *known: pd.DataFrame) -> pd.DataFrame:
+    """List the objections that came in, how each was decided, and the score before and after.
+
+    An objection moves a figure only through ``corrections.csv`` or ``judgements.csv``, which name
+    its id (in evidence, reason or decision). The score before is that without them.
+
+    Parameters
+    ----------
+    c
+        The unit, cleared.
+    scores
+        Result of :func:`workbench.assess.score`: the score as it stands now.
+    known
+        Findings that an objection may be about, to call them by their names.
 
     Returns
     -------
@@ -190,32 +212,104 @@ def objections(c: Community) -> pd.DataFrame:
     """
     if not c.has("objections"):
         return pd.DataFrame()
-    stages = {"factual_check": ("事实核对", "factual check"), "notice": ("公示期", "notice")}
-    decisions = {
-        "upheld": ("成立", "upheld"),
-        "in_part": ("部分成立", "upheld in part"),
-        "rejected": ("不成立", "rejected"),
+    names = {
+        str(one["finding"]): (str(one["label_zh"]), str(one["label_en"]))
+        for frame in (scores, *known)
+        for one in _dicts(frame)
     }
     rows = []
-    for one in c.tables["objections"].to_dict("records"):
-        stage = stages[one["stage"]]
-        known = decisions.get(str(one["decision"]), ("尚未决定", "not decided yet"))
+    for one in _dicts(c.tables["objections"]):
+        stage = _STAGES[one["stage"]]
+        verdict = _DECISIONS.get(str(one["decision"]), ("尚未决定", "not decided yet"))
         day = "" if pd.isna(one["decided"]) else f"，{one['decided']:%Y-%m-%d}"
+        about = names.get(str(one["about"]), _problem(c, str(one["about"])))
+        moved = _moved(c, one, scores)
+        reason = [None if one[f"reason_{x}"] != one[f"reason_{x}"] else one[f"reason_{x}"]
+                  for x in ("zh", "en")]  # fmt: skip
         rows.append(
             labelled(
                 f"objection.{one['objection']}",
                 "text",
-                f"异议{one['objection']}（{stage[0]}，{one['received']:%Y-%m-%d}），关于{one['about']}",
+                f"异议{one['objection']}（{stage[0]}，{one['received']:%Y-%m-%d}），关于“{about[0]}”",
                 f"Objection {one['objection']} ({stage[1]}, {one['received']:%Y-%m-%d}) about "
-                f"{one['about']}",
-                display_zh=known[0] + day,
-                display_en=known[1] + day.replace("，", ", "),
-                reason_zh=None if one["reason_zh"] != one["reason_zh"] else one["reason_zh"],
-                reason_en=None if one["reason_en"] != one["reason_en"] else one["reason_en"],
+                f'"{about[1]}"',
+                display_zh=f"{verdict[0]}{day}；{moved[0]}",
+                display_en=f"{verdict[1]}{day.replace('，', ', ')}; {moved[1]}",
+                reason_zh=reason[0],
+                reason_en=reason[1],
                 date=f"{one['received']:%Y-%m-%d}",
             )
         )
     return pd.DataFrame(rows)
+
+
+def _problem(c: Community, name: str) -> tuple[str, str]:
+    """Call a problem by its text, anything else by its id."""
+    issues = c.tables["issues"] if c.has("issues") else pd.DataFrame(columns=["issue"])
+    mine = issues[issues["issue"].eq(name)]
+    if mine.empty:
+        return name, name
+    one = mine.iloc[0]
+    en = one.get("text_en")
+    zh = f"{name} {one['text_zh']}"
+    return zh, f"{name} {en}" if isinstance(en, str) and en else zh
+
+
+def _moved(c: Community, one: Mapping[Any, Any], scores: pd.DataFrame) -> tuple[str, str]:
+    """Say the score before and after what an objection changed."""
+    now = _total(scores)
+    if now is None:
+        return "没有总分", "there is no total score"
+    shown = tuple(number(now, "points", lang) for lang in ("zh", "en"))
+    if one["decision"] not in ("upheld", "in_part"):
+        return f"总分不变，{shown[0]}", f"the score stands, {shown[1]}"
+    tables = _without(c, str(one["objection"]))
+    if tables is None:
+        return (
+            f"没有引用本异议的更正或人工决定，总分未变，{shown[0]}",
+            f"no correction or judgement names this objection, so the score stands, {shown[1]}",
+        )
+    before = _total(_scored(dataclasses.replace(c, tables=tables)))
+    was = tuple(number(before, "points", lang) for lang in ("zh", "en"))
+    return f"总分：此前{was[0]}，此后{shown[0]}", f"score: {was[1]} before, {shown[1]} after"
+
+
+def _total(scores: pd.DataFrame) -> float | None:
+    mine = scores[scores["finding"].eq("score.total")] if len(scores) else scores
+    value = mine["value"].iloc[0] if len(mine) else None
+    return None if value is None or pd.isna(value) else float(value)
+
+
+def _scored(c: Community) -> pd.DataFrame:
+    from workbench.assess.indicators import indicators
+    from workbench.assess.sample import design
+    from workbench.assess.score import score
+
+    return score(c, indicators(c, design(c)))
+
+
+def _without(c: Community, objection: str) -> dict[str, pd.DataFrame] | None:
+    """Undo what names an objection; ``None`` when nothing does."""
+    word = re.compile(rf"(?<![A-Za-z0-9-]){re.escape(objection)}(?![A-Za-z0-9-])")
+
+    def named(row: Mapping[Any, Any], *columns: str) -> bool:
+        return any(word.search(str(row.get(name) or "")) for name in columns)
+
+    tables: dict[str, pd.DataFrame] = dict(c.tables)
+    judged = c.tables["judgements"] if c.has("judgements") else None
+    ids = [
+        str(row["id"])
+        for row in (_dicts(judged) if judged is not None else [])
+        if row["kind"] in judgements.STRIKES and named(row, "decision", "reason_zh", "reason_en")
+    ]
+    if ids:
+        tables = {**tables, **judgements.apply(c.undecided, judged, but=ids)}
+    put_right = _dicts(c.tables["corrections"]) if c.has("corrections") else []
+    mine = [row for row in put_right if named(row, "evidence", "reason")]
+    for row in mine:
+        told = judgements.reverted(tables, {str(k): v for k, v in row.items()})
+        tables = told if told is not None else tables
+    return tables if ids or mine else None
 
 
 def claims(c: Community, measured: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -73,7 +75,10 @@ def values(c: Community, sample: Sample) -> list[Row]:
         if unit == "days" and row["unit"] == "hours":  # durations are computed in hours
             row |= {n: row[n] / 24 for n in _TIMED if row.get(n) is not None} | {"unit": unit}
         channel = measure["channel"] if measure else None
-        rows.append({"indicator": slug, "channel": channel, "unit": unit} | row)
+        row = {"indicator": slug, "channel": channel, "unit": unit} | row
+        if measure and str(measure.get("statistic")).startswith("change_"):
+            row["value_kind"] = "change"  # what a relative target asks about, no base needed
+        rows.append(row)
     return rows
 
 
@@ -278,6 +283,9 @@ def _share_of(c: Community, frame: pd.DataFrame, measure: Mapping[str, Any]) -> 
     fits: Any = pd.Series(True, index=frame.index)
     for column, wanted in dict(measure["where"]).items():
         accepted = wanted if isinstance(wanted, list) else [wanted]
+        if pd.api.types.is_datetime64_any_dtype(frame[column]):  # whether the step was taken
+            fits &= frame[column].notna().isin(accepted)
+            continue
         if pd.api.types.is_float_dtype(frame[column]):
             accepted = [float(value) for value in accepted]
         fits &= frame[column].isin(accepted)
@@ -388,6 +396,7 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
         ``all_or_nothing``.
     """
     rows = values(c, sample)
+    rows = [row | _base(c, sample, row) for row in rows]
     names = dict.fromkeys(("indicator", "channel", *_TAKEN, *(n for row in rows for n in row)))
     measured = pd.DataFrame(rows, columns=list(names))
     wanted = targets(c)
@@ -430,7 +439,36 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
     out["kind"] = "estimate"
     out["wave"] = c.wave
     out["level"] = pd.Series(c.level, index=out.index).where(out["ci_low"].notna())
-    return pd.concat([out, evidence(c, out)], ignore_index=True)
+    return pd.concat([out, evidence(c, sample, out)], ignore_index=True)
+
+
+def _base(c: Community, sample: Sample, row: Row) -> Row:
+    """Give the unit's own value at the baseline wave, where the measure takes it as the base.
+
+    A programme's printed base is another place's (X-91), so a relative target has no base before
+    the study states one: ``base: baseline`` says that the baseline wave is it.
+    """
+    slug = row["indicator"]
+    if c.measures.get(slug, {}).get("base") != "baseline" or not c.baseline:
+        return {}
+    then = dataclasses.replace(c, settings={**c.settings, "wave": c.baseline, "baseline": None})
+    old = _whole(then, sample, slug, c.measures[slug])
+    if old.get("value") is None:
+        return {}
+    told = {n: old.get(n) for n in _TIMED}
+    if row["unit"] == "days" and old.get("unit") == "hours":
+        told = {n: v / 24 if v is not None else None for n, v in told.items()}
+    low, high, error = (told[n] for n in ("ci_low", "ci_high", "std_error"))
+    if error is None and low is not None and high is not None:
+        error = (high - low) / (2 * NormalDist().inv_cdf((1 + c.level) / 2))
+    shown = [number(told["value"], str(row["unit"]), lang) for lang in ("zh", "en")]
+    said = (f"基期（{c.baseline}）{shown[0]}", f"baseline ({c.baseline}) {shown[1]}")
+    return {
+        "base": told["value"],
+        "base_std_error": error,
+        "reason_zh": "；".join(s for s in (row.get("reason_zh"), said[0]) if s),
+        "reason_en": "; ".join(s for s in (row.get("reason_en"), said[1]) if s),
+    }
 
 
 def worded(c: Community, one: Mapping[Any, Any], lang: str) -> str | None:
@@ -442,64 +480,94 @@ def worded(c: Community, one: Mapping[Any, Any], lang: str) -> str | None:
     words = UNITS[unit].zh if lang == "zh" else UNITS[unit].en
     if value is None or pd.isna(value):
         return None
-    broken = UNITS[unit].family == "count" and float(value) % 1 != 0  # a mean of counts
-    if not broken and UNITS[unit].family not in {"rate", "amount", "score_5"}:
+    family = UNITS[unit].family
+    # a mean of plain counts is broken; a count per something has words of its own
+    counted = family == "count" and (unit != "count" or float(value) % 1 != 0)
+    if not counted and family not in {"rate", "amount", "score_5"}:
         return None
     return f"{float(value):,.2f}".rstrip("0").rstrip(".") + f" {words}"
 
 
-def evidence(c: Community, found: pd.DataFrame) -> pd.DataFrame:
-    """Hold indicators against the inspection items that ``check`` names; no value is changed.
+def evidence(c: Community, sample: Sample, found: pd.DataFrame) -> pd.DataFrame:
+    """Hold indicators against the further evidence that ``check`` names; no value is changed.
 
     Returns
     -------
     DataFrame
-        Findings ``check.evidence.<slug>`` (kind check): failed where the two differ by more than
-        the tolerance (without one, the study's margin; a yes or no must agree), cannot_tell where
-        one of them is not there.
+        Findings ``check.evidence.<slug>`` (inspection; else with ``.survey`` or ``.record``), kind
+        check: failed where the two differ by more than the tolerance (without one, the study's
+        margin; a yes or no must agree), cannot_tell where one of them is not there.
     """
     rows = []
     for one in found.to_dict("records"):
         told = c.measures.get(one["indicator"], {}).get("check") or {}
+        unit = str(one["unit"])
         if told.get("inspection"):
-            rows.append(_compared(c, one, told))
+            seen = _inspected(c, list(told["inspection"]))
+            rows.append(_compared(c, one, told, "inspection", ", ".join(told["inspection"]), seen))
+        if told.get("survey"):
+            seen = _asked(c, sample, list(told["survey"]), unit)
+            rows.append(_compared(c, one, told, "survey", ", ".join(told["survey"]), seen))
+        if told.get("record"):
+            seen = _recorded(c, str(told["record"]))
+            rows.append(_compared(c, one, told, "record", str(told["record"]), seen))
     return pd.DataFrame(rows)
 
 
-def _compared(c: Community, one: Mapping[Any, Any], told: Mapping[str, Any]) -> Row:
+_BESIDE = {
+    "inspection": ("检查项目", "inspection of", "检查", "inspected"),
+    "survey": ("问卷题目", "survey item", "问卷", "surveyed"),
+    "record": ("记录", "records", "记录", "recorded"),
+}
+
+
+def _compared(
+    c: Community,
+    one: Mapping[Any, Any],
+    told: Mapping[str, Any],
+    channel: str,
+    items: str,
+    seen: float | None,
+) -> Row:
+    """Compare an indicator with other evidence, which is 0-1 where it is a share or a mark."""
     slug, unit = one["indicator"], str(one["unit"])
-    items = ", ".join(told["inspection"])
+    what = _BESIDE[channel]
     row: Row = {
-        "finding": f"check.evidence.{slug}",
+        "finding": f"check.evidence.{slug}" + ("" if channel == "inspection" else f".{channel}"),
         "kind": "check",
         "indicator": slug,
-        "channel": "inspection",
+        "channel": channel,
         "wave": c.wave,
         "severity": "warning",
         "reach": "indicator",
         "status": "ok",
-        "method": "scoring.inspection",
+        "method": {"survey": "survey.top2.taylor", "record": "records.mean"}.get(
+            channel, "scoring.inspection"
+        ),
         "verdict": "cannot_tell",
-        "label_zh": f"{one['label_zh']}：与检查项目{items}是否一致",
-        "label_en": f"{one['label_en']}: does it agree with the inspection of {items}",
+        "label_zh": f"{one['label_zh']}：与{what[0]}{items}是否一致",
+        "label_en": f"{one['label_en']}: does it agree with the {what[1]} {items}",
         "display_zh": "—",
         "display_en": "—",
     }
     factor = {"share": 1.0, "yes_no": 1.0, "score_0_100": 100.0}.get(unit)
-    seen = _inspected(c, list(told["inspection"]))
+    if factor is None and channel == "record" and told.get("tolerance") is not None:
+        factor = 1.0  # kept in the indicator's own unit
     value = one["value"]
     if factor is None or seen is None or value is None or pd.isna(value):
         zh, en = "缺少可比的数值", "there is no value to compare"
         return row | {"reason_zh": zh, "reason_en": en}
     margin = told.get("tolerance_pp", c.settings["decisions"].get("margin_pp", 5.0))
     allowed = 0.0 if unit == "yes_no" else float(margin) / 100 * factor
+    if told.get("tolerance") is not None:  # in the indicator's printed unit
+        allowed = float(told["tolerance"]) / (100 if unit == "share" else 1)
     seen *= factor
     apart = abs(float(value) - seen)
     row["verdict"] = "failed" if apart > allowed + 1e-9 else "passed"
     shown = "share" if unit == "yes_no" else unit
     for lang, text, reason in (
-        ("zh", "{}；检查{}", "相差{}，允许{}"),
-        ("en", "{}; inspected {}", "they differ by {}, allowed are {}"),
+        ("zh", f"{{}}；{what[2]}{{}}", "相差{}，允许{}"),
+        ("en", f"{{}}; {what[3]} {{}}", "they differ by {}, allowed are {}"),
     ):
         both = number(float(value), unit, lang), number(seen, shown, lang)
         row[f"display_{lang}"] = text.format(*both)
@@ -507,6 +575,31 @@ def _compared(c: Community, one: Mapping[Any, Any], told: Mapping[str, Any]) -> 
         words = (number(size, points, lang).lstrip("+") for size in (apart, allowed))
         row[f"reason_{lang}"] = reason.format(*words)
     return row
+
+
+def _asked(c: Community, sample: Sample, items: list[str], unit: str) -> float | None:
+    """Give the mean over some survey items: satisfied where a share is checked, else of 0-1."""
+    statistic = "mean_0_100" if unit == "score_0_100" else "top2"
+    values = []
+    for item in items:
+        try:
+            told = _survey(c, sample, {"items": [item], "statistic": statistic})
+        except InputError:  # no such item, or an item without a scale: there is nothing to compare
+            return None
+        if told.get("value") is None:
+            return None
+        values.append(float(told["value"]) / (100 if statistic == "mean_0_100" else 1))
+    return sum(values) / len(values)
+
+
+def _recorded(c: Community, name: str) -> float | None:
+    """Give a series over this wave's months: counts added up, other figures averaged."""
+    frame = c.tables["measurements"] if c.has("measurements") else pd.DataFrame()
+    mine = frame[frame["indicator"].eq(name)] if len(frame) else frame
+    counted = len(mine) and bool(mine["numerator"].notna().any())
+    entry = {"measurement": name, "statistic": "ratio_of_sums" if counted else "mean"}
+    value = measurement(c, entry, records.window(c, c.wave)).get("value")
+    return None if value is None else float(value)
 
 
 def _inspected(c: Community, items: list[str]) -> float | None:

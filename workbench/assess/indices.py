@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,6 +21,14 @@ _INDEX = "governance_efficacy_index"
 
 def _own(measured: pd.DataFrame) -> pd.DataFrame:
     return measured[measured["finding"].str.startswith("indicator.")]
+
+
+def _numbers(one: Mapping[Any, Any]) -> Row:
+    """Take value, error and limits of a composite; what is counted and not estimated has none."""
+    told = {n: one[n] for n in ("value", "std_error", "ci_low", "ci_high", "level", "method")}
+    if one["ci_low"] == one["ci_high"]:
+        told |= dict.fromkeys(("std_error", "ci_low", "ci_high", "level"))
+    return told
 
 
 def efficacy(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
@@ -71,7 +80,7 @@ def efficacy(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
             *label,
             rule="R-15",
             unit="points",
-            **{n: one[n] for n in ("value", "std_error", "ci_low", "ci_high", "level", "method")},
+            **_numbers(one),
             status=one.get("status"),
         )
         if whole:
@@ -130,7 +139,9 @@ def appraisal(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
                 "dimension": part.slug,
                 "max_points": 1.0,
                 "attainment": value,
-                "attainment_se": 0.0 if error is None or pd.isna(error) else error,
+                "attainment_se": error if pd.notna(error) or pd.notna(one.get("ci_low")) else 0.0,
+                "attainment_low": one.get("ci_low"),
+                "attainment_high": one.get("ci_high"),
             }
         )
     head = labelled(
@@ -149,12 +160,14 @@ def appraisal(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
     names = {part.slug: part for part in scheme.parts}
     rows: list[Row] = []
     for one in told[told["part"].isin(["total", "dimension"])].to_dict("records"):
-        numbers = {
-            n: one[n] for n in ("value", "std_error", "ci_low", "ci_high", "level", "method")
-        }
+        numbers = _numbers(one)
         if one["part"] == "total":
+            assumed = parameters["resident_split"].origin in ("recommended", "assumption")
             said = "居民三项之间的分配：" + "∶".join(f"{v:g}" for v in split)
             english = "split among the three: " + " : ".join(f"{v:g}" for v in split)
+            if assumed:  # the source gives no split (X-40)
+                said += "（测评方假设）"
+                english += " (assumption of the assessor)"
             rows.insert(0, head | numbers | {"reason_zh": said, "reason_en": english})
             continue
         part = names[one["dimension"]]

@@ -5,12 +5,14 @@ A flag starts a check and is never a penalty.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from workbench import scoring
-from workbench.assess.series import by_period
+from workbench.assess import records
+from workbench.assess.series import by_period, ended
 from workbench.errors import InputError
 from workbench.findings import number
 
@@ -32,15 +34,44 @@ _RULES = {
 
 
 def until(c: Community, month: str) -> Community:
-    """Give the unit as it stood at the end of a month (``YYYY-MM``); empty: with every month."""
-    import dataclasses
+    """Give the unit as its records stood at the end of a month (``YYYY-MM``); empty: all of them.
 
-    if not month or not c.has("measurements"):
+    Periods that had not ended, requests that had not come in, steps that had not been taken and
+    facts that had not happened are not there; the months of records of each wave end with it.
+    """
+    if not month:
         return c
-    frame = c.tables["measurements"]
-    # text of any period up to the month: 2026, 2026-03, 2026-Q1 …
-    keep = frame["period"].str[:7].le(month) | ~frame["period"].str.fullmatch(_MONTH)
-    return dataclasses.replace(c, tables={**c.tables, "measurements": frame[keep]})
+    end = (pd.Timestamp(f"{month}-01") + pd.DateOffset(months=1)).tz_localize(
+        c.settings.get("timezone", "UTC")
+    )
+    tables, below = dict(c.tables), dict(c.below)
+    for told in (tables, below):
+        if "measurements" in told and len(told["measurements"]):
+            frame = told["measurements"]
+            known = {p: ended(str(p), end) for p in frame["period"].unique()}
+            told["measurements"] = frame[frame["period"].map(known).astype(bool)]
+    settings = dict(c.settings)
+    if c.has("requests"):
+        frame = tables["requests"][tables["requests"]["received"].lt(end)].copy()
+        for step in ("assigned", "answered", "closed"):
+            if step in frame:
+                frame[step] = frame[step].where(frame[step].lt(end))
+        gone = frame["closed"].isna() & tables["requests"].loc[frame.index, "closed"].notna()
+        for column in ("outcome", "adopted", "satisfied"):
+            if column in frame:
+                frame[column] = frame[column].mask(gone)
+        tables["requests"] = frame.reset_index(drop=True)
+        drawn = records.drawn_at(c)
+        last = end if drawn is None else min(end, drawn)
+        settings["extracts"] = {**settings.get("extracts", {}), "requests": last.isoformat()}
+    if c.has("facts") and "date" in tables["facts"]:
+        day = tables["facts"]["date"]
+        tables["facts"] = tables["facts"][day.isna() | day.lt(end.tz_localize(None))]
+    settings["waves"] = [
+        w | {"records": [w["records"][0], min(w["records"][1], month)]} if w.get("records") else w
+        for w in settings["waves"]
+    ]
+    return dataclasses.replace(c, settings=settings, tables=tables, below=below)
 
 
 def monitored(c: Community) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,11 @@ def ruleset(c: Community, measured: pd.DataFrame, scores: pd.DataFrame) -> pd.Da
     own = measured[measured["finding"].str.startswith("indicator.")]
     scored = list(own.loc[own["target_kind"].fillna("").ne(""), "indicator"])
     weights = {r["indicator"]: r["max_points"] for r in protocol.points(scored)} if scored else None
-    for one in protocol.shares_report(weights) if weights else []:
+    told = protocol.shares_report(weights) if weights else []
+    if weights and not protocol.schemes:  # a scheme states the residents' share itself
+        asked = set(own.loc[own["channel"].eq("survey"), "indicator"])
+        told.append(_residents(sum(weights[s] for s in scored if s in asked), weights))
+    for one in told:
         limit = one["limit"]
         rows.append(
             labelled(
@@ -77,6 +82,20 @@ def ruleset(c: Community, measured: pd.DataFrame, scores: pd.DataFrame) -> pd.Da
             )
         )
     return pd.DataFrame([*rows, *_micro(c, measured, scores)])
+
+
+def _residents(points: float, weights: Mapping[str, float]) -> Row:
+    """Give the residents' share (R-09) where the total is the sum of all points."""
+    return {
+        "rule": "R-09",
+        "label_zh": "居民评价权重占比",
+        "label_en": "weight of residents' rating",
+        "share": points / sum(weights.values()),
+        "limit": None,
+        "verdict": None,
+        "reference_zh": "45%的城市不足20%",
+        "reference_en": "under 20% in 45% of cities",
+    }
 
 
 def _changes(c: Community) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from workbench.findings import interval, number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["deductions", "eligibility", "score", "warnings"]
+__all__ = ["DECIDED", "deductions", "eligibility", "score", "warnings"]
 
 _MYSTERY = "mystery_visits"
 _CHANNELS = {
@@ -187,10 +188,24 @@ def score(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     out.loc[per, ["std_error", "ci_low", "ci_high"]] = None
     blind = out["flags"].fillna("").str.contains("error_unknown") & out["std_error"].eq(0)
     out.loc[blind, ["std_error", "ci_low", "ci_high"]] = None
-    out = _readded(out, available)
+    out = _readded(_named(frame, out), available)
     out = _qualified(out, [p for p in whole.parts if p.slug not in {q.slug for q in scheme.parts}])
     out["wave"] = c.wave
     return out.reset_index(drop=True)
+
+
+def _named(frame: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
+    """Call indicators by their names where a reason names their slugs."""
+    known = "|".join(sorted(map(re.escape, frame["indicator"].astype(str)), key=len, reverse=True))
+    for lang in ("zh", "en"):
+        names = dict(zip(frame["indicator"], frame[f"label_{lang}"], strict=True))
+        out[f"reason_{lang}"] = [
+            re.sub(rf"\b(?:{known})\b", lambda m, n=names: str(n[m.group()]), text)  # type: ignore[misc]
+            if isinstance(text, str)
+            else text
+            for text in out[f"reason_{lang}"]
+        ]
+    return out
 
 
 def _own(frame: pd.DataFrame) -> pd.DataFrame:
@@ -400,6 +415,8 @@ def _remedy(c: Community, slug: str, items: list[str]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None and value == value}
 
 
+# R-26 is asked of social organisations, each of which is judged in ``accounts.organisations``
+_OF_OTHERS = ("R-26",)
 _GATE_SIGN = {">=": "≥", "<=": "≤", ">": ">", "<": "<", "=": "≥"}
 
 
@@ -415,6 +432,8 @@ def eligibility(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     rules: list[dict[str, Any]] = []
     labels: dict[str, dict[str, Any]] = {}
     for gate in c.protocol.gates():
+        if gate["rule"] in _OF_OTHERS:
+            continue
         slug = gate["indicator"]
         scale = 100.0 if UNITS[gate["unit"]].family == "share" else 1.0
         name = f"{gate['rule']}.{slug}"
@@ -490,7 +509,7 @@ def _undecided(one: Mapping[Any, Any], unit: str, gate: Mapping[str, Any]) -> di
     }
 
 
-_RULES = {
+DECIDED = {
     "point": ("按估计值决定", "decided by the estimate"),
     "lower": ("按区间不利的一端决定", "decided by the less favourable limit"),
     "upper": ("按区间有利的一端决定", "decided by the more favourable limit"),
@@ -512,7 +531,7 @@ def _decided(row: Mapping[Any, Any], unit: str, gate: Mapping[str, Any]) -> tupl
         parts = [f"实测{value}" if zh else f"measured {value}"]
         if row.get("decision"):
             parts[0] += (f"（{span}）" if zh else f" ({span})") if span else ""
-            parts += [_OUTCOMES[row["outcome"]][i], _RULES[row["decision"]][i]]
+            parts += [_OUTCOMES[row["outcome"]][i], DECIDED[row["decision"]][i]]
         parts.insert(1, ("要求" if zh else "required ") + str(gate[f"display_{lang}"]))
         said.append(("，" if zh else ", ").join(parts))
     return said[0], said[1]
@@ -587,6 +606,18 @@ def _fired(
     for k, card in enumerate(current or cards[:1]):
         hit = card["verdict"] == "failed"
         shown = ", ".join(f"{float(v):.1f}" for v in str(card["values"]).split(", ")) if hit else ""
+        since = str(card["period"])
+        told = (f"触发（{since}）：{shown}", f"fired ({since}): {shown}")
+        if hit and wave and since < wave[0]:  # a card of an earlier wave that still holds
+            last = _last(log, since)
+            now = log[log["period"].between(wave[0], last)]
+            listed = ", ".join(f"{v:.1f}" for v in now["value"])
+            card = card | {"period": f"{since}..{last}", "values": listed}
+            first = str(now["period"].iloc[0])
+            span = first if first == last else f"{first}–{last}"
+            told = (f"触发，{since}起持续；本期（{span}）：{listed}",
+                    f"fired, unbroken since {since}; this wave ({span}): {listed}")  # fmt: skip
+            card |= {"reason_zh": told[0], "reason_en": told[1]}
         quiet = _QUIET.get(card["verdict"], ("", ""))
         before = ", ".join(earlier)
         rows.append(
@@ -596,9 +627,9 @@ def _fired(
                 "kind": "warning",
                 "label_zh": f"{rule['id']} {one.title.zh}",
                 "label_en": f"{rule['id']} {one.title.en}",
-                "display_zh": (f"触发（{card['period']}）：{shown}" if hit else quiet[0])
+                "display_zh": (told[0] if hit else quiet[0])
                 + (f"；此前：{before}" if before else ""),
-                "display_en": (f"fired ({card['period']}): {shown}" if hit else quiet[1])
+                "display_en": (told[1] if hit else quiet[1])
                 + (f"; earlier: {before}" if before else ""),
                 "remedy_zh": one.effect.zh if hit else None,
                 "remedy_en": one.effect.en if hit else None,

@@ -15,7 +15,7 @@ from workbench.scoring import _periods
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["by_period", "measurement"]
+__all__ = ["by_period", "ended", "measurement"]
 
 Row = dict[str, Any]
 Span = tuple[pd.Timestamp, pd.Timestamp]
@@ -73,6 +73,13 @@ def _start(period: str, zone: str) -> pd.Timestamp:
     else:
         day = pd.Timestamp(period + "-01" * (2 - period.count("-")))
     return day.tz_localize(zone)
+
+
+def ended(period: str, end: pd.Timestamp) -> bool:
+    """Say whether a period had ended by ``end``."""
+    cadence = _cadence(period)
+    after = _periods.text(_periods.number(period, cadence) + 1, cadence)
+    return _start(after, str(end.tz)) <= end
 
 
 def _holding(day: pd.Timestamp, cadence: str) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from workbench import scoring
 from workbench.assess.alerts import awarded_on
 from workbench.assess.indicators import _truth, unestimated
+from workbench.assess.score import DECIDED
 from workbench.errors import InputError
 from workbench.findings import number
 from workbench.scoring.standing import TRANSITIONS
@@ -66,7 +67,7 @@ def _issued(c: Community) -> dt.date:
 
 def _day(row: dict[Any, Any], fallback: dt.date) -> dt.date:
     """Give the day a warning fired: its own date, the end of its month, or the day of issue."""
-    date, period = row.get("date"), str(row.get("period") or "")
+    date, period = row.get("date"), str(row.get("period") or "").partition("..")[0]
     if isinstance(date, str) and date:
         return dt.date.fromisoformat(date[:10])
     if len(period) == 7 and period[4] == "-" and period[5:].isdigit():
@@ -316,9 +317,11 @@ def _bonus(c: Community, frame: pd.DataFrame) -> list[Row]:
             "decision": decision if not exact else None,
             "flags": str(outcome),
             "reason_zh": f"决定：{'给予' if met else '不给予'}{paid if met else award:,.0f}元；"
-            f"统计结果：{_OUTCOMES[str(outcome)][0]}",
-            "reason_en": f"decision: {'paid' if met else 'not paid'}; statistical outcome: "
-            f"{_OUTCOMES[str(outcome)][1]}",
+            + ("" if exact else f"规则：{DECIDED[str(decision)][0]}；")
+            + f"统计结果：{_OUTCOMES[str(outcome)][0]}",
+            "reason_en": f"decision: {'paid' if met else 'not paid'}; "
+            + ("" if exact else f"rule: {DECIDED[str(decision)][1]}; ")
+            + f"statistical outcome: {_OUTCOMES[str(outcome)][1]}",
         }
     ]
 

@@ -394,6 +394,13 @@ def _times(cells: pd.Series) -> pd.Series:
     return pd.to_datetime(cells, format="ISO8601", utc=True)
 
 
+_STEPS = {
+    "assigned": ("交办", "assigned"),
+    "answered": ("首次答复", "answered"),
+    "closed": ("办结", "closed"),
+}
+
+
 def _requests(frame: pd.DataFrame, log: Log, problems: Problems) -> None:
     """Count steps before the receipt, which are set aside later; nothing is dropped."""
     received = _times(frame["received"])
@@ -415,8 +422,8 @@ def _requests(frame: pd.DataFrame, log: Log, problems: Problems) -> None:
             log.add(
                 "intake.requests-order",
                 int(n),
-                f"{column} 早于 received",
-                f"{column} before received",
+                f"{_STEPS[column][0]}早于受理的诉求",
+                f"Requests {_STEPS[column][1]} before they were received",
                 table="requests",
                 community=str(unit),
             )

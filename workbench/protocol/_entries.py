@@ -13,13 +13,16 @@ __all__ = ["CHANNELS", "Entry", "Fact", "Inspection", "Measurement", "Requests",
 
 _START = ("received", "assigned", "answered")
 _END = ("assigned", "answered", "closed", "due")
-_FILTERS: dict[str, tuple[str, ...]] = {
+_FILTERS: dict[str, tuple[object, ...]] = {
     "kind": ("complaint", "need", "suggestion", "dispute", "order"),
     "outcome": ("resolved", "partly", "unresolved", "rejected", "withdrawn"),
     "adopted": (),
     "satisfied": (),
     "channel": (),
     "category": (),
+    "assigned": (True, False),  # whether the step has been taken
+    "answered": (True, False),
+    "closed": (True, False),
 }
 
 
@@ -71,13 +74,14 @@ def _conditions(value: object) -> object:
         words = _FILTERS[column]
         for word in wanted if isinstance(wanted, list) else [wanted]:
             if words and word not in words:
-                near = nearest(str(word), words)
+                known = [str(one).lower() if isinstance(one, bool) else str(one) for one in words]
+                near = nearest(str(word), known)
                 raise fault(
                     str(column),
                     f"未知的词“{word}”",
                     f'unknown word "{word}"',
-                    f"是否指“{near}”？" if near else "可用：" + "、".join(words),
-                    f'did you mean "{near}"?' if near else "known: " + ", ".join(words),
+                    f"是否指“{near}”？" if near else "可用：" + "、".join(known),
+                    f'did you mean "{near}"?' if near else "known: " + ", ".join(known),
                 )
     return value
 
@@ -110,6 +114,7 @@ class Survey(_Model):
     combine: Literal["mean_of_items"] | None = None
     population: Literal["adults", "residents", "households"] | None = None
     where: dict[str, Any] | None = None
+    base: Literal["baseline"] | None = None
     check: _Check | None = None
 
 
@@ -120,6 +125,7 @@ class Inspection(_Model):
     visits: tuple[Literal["announced", "mystery", "cross", "spot_check", "recheck"], ...] = Field(
         min_length=1
     )
+    base: Literal["baseline"] | None = None
     check: _Check | None = None
 
 
@@ -136,6 +142,7 @@ class Measurement(_Model):
         "per_100_households_year",
     ]
     window: _WindowText | None = None
+    base: Literal["baseline"] | None = None
     check: _Check | None = None
 
 
@@ -149,6 +156,7 @@ class Requests(_Model):
     where: _Where | None = None
     open: Literal["unresolved", "excluded"] | None = None
     window: _WindowText | None = None
+    base: Literal["baseline"] | None = None
     check: _Check | None = None
 
 

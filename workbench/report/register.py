@@ -109,8 +109,8 @@ _FIELDS = {
     "points": ("points", "{:.1f}"),
     "max_points": ("max_points", "short"),
     "bare": ("value", "{:,.1f}"),
-    "whole_low": ("ci_low", "{:.0f}"),
-    "whole_high": ("ci_high", "{:.0f}"),
+    "whole_low": ("ci_low", "down"),
+    "whole_high": ("ci_high", "up"),
     "per100": ("value", "{:.0f}"),
     "p_value": ("p_value", "p"),
     "p_adjusted": ("p_adjusted", "p"),
@@ -264,6 +264,9 @@ class Register:
             return number(value, unit, lang)
         if how == "short":
             return f"{round(value, 1):g}"
+        if how in ("down", "up"):  # outwards, so that what is printed holds what was found
+            whole = (math.floor if how == "down" else math.ceil)(round(value, 6))
+            return f"{whole:d}"
         if how == "p":
             return "<0.001" if value < 0.001 else f"{value:.3f}"
         return how.format(abs(value) * 100 if field == "per100" else value)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import struct
 import zlib
+from dataclasses import fields
 from datetime import date, timedelta
 from importlib import resources
 from pathlib import Path
@@ -39,6 +40,7 @@ _PERIODS = {
 }
 _NEEDS = {"meals": (0.10, 0.34), "childcare": (0.22, 0.06), "clinic": (0.20, 0.45),
           "legal": (0.09, 0.07)}  # fmt: skip
+_FAULT = "2026-09"  # month of a broken device
 _MATTERS = (
     ("小花园改造方案", "garden renewal plan"),
     ("停车规则", "parking rules"),
@@ -156,6 +158,8 @@ class _Example:
         for name, frame in whole.items():
             write_csv(self.data / f"{name}.csv", frame)
         self._settings(sorted(whole))
+        if self.programme == "rectification":
+            self._judged()
         result = {"seed": self.seed, "waves": list(WAVES), "communities": self.known}
         text = json.dumps(result, ensure_ascii=False, indent=1, sort_keys=True)
         (self.folder / "truth.json").write_bytes((text + "\n").encode())
@@ -282,6 +286,10 @@ class _Example:
                 name, quality = unit["community"], float(unit["quality"] or 0)
                 rng = self.rng(name, "series", told["indicator"])
                 rows += _series(name, quality, told, rng)
+        broken = (self.tops[-1]["community"], "waste_sorting_accuracy", _FAULT)
+        for row in rows if self.programme == "rectification" else []:
+            if (row["community"], row["indicator"], row["period"]) == broken:
+                row["numerator"] //= 8
         return pd.DataFrame(rows)
 
     def _issues(self, marks: pd.DataFrame) -> pd.DataFrame:
@@ -494,12 +502,33 @@ class _Example:
                 "claim": "照片拍的是相邻小区",
                 "anonymous": "yes",
                 "decision": "in_part",
-                "reason_zh": "其中一张照片地点有误，该项不计",
-                "reason_en": "one picture was of another place; the mark does not count",
+                "reason_zh": "照片已换；问题经复查属实",
+                "reason_en": "the picture was replaced; a second visit found the problem there",
                 "decided": "2026-12-04",
             },
         ]
+        if self.programme == "rectification":  # a fault of the device, proved and put right (Q-04)
+            rows[1] |= {
+                "about": "indicator.waste_sorting_accuracy",
+                "claim": "9月投放柜故障，附维修单",
+                "anonymous": "no",
+                "decision": "upheld",
+                "reason_zh": "维修单与人工抽查相符，9月读数不计",
+                "reason_en": "repair sheet and spot check agree: September does not count",
+            }
         return pd.DataFrame([row | common for row in rows])
+
+    def _judged(self) -> None:
+        """Write the decision that an upheld objection led to."""
+        from workbench.study.decisions import Judgement
+
+        last = self.tops[-1]["community"]
+        names = [f.name.rstrip("_") for f in fields(Judgement) if f.name != "row"]
+        line = ("J-01", "device_window", last, "measurements:indicator=waste_sorting_accuracy",
+                _FAULT, _FAULT, f"异议{last}-O1成立：当月读数不计",
+                "投放柜故障，维修单与人工抽查相符", "the device was broken: repair and spot check",
+                "A1", "2026-12-04", "周复核")  # fmt: skip
+        write_csv(self.folder / "judgements.csv", pd.DataFrame([line], columns=names))
 
     # settings
 
