@@ -16,6 +16,7 @@ from workbench.survey._input import (
     Floats,
     Ints,
     check_columns,
+    dense_codes,
     names,
     refuse,
 )
@@ -49,18 +50,17 @@ def groups(design: Design, by: str | Sequence[str] | None) -> Groups:
     inside = design.inside
     code = np.where(inside, 0, -1).astype(np.int64)
     keys: list[pd.Series[Any]] = []
+    n = 1
     for column in columns:
         codes, levels = pd.factorize(design.data[column], sort=True)
         code = np.where((codes < 0) | (code < 0), -1, code * max(1, len(levels)) + codes)
+        code, found = dense_codes(code, n * max(1, len(levels)))
+        n = found.size
     if columns:
-        used, first, inverse = np.unique(code, return_index=True, return_inverse=True)
-        skip = int(used.size > 0 and used[0] == -1)
-        code = (inverse - skip).astype(np.int64)
-        rows = first[skip:]
+        rows = np.zeros(n, dtype=np.int64)
+        backwards = np.flatnonzero(code >= 0)[::-1]
+        rows[code[backwards]] = backwards
         keys = [design.data[c].iloc[rows].reset_index(drop=True) for c in columns]
-        n = rows.size
-    else:
-        n = 1
     table = pd.concat(keys, axis=1) if keys else pd.DataFrame(index=range(n))
     return Groups(code, table, domain_df(design, code, n), n)
 
@@ -74,7 +74,7 @@ def domain_df(design: Design, code: Ints, n: int) -> Floats:
     stage = design.stages[0]
     keep = code >= 0
     unit, g = stage.unit[keep], code[keep]
-    pairs = np.unique(unit * n + g)
+    pairs = dense_codes(unit * n + g, stage.stratum.size * n)[1]
     psus = np.bincount(pairs % n, minlength=n)
     tops = np.unique(stage.stratum[pairs // n] * n + pairs % n)
     out: Floats = (psus - np.bincount(tops % n, minlength=n)).astype(float)

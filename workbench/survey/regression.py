@@ -18,6 +18,7 @@ from workbench.survey._input import (
     check_choice,
     check_columns,
     check_level,
+    coded_labels,
     labels,
     numbers,
     refuse,
@@ -63,16 +64,16 @@ def model_matrix(
             columns.append(np.nan_to_num(y))
             terms[name] = [name]
             continue
-        text = labels(series)
-        complete &= text.notna().to_numpy()
-        seen = text if levels_from is None else text[levels_from]
-        if isinstance(series.dtype, pd.CategoricalDtype):
-            order = [str(c) for c in series.cat.categories if str(c) in set(seen.dropna())]
-        else:
-            order = sorted(seen.dropna().unique())
-        codes = pd.Categorical(text, categories=order).codes
-        columns += [(codes == i).astype(np.float64) for i in range(1, len(order))]
-        terms[name] = [f"{name}{level}" for level in order[1:]]
+        codes, texts = coded_labels(data, name)
+        complete &= codes >= 0
+        seen = np.bincount(
+            (codes if levels_from is None else codes[levels_from]) + 1, minlength=len(texts) + 1
+        )
+        order = np.flatnonzero(seen[1:]).tolist()
+        if not isinstance(series.dtype, pd.CategoricalDtype):
+            order.sort(key=texts.__getitem__)
+        columns += [(codes == i).astype(np.float64) for i in order[1:]]
+        terms[name] = [f"{name}{texts[i]}" for i in order[1:]]
     return np.column_stack(columns), terms, complete
 
 
@@ -92,6 +93,7 @@ def fit_glm(
             )
         beta[0] = np.log(mean / (1 - mean)) if family == "binomial" else np.log(max(mean, 1e-8))
     _independent(x, w, outcome)
+    moved = np.inf
     for _ in range(100):
         eta = x @ beta
         if family == "binomial":
@@ -108,9 +110,10 @@ def fit_glm(
         except np.linalg.LinAlgError as error:
             raise _separated(outcome) from error
         beta = beta + step
-        if np.abs(step).max() <= 1e-13 * (1 + np.abs(beta).max()):
+        moved = float(np.abs(step).max() / (1 + np.abs(beta).max()))
+        if moved <= 1e-13:
             break
-    if not np.isfinite(beta).all() or (family == "binomial" and np.abs(x @ beta).max() > 25):
+    if not moved <= 1e-6:  # a category that decides the outcome: coefficients without end
         raise _separated(outcome)
     eta = x @ beta
     if family == "binomial":
