@@ -161,7 +161,8 @@ def test_modelled_estimates_stand_beside_direct_ones_where_the_study_chose_them(
         dataclasses.replace(b, units=b.units.assign(adults=adults, households=None))
     ).set_index("community")
     assert len(told) == 13
-    assert told["flags"].eq("modelled").all()
+    assert told["flags"].eq("modelled;choice_undated").all()
+    assert told["reason_en"].str.contains("is not recorded").all()
     assert told.loc["U0", "reason_en"].endswith("direct estimate 50.0%")
     assert told.loc["U12", "value"] > 0
     direct = pd.DataFrame(rows[:12]).set_index("community")["value"]
@@ -181,3 +182,29 @@ def test_no_model_without_a_choice_and_a_reason_where_it_cannot_be_fitted() -> N
     told = modelled.small_areas(b)
     assert told["status"].tolist() == ["not_computed"] * 2
     assert told["reason_en"].str.contains("too few areas").all()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "status", "says"),
+    [
+        ("2026-09-20", "ok", "before field work (2026-10-08)"),
+        ("2026-10-08", "not_computed", "field work began on 2026-10-08"),
+        ("2026-11-20", "not_computed", "field work began on 2026-10-08"),
+    ],
+)
+def test_a_model_chosen_after_field_work_began_is_not_computed(
+    chosen: str, status: str, says: str
+) -> None:
+    rows = [_direct(i, 0.5 + 0.04 * (i % 5), 0.05) for i in range(8)]
+    model = {"items": ["q1"], "covariates": [], "fit": "REML", "chosen": chosen}
+    waves = [{"id": "w2", "fieldwork": ["2026-10-08", "2026-11-05"]}]
+    b = _batch(rows, ["a"] * 8, small_area=model, waves=waves, wave="w2")
+    b = dataclasses.replace(b, units=b.units.assign(adults=None, households=None))
+    told = modelled.small_areas(b)
+    assert told["reason_en"].str.contains(says, regex=False).all()
+    if status == "ok":
+        assert told["value"].notna().all()
+        assert told["flags"].eq("modelled").all()
+    else:
+        assert told["status"].eq(status).all()
+        assert "value" not in told

@@ -119,6 +119,8 @@ FAULTS = [
     ({"waves": [{"id": "a", "role": "current", "records": ["2026-13", "2026-14"]}]}, "settings.month", "waves[1].records[1]", "2026-05"),
     ({"signatories": {"lead": {**PERSON, "key": "mine"}, "reviewer": PERSON, "institution": PERSON}}, "settings.signing-key", "signatories.lead.key", ""),
     ({"signatories": {"lead": PERSON, "institution": PERSON}}, "settings.missing", "signatories.reviewer", "补上"),
+    ({"weighting": {"replicates": "fay"}}, "settings.replicates", "weighting.replicates", "rho"),
+    ({"weighting": {"replicates": {"method": "jkn"}}}, "settings.replicates", "weighting.replicates", "rscales"),
     ({"decisions": {"level": 95}}, "settings.value", "decisions.level", "更小"),
 ]  # fmt: skip
 

@@ -20,7 +20,8 @@ def small_areas(b: Batch) -> pd.DataFrame:
     design variances, shrunk towards a regression on the units' covariates, benchmarked to the
     direct total by adults (or households). Units whose direct estimate has no variance (withheld,
     all answers equal, one building) get what the regression says. Marked as modelled everywhere;
-    no score is made of it.
+    no score is made of it. A model chosen after field work began is not computed: who knows the
+    figures could choose the model that suits; without a day of the choice the rows say so.
     """
     import pandas as pd
 
@@ -41,16 +42,21 @@ def _modelled(b: Batch, item: str, chosen: Mapping[str, Any]) -> pd.DataFrame:
     wanted = ["community", "value", "std_error", "label_zh", "label_en"]
     rows = b.findings[b.findings["finding"].eq(f"survey.{item}.top2.current")][wanted]
     told = b.units[b.units["outcome"].eq("assessed")].merge(rows, on="community", how="left")
+    late, (when_zh, when_en) = _choice(b.settings)
     common: dict[str, Any] = {
         "finding": f"context.small_area.{item}",
         "kind": "estimate",
         "item": item,
         "unit": "share",
-        "flags": "modelled",
+        "flags": "modelled" if chosen.get("chosen") else "modelled;choice_undated",
         "method": f"survey.fay_herriot.{str(chosen['fit']).lower()}",
         "label_zh": f"模型估计（小区域）：{_first_text(told['label_zh'], item)}",
         "label_en": f"Modelled (small-area) estimate: {_first_text(told['label_en'], item)}",
     }
+    if late:
+        return pd.DataFrame({"community": told["community"]}).assign(
+            **common, status="not_computed", reason_zh=when_zh, reason_en=when_en
+        )
     try:
         x, sizes = _covariates(told, list(chosen.get("covariates") or ()))
         usable = told["std_error"].gt(0)
@@ -80,12 +86,41 @@ def _modelled(b: Batch, item: str, chosen: Mapping[str, Any]) -> pd.DataFrame:
             "ci_high": out["ci_high"].clip(0, 1).round(3),
             "level": level,
             "n": int(usable.sum()),
-            "reason_zh": [f"模型估计，借用其他单位的信息；直接估计 {d}" for d in direct],
+            "reason_zh": [f"模型估计，借用其他单位的信息；{when_zh}；直接估计 {d}" for d in direct],
             "reason_en": [
-                f"modelled, borrows from other units; direct estimate {d}" for d in direct
+                f"modelled, borrows from other units; {when_en}; direct estimate {d}"
+                for d in direct
             ],
         }
     ).assign(**common)
+
+
+def _choice(settings: Mapping[str, Any]) -> tuple[bool, tuple[str, str]]:
+    """Say when the model was chosen, and whether field work had begun by then."""
+    day = settings["small_area"].get("chosen")
+    waves = settings.get("waves") or ()
+    now: Mapping[str, Any] = next((w for w in waves if w["id"] == settings.get("wave")), {})
+    first = (now.get("fieldwork") or [None])[0]
+    if not day:
+        return False, (
+            "模型何时选定没有记录",
+            "the day on which the model was chosen is not recorded",
+        )
+    if not first:
+        return False, (
+            f"模型选定于{day}，外业日期没有记录",
+            f"chosen on {day}; the days of field work are not recorded",
+        )
+    if day >= first:
+        return True, (
+            f"模型选定于{day}，而外业始于{first}：事后选定的模型不予计算",
+            f"the model was chosen on {day}, field work began on {first}: not computed, as a model"
+            " chosen afterwards could be chosen for its result",
+        )
+    return False, (
+        f"模型选定于{day}，早于外业（{first}）",
+        f"chosen on {day}, before field work ({first})",
+    )
 
 
 def _first_text(labels: pd.Series, otherwise: str) -> str:

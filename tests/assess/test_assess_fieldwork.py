@@ -13,6 +13,7 @@ import workbench as wb
 from workbench import assess, findings, survey
 from workbench.assess.fieldwork import signs
 from workbench.community import Community
+from workbench.study.settings import Replicates
 
 Make = Callable[..., Community]
 SEX = pd.DataFrame(
@@ -90,18 +91,28 @@ def test_weights_are_trimmed_as_the_study_says(unit: Make) -> None:
         assert w.max() <= 3 * heavy.sum() / 2 / 60 * (1 + 1e-9)
 
 
-def test_replicate_weights_that_came_with_the_data_give_the_errors(unit: Make) -> None:
+def _scaled(method: str, r: int) -> float:
+    return {"bootstrap": 1 / (r - 1), "brr": 1 / r, "fay": 1 / (r * 0.25), "sdr": 4 / r}[method]
+
+
+@pytest.mark.parametrize("method", ["bootstrap", "brr", "fay", "sdr", "jkn"])
+def test_replicate_weights_that_came_with_the_data_give_the_errors(unit: Make, method: str) -> None:
     rng = np.random.default_rng(3)
     given = {f"rw{i}": rng.uniform(0.5, 1.5, 120) for i in range(1, 21)}
-    c = unit(weighting={"base": "base_weight", "replicates": "bootstrap"}, **given)
+    scales = np.linspace(0.5, 0.9, 20)
+    more = {"fay": {"rho": 0.5}, "jkn": {"rscales": scales.tolist()}}.get(method, {})
+    rule = Replicates.model_validate({"method": method} | more).model_dump(mode="json")
+    c = unit(weighting={"base": "base_weight", "replicates": rule}, **given)
     sample = assess.design(c)
     assert sample.base is not None
     assert sample.base.replicates is not None
     row = told(c, "satisfaction")["survey.q1.mean.current"]
     assert row["method"] == "survey.mean.replicates"
     frame = sample.base.data.query("wave == 'b'")
-    each = [np.average(frame["q1"], weights=frame[f"rw{i}"]) for i in range(1, 21)]
-    assert row["std_error"] == pytest.approx(np.std(each, ddof=1))
+    each = np.array([np.average(frame["q1"], weights=frame[f"rw{i}"]) for i in range(1, 21)])
+    factor = scales if method == "jkn" else np.full(20, _scaled(method, 20))
+    naive = np.sqrt((factor * (each - each.mean()) ** 2).sum())
+    assert row["std_error"] == pytest.approx(naive)
 
 
 def test_questionnaires_without_a_building_are_units_of_their_own_and_said(unit: Make) -> None:

@@ -164,11 +164,19 @@ def _base(c: Community, frame: pd.DataFrame) -> tuple[survey.Design, list[tuple[
                     f"{int(gone.sum())} questionnaires without a stratum are one of their own",
                 )
             )
-    method = c.settings["weighting"].get("replicates")
+    told = c.settings["weighting"].get("replicates")
     given = [n for n in map(str, frame) if re.fullmatch(r"rw[1-9]\d*", n)]
-    if method and given and "weights" in columns:
+    if told and given and "weights" in columns:
         given.sort(key=lambda n: int(n[2:]))
-        made = survey.with_replicates(frame, weights=str(named), replicates=given, method=method)
+        more = {name: told[name] for name in ("scale", "rscales") if told.get(name) is not None}
+        made = survey.with_replicates(
+            frame,
+            weights=str(named),
+            replicates=given,
+            method=told["method"],
+            rho=told.get("rho") or 0.0,
+            **more,
+        )
         return made, notes
     return survey.Design(frame, **columns), notes
 

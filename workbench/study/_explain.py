@@ -56,6 +56,12 @@ TEXTS: dict[str, Texts] = {
         "先写开始，后写结束",
         "write the beginning first, then the end",
     ),
+    "replicates": (
+        "复制权数的方法还缺参数",
+        "the replicate method needs one more number",
+        "fay 写 {method: fay, rho: 0.5}；jkn 写 {method: jkn, rscales: […]}，每个复制一个数",
+        "write {method: fay, rho: 0.5}, or {method: jkn, rscales: […]} with one number a replicate",
+    ),
     "pattern": (
         "正则表达式不可用",
         "the pattern cannot be used",

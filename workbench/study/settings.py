@@ -173,12 +173,40 @@ class Source(_File):
         return self
 
 
+class Replicates(Model):
+    """How the columns ``rw1``, ``rw2`` … were made: the method, and what it does not say itself.
+
+    ``rho``: Fay's factor; ``rscales``: of each replicate in their order, which ``jkn`` needs;
+    ``scale``: where it is not the usual one of the method. A method alone may be written as a word.
+    """
+
+    method: Literal["jk1", "jkn", "brr", "fay", "bootstrap", "sdr"]
+    rho: Annotated[float, Field(ge=0, lt=1)] | None = None
+    rscales: list[Annotated[float, Field(ge=0)]] | None = None
+    scale: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        return {"method": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Replicates:
+        for method, name in (("fay", "rho"), ("jkn", "rscales")):
+            if self.method == method and getattr(self, name) is None:
+                raise PydanticCustomError(
+                    "replicates", "{method} needs {name}", {"method": method, "name": name}
+                )
+        return self
+
+
 class Weighting(Model):
     """How answers are weighted: the base weight's column, the margins raked to, the population.
 
     ``nonresponse``: classes (columns of responses and dispositions, such as ``psu``) within which
     the cases not reached are made up for. ``trim``: weights above this multiple of the wave's mean
-    are cut. ``replicates``: how the columns ``rw1``, ``rw2`` … were made; errors come from them.
+    are cut. ``replicates``: how the columns ``rw1``, ``rw2`` … were made
+    (:class:`Replicates`); errors come from them.
     ``combine``: the rule by which answers of an opt-in sample join the probability sample in a row
     of their own; without it both stand apart.
     """
@@ -189,15 +217,17 @@ class Weighting(Model):
     borrow: Literal["parent"] | None = None
     trim: Annotated[float, Field(gt=1)] | None = None
     nonresponse: list[Word] = Field(default_factory=list)
-    replicates: Literal["jk1", "brr", "bootstrap", "sdr"] | None = None
+    replicates: Replicates | None = None
     combine: Literal["mse"] | None = None
 
 
 class SmallArea(Model):
     """The small-area model chosen before field work: items, covariates of the units, its fit.
 
-    ``covariates``: numbers of ``communities`` (``households``, ``adults`` …) known for every unit,
-    or ``kind`` and ``age_class``, which enter as categories.
+    ``chosen``: the day on which it was chosen. A model chosen after field work began is not
+    computed; without a day its figures say that the day is not recorded. ``covariates``: numbers
+    of ``communities`` (``households``, ``adults`` …) known for every unit, or ``kind`` and
+    ``age_class``, which enter as categories.
     """
 
     items: list[Word] = Field(default_factory=list)
@@ -205,6 +235,7 @@ class SmallArea(Model):
         Literal["households", "residents", "adults", "kind", "age_class", "treated"]
     ] = Field(default_factory=list)
     fit: Literal["REML", "ML", "FH"] = "REML"
+    chosen: date | None = None
 
 
 class Decisions(Model):
