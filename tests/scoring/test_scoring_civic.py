@@ -121,7 +121,12 @@ def test_reward_and_special_fund():
     assert scoring.reward([100_000, 100_000], share=0.15, met=[True, False]).tolist() == [15_000, 0]
     with pytest.raises(InputError):
         scoring.reward([100_000], share=0.25, met=[True])
-    assert scoring.special_fund([4_000, 20_000]).tolist() == [200_000, 500_000]
+    # the cap is one award's and not the fund's: 50 yuan for 87,000 residents
+    assert scoring.special_fund([4_000, 87_000]).tolist() == [200_000, 4_350_000]
+    twelve = scoring.clear_awards([500_000] * 11 + [600_000], fund_yuan=4_350_000)
+    assert twelve["value"].tolist() == [500_000] * 12 + [6_000_000]
+    assert twelve["flags"].tolist()[-2:] == ["capped", ""]
+    assert twelve["verdict"].iloc[-1] == "failed"
 
 
 def test_efficacy_index_weighs_dimensions_alike_whatever_their_indicators():

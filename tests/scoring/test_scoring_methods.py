@@ -464,3 +464,15 @@ def test_the_design_is_that_of_salib_and_a_second_scheme_is_an_input():
     told = scoring.choice_sensitivity(choices, rng=np.random.default_rng(5), base=64)
     total = told[told["statistic"].eq("total")].set_index("item")["value"]
     assert total.idxmax() == "scheme"
+
+
+def test_scores_that_are_printed_alike_share_rank_set_and_tier():
+    scores = pd.DataFrame(
+        {"community": list("abc"), "value": [90.04, 90.0, 80.0], "std_error": [0.0, 0.0, 0.0]}
+    )
+    out = scoring.ranks(scores, rng=np.random.default_rng(1), decimals=1)
+    assert out["rank"].tolist() == [1, 1, 3]
+    assert out["set_low"].tolist() == [1, 1, 3]
+    assert out["set_high"].tolist() == [2, 2, 3]
+    assert out["tier"].tolist() == [1, 1, 2]
+    assert out["value"].tolist() == [90.04, 90.0, 80.0]

@@ -228,3 +228,42 @@ def test_order_of_rows_and_unit_of_measurement_change_nothing():
     scaled = scoring.attainment(percent, big).set_index("indicator").sort_index()
     np.testing.assert_allclose(scaled["attainment"], one_way["attainment"])
     assert scaled["verdict"].tolist() == one_way["verdict"].tolist()
+
+
+def test_exactly_on_target_is_met_whatever_the_binary_fractions_say():
+    values = pd.DataFrame(
+        {
+            "indicator": ["pp", "rel", "sum"],
+            "value": [0.5, 0.5, 0.1 + 0.2],
+            "base": [0.4, 1.25, 0.0],
+        }
+    )
+    targets = pd.DataFrame(
+        {"indicator": ["pp", "rel", "sum"], "target_kind": ["change_pp", "change_rel", "level"],
+         "operator": ["≥", "≤", "≤"], "target": [0.1, -0.6, 0.3]}
+    )  # fmt: skip
+    out = scoring.attainment(values, targets, decision="point")
+    assert out["verdict"].tolist() == ["met"] * 3
+    assert out["decision"].tolist() == ["met"] * 3
+    strict = scoring.attainment(values, targets.assign(operator=[">", "<", "<"]))
+    assert strict["verdict"].tolist() == ["not_met"] * 3
+
+
+def test_a_sampled_value_without_an_error_is_nowhere_exact():
+    values = pd.DataFrame({"indicator": ["s"], "value": [0.95], "channel": ["survey"]})
+    targets = pd.DataFrame(
+        {"indicator": ["s"], "target_kind": ["level"], "operator": ["≥"], "target": [0.9],
+         "base": [0.5]}
+    )  # fmt: skip
+    for rule, decided in (("point", "met"), ("lower", "cannot_tell"), ("upper", "cannot_tell")):
+        out = scoring.attainment(values, targets, decision=rule)
+        assert out["verdict"].tolist() == ["cannot_tell"]
+        assert out["decision"].tolist() == [decided]
+        assert np.isnan(out["attainment_se"].iloc[0])
+    plan = scoring.Scheme(
+        slug="o", parts=(scoring.Part(slug="s", zh="s", en="s", weight=1.0, members=("survey",)),),
+        origin="source", formula="",
+    )  # fmt: skip
+    scored = scoring.composite(out.assign(max_points=10), scheme=plan).set_index("finding")
+    assert "error_unknown" in scored.loc["score.total", "flags"]
+    assert scored.loc["score.total", "status"] == "low_precision"

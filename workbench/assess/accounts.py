@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from workbench import scoring
@@ -54,7 +55,7 @@ def funds(c: Community) -> pd.DataFrame:
     if not c.has("funds"):
         return pd.DataFrame()
     lines = c.tables["funds"].drop(columns="community")
-    rows = [*_lines(lines), *_shares(c, lines), *progress(c)]
+    rows = [*_lines(lines), *_shares(c, lines), *progress(c), *_special(c)]
     return pd.DataFrame(rows)
 
 
@@ -203,6 +204,42 @@ def progress(c: Community) -> list[Row]:
             method=one["method"],
         )
     ]
+
+
+def _special(c: Community) -> list[Row]:
+    """Give the special fund by residents, and what the highest awards would cost (R-59, X-41)."""
+    names = ("per_capita", "award_cap")
+    if any(n not in c.protocol.parameters for n in names) or not c.unit.get("residents"):
+        return []
+    each, cap = (float(c.protocol.parameter(n)) for n in names)
+    people = float(str(c.unit["residents"]))
+    fund = float(scoring.special_fund(np.array([people]), per_resident_yuan=each)[0])
+    below = int(c.tables["communities"]["parent"].eq(c.community).sum())
+    row = labelled(
+        "funds.special",
+        "estimate",
+        f"专项经费（每居民每年{each:g}元）",
+        f"Special fund ({each:g} yuan per resident and year)",
+        value=fund,
+        unit="yuan",
+        n=int(people),
+        rule="R-59",
+        display_zh=f"{fund:,.0f}元",
+        display_en=f"{fund:,.0f} yuan",
+        method="scoring.clear_awards",
+    )
+    if below:
+        told = scoring.clear_awards(np.full(below, cap), fund_yuan=fund, cap_yuan=cap).iloc[-1]
+        enough = told["verdict"] == "passed"
+        row["reason_zh"] = (
+            f"{below}个社区都得最高奖励{cap:,.0f}元，共{told['value']:,.0f}元，"
+            f"{'不超过' if enough else '超过'}专项经费"
+        )
+        row["reason_en"] = (
+            f"the highest award of {cap:,.0f} yuan to all {below} communities would cost "
+            f"{told['value']:,.0f}, {'within' if enough else 'more than'} the fund"
+        )
+    return [row]
 
 
 _SHEET = ("years", "staff", "q1", "q2", "q3", "q4", "annual")

@@ -36,7 +36,13 @@ from workbench.scoring.decision import (
 )
 from workbench.scoring.draws import barred, draw_teams, draw_units, draw_visits
 from workbench.scoring.efficacy import efficacy_index
-from workbench.scoring.funds import fund_progress, fund_table, reward, special_fund
+from workbench.scoring.funds import (
+    clear_awards,
+    fund_progress,
+    fund_table,
+    reward,
+    special_fund,
+)
 from workbench.scoring.funnel import funnel_proportions, funnel_ratios
 from workbench.scoring.gaps import inequality, kind_gap, supply_demand
 from workbench.scoring.gates import decision_counts, eligibility, pass_rate
@@ -123,6 +129,7 @@ __all__ = [
     "change_points",
     "choice_sensitivity",
     "choice_uncertainty",
+    "clear_awards",
     "cohen_kappa",
     "composite",
     "control_chart",

@@ -7,10 +7,10 @@ import pandas as pd
 
 from workbench.scoring._frames import Floats, need, numbers, refuse, words
 
-__all__ = ["fund_progress", "fund_table", "reward", "special_fund"]
+__all__ = ["clear_awards", "fund_progress", "fund_table", "reward", "special_fund"]
 
-# doc 001 §6.2: at most 500 000 yuan, and 50 yuan per resident and year (R-59)
-SPECIAL_CAP_YUAN, PER_RESIDENT_YUAN = 500_000.0, 50.0
+# doc 001 §6.2: one award at most 500 000 yuan; the fund 50 yuan per resident and year (R-59)
+AWARD_CAP_YUAN, PER_RESIDENT_YUAN = 500_000.0, 50.0
 # doc 000 §7.2, §6.2: communities that meet their targets get 10 to 20 per cent (R-58)
 REWARD_SHARES = (0.10, 0.20)
 
@@ -165,18 +165,71 @@ def reward(base_yuan: Floats | pd.Series, *, share: float, met: Floats | pd.Seri
 
 
 def special_fund(
-    residents: Floats | pd.Series,
-    *,
-    per_resident_yuan: float = PER_RESIDENT_YUAN,
-    cap_yuan: float = SPECIAL_CAP_YUAN,
+    residents: Floats | pd.Series, *, per_resident_yuan: float = PER_RESIDENT_YUAN
 ) -> Floats:
-    """Give the special fund of a community: so much per resident and year, cut at the cap.
+    """Give the special fund of each unit: so much per resident and year.
+
+    Parameters
+    ----------
+    residents : array of float
+        Residents of each unit (≥ 0).
+    per_resident_yuan : float
+        R-59: 50.
+
+    Returns
+    -------
+    array of float
+        Yuan a year. The cap of R-59 is that of one award and not of the fund: 87 000 residents
+        bring 4.35 million, and twelve highest awards would cost 6 million (X-41).
 
     References
     ----------
-    Rule R-59, doc 001 §6.2: 50 yuan per resident and year; at most 500 000 yuan for clear results.
+    Rule R-59, doc 001 §6.2.
+
+    Examples
+    --------
+    >>> special_fund([87_000]).tolist()
+    [4350000.0]
     """
     n = np.asarray(residents, dtype=float)
     if (n < 0).any():
         raise refuse("count", "人数不能为负", "a number of residents must not be negative")
-    return np.asarray(np.minimum(n * per_resident_yuan, cap_yuan))
+    return np.asarray(n * per_resident_yuan)
+
+
+def clear_awards(
+    granted_yuan: Floats | pd.Series, *, fund_yuan: float, cap_yuan: float = AWARD_CAP_YUAN
+) -> pd.DataFrame:
+    """Cut each award for clear results at the cap, and hold their sum against the fund.
+
+    Parameters
+    ----------
+    granted_yuan : array of float
+        What was granted to each community (≥ 0); the source does not say how much, only the most.
+    fund_yuan : float
+        What there is, such as :func:`special_fund` of the subdistrict.
+    cap_yuan : float
+        R-59: 500 000.
+
+    Returns
+    -------
+    DataFrame
+        One row per award (``part`` award: ``value``, ``flags`` capped) and one ``total``
+        (``target`` the fund, ``verdict`` passed or failed).
+
+    References
+    ----------
+    Rule R-59, doc 001 §6.2; X-41.
+    """
+    asked = np.asarray(granted_yuan, dtype=float)
+    if (asked < 0).any() or fund_yuan < 0:
+        raise refuse("amount", "金额不能为负", "an amount must not be negative")
+    paid = np.minimum(asked, cap_yuan)
+    whole = float(paid.sum())
+    out = pd.DataFrame({"part": "award", "value": paid,
+                        "flags": np.where(asked > cap_yuan, "capped", "")})  # fmt: skip
+    total = {"part": "total", "value": whole, "flags": "", "target": fund_yuan,
+             "verdict": "passed" if whole <= fund_yuan else "failed"}  # fmt: skip
+    return pd.concat([out, pd.DataFrame([total])], ignore_index=True).assign(
+        unit="yuan", method="scoring.clear_awards"
+    )

@@ -123,12 +123,15 @@ def ranks(
     ranked = ~np.isnan(x)
     known = ranked & ~np.isnan(se)
     n = int(ranked.sum())
+    given = x
+    if decimals is not None:  # what is printed alike is alike, for ranks, sets and tiers
+        x = np.round(x, decimals)
     out = pd.DataFrame(
         {
             unit: scores[unit].to_numpy(),
-            "value": x,
+            "value": given,
             "std_error": se,
-            "rank": rank_of(x, ties=ties, decimals=decimals),
+            "rank": rank_of(x, ties=ties),
             "n": n,
         }
     )

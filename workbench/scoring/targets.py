@@ -35,6 +35,7 @@ OPERATORS = ("≥", "≤", ">", "<")
 Decision = Literal["point", "lower", "upper"]
 
 _ALIASES = {">=": "≥", "<=": "≤"}
+_DECIMALS = 12
 _NO_STATUS = ("not_computed", "suppressed")
 
 
@@ -262,6 +263,8 @@ def attainment(
         np.isin(kind, ["zero", "bool"])
     ]
     decided[unusable] = "cannot_tell"
+    if decision != "point":  # the rule asks for a limit that is not there
+        decided[sampled_without_error] = "cannot_tell"
     return out_frame.assign(
         decision=np.where(has_target, decided, ""), rule=np.where(has_target, decision, "")
     )
@@ -376,6 +379,8 @@ def _read_values(
 
 
 def _holds(value: Floats, operator: np.ndarray, target: Floats) -> Bools:
+    """Compare without the dust of binary fractions: 0.5 − 0.4 reaches a target of 0.1."""
+    value, target = np.round(value, _DECIMALS), np.round(target, _DECIMALS)
     with np.errstate(invalid="ignore"):
         return np.select(
             [operator == "≥", operator == "≤", operator == ">", operator == "<"],
@@ -385,6 +390,7 @@ def _holds(value: Floats, operator: np.ndarray, target: Floats) -> Bools:
 
 
 def _in_band(q: Floats, low: Floats, high: Floats) -> Bools:
+    q, low, high = (np.round(v, _DECIMALS) for v in (q, low, high))
     with np.errstate(invalid="ignore"):
         return np.asarray((q >= low) & (q <= high))
 
@@ -495,7 +501,8 @@ def _clipped_sd(mean: Floats, sd: Floats) -> Floats:
             + s**2 * (lo * d_lo - hi * d_hi)
         )
         out = np.sqrt(np.maximum(second - first**2, 0))
-    return np.asarray(np.where(sd > 0, out, np.where(np.isnan(mean), np.nan, 0.0)))
+    unknown = np.isnan(mean) | np.isnan(sd)
+    return np.asarray(np.where(sd > 0, out, np.where(unknown, np.nan, 0.0)))
 
 
 def _step_error(q: Floats, q_se: Floats, target: Floats) -> Floats:
