@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from workbench import compared, modelled, overview
+from workbench import changed, modelled, overview
 
 NAN = float("nan")
 
@@ -111,7 +111,7 @@ def test_treated_communities_are_compared_with_the_others() -> None:
     moves = {f"U{i}": m for i, m in enumerate([0.15, 0.13, 0.02, -0.01, 0.00, 0.03, 0.01])}
     arms: dict[str, str | None] = dict.fromkeys(moves, "false")
     arms |= {"U0": "true", "U1": "true"}
-    told = compared.controlled(_moves(moves, treated=arms)).set_index(["community", "finding"])
+    told = changed.controlled(_moves(moves, treated=arms)).set_index(["community", "finding"])
     by_hand = 0.14 - 0.01
     one = told.loc[("U0", "context.did.q1")]
     assert one["value"] == pytest.approx(by_hand, abs=5e-4)
@@ -125,15 +125,15 @@ def test_treated_communities_are_compared_with_the_others() -> None:
 
 def test_without_a_comparison_community_nothing_is_claimed() -> None:
     moves = {"U0": 0.1, "U1": 0.2}
-    told = compared.controlled(_moves(moves, treated={"U0": "true", "U1": "true"}))
+    told = changed.controlled(_moves(moves, treated={"U0": "true", "U1": "true"}))
     assert told["status"].tolist() == ["not_computed"]
-    assert compared.controlled(_moves(moves, treated={"U0": None, "U1": None})).empty
+    assert changed.controlled(_moves(moves, treated={"U0": None, "U1": None})).empty
 
 
 def test_a_gain_from_the_lowest_baseline_is_held_against_what_is_expected() -> None:
     moves = {f"U{i}": 0.03 for i in range(10)}
     b = _moves(moves, treated=dict.fromkeys(moves))
-    told = compared.regressed(b).set_index("community")
+    told = changed.regressed(b).set_index("community")
     assert set(told["verdict"]) == {"passed", "failed"}
     assert told.loc["U0", "verdict"] == "failed"  # 50 % is the lowest of 50 to 58 %
     assert told.loc["U4", "verdict"] == "passed"

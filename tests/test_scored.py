@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from workbench import assessors, comparison
+from workbench import assessors, scored
 from workbench.findings import COLUMNS, EXTRA
 from workbench.overview import Batch
 
@@ -55,30 +55,30 @@ def _scores(spread: float = 1.0) -> list[dict[str, Any]]:
 
 def test_ranks_under_other_methods_stand_apart_and_hold_the_nominal_one() -> None:
     b = _batch(_scores())
-    told = comparison.robustness(b)
+    told = scored.robustness(b)
     assert len(told) == N
     totals = b.pick("score.total").set_index("community")["value"].rank(ascending=False)
     assert (told.set_index("community")["value"] == totals).all()
     assert (told["ci_low"] <= told["ci_high"]).all()
-    again = comparison.robustness(_batch(_scores()))
+    again = scored.robustness(_batch(_scores()))
     pd.testing.assert_frame_equal(told, again)
     incomplete = _scores()
     incomplete[-1]["flags"] = "rescaled;incomplete"
-    assert "U11" not in set(comparison.robustness(_batch(incomplete))["community"])
+    assert "U11" not in set(scored.robustness(_batch(incomplete))["community"])
 
 
 def test_sobol_names_the_choices_largest_first() -> None:
-    told = comparison.sobol(_batch(_scores()), base=64)
+    told = scored.sobol(_batch(_scores()), base=64)
     assert told["value"].is_monotonic_decreasing
     assert {"overview.sobol.normalisation", "overview.sobol.aggregation", "overview.sobol.scheme",
             "overview.sobol.weight_i0"} <= set(told["finding"])  # fmt: skip
     # units that keep their order whatever the method: no choice moves any rank
-    assert comparison.sobol(_batch(_scores(spread=0)), base=64).empty
+    assert scored.sobol(_batch(_scores(spread=0)), base=64).empty
 
 
 def test_too_few_scores_give_nothing() -> None:
-    assert comparison.robustness(_batch(_scores()[:5])).empty
-    assert comparison.sobol(_batch([])).empty
+    assert scored.robustness(_batch(_scores()[:5])).empty
+    assert scored.sobol(_batch([])).empty
 
 
 def _satisfied(shares: list[float]) -> Batch:
@@ -92,12 +92,12 @@ def _satisfied(shares: list[float]) -> Batch:
 
 
 def test_a_unit_far_from_the_others_lies_outside_the_funnel() -> None:
-    told = comparison.funnel(_satisfied([0.8, 0.82, 0.78, 0.81, 0.79, 0.8, 0.83, 0.77, 0.8, 0.8,
+    told = scored.funnel(_satisfied([0.8, 0.82, 0.78, 0.81, 0.79, 0.8, 0.83, 0.77, 0.8, 0.8,
                                          0.79, 0.45])).set_index("community")  # fmt: skip
     assert told.loc["U11", "verdict"] == "worse"
     assert set(told["verdict"].drop("U11")) == {"cannot_tell"}
     assert told["n"].eq(100).all()
-    assert comparison.funnel(_satisfied([0.8] * 9)).empty
+    assert scored.funnel(_satisfied([0.8] * 9)).empty
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_old_and_new_compounds_against_twenty_percent(old: float, verdict: str) 
          "value": (82.0 if i % 2 else old) + rng.normal(0, 2 if verdict != "cannot_tell" else 9)}
         for i in range(N)
     ]  # fmt: skip
-    told = comparison.gap(_batch(rows)).set_index("finding")
+    told = scored.gap(_batch(rows)).set_index("finding")
     assert told.loc["overview.gap", "verdict"] == verdict
     assert told.loc["overview.gap", "target"] == 0.20
-    assert comparison.gap(_batch(rows[:2])).iloc[0]["status"] == "not_computed"
+    assert scored.gap(_batch(rows[:2])).iloc[0]["status"] == "not_computed"
 
 
 def test_decisions_are_counted_under_each_rule() -> None:
@@ -123,11 +123,11 @@ def test_decisions_are_counted_under_each_rule() -> None:
          "label_en": "gate", "verdict": "passed", "rule": "R-17"}
         for i, value in enumerate([0.9, 0.72, 0.68, 0.5])
     ]  # fmt: skip
-    told = comparison.decisions(_batch(rows)).set_index("decision")
+    told = scored.decisions(_batch(rows)).set_index("decision")
     assert told["value"].to_dict() == {"point": 2, "lower": 1, "upper": 3}
     assert told["n"].eq(4).all()
     assert "1 differ from the study's rule" in told.loc["point", "display_en"]
-    gates = comparison.gates(_batch(rows)).set_index("finding")
+    gates = scored.gates(_batch(rows)).set_index("finding")
     assert gates.loc["overview.pass_rate", "value"] == 1
     assert "4 pass, 0 fail" in gates.loc["overview.gate.rule.R-17.s", "display_en"]
 
