@@ -70,6 +70,31 @@ def test_what_the_source_leaves_open_is_asked_for(
     assert "frame" in capsys.readouterr().err
 
 
+def test_households_are_drawn_in_two_stages_from_the_frame(study: Path) -> None:
+    settings = study / "study.yaml"
+    text = settings.read_text(encoding="utf-8")
+    more = "sources:\n  frame: [{file: data/frame.csv}]\n"
+    settings.write_text(text.replace("sources:\n", more, 1), encoding="utf-8")
+    units = pd.read_csv(study / "data" / "communities.csv")["community"]
+    rows = [f"{u},{u}-b{i},{10 + i}\n" for u in units for i in range(6)]
+    (study / "data" / "frame.csv").write_text("community,psu,size\n" + "".join(rows), "utf-8")
+    assert main(["open", str(study), "--out", str(study / "out")]) == 0
+    sizes = ("--psus", "3", "--households", "4", "--household-reserve", "2", "--method", "pps")
+    assert _draw(study, "sample", *sizes) == 0
+    told = pd.read_csv(study / "out" / "draws" / "sample-1.csv")
+    assert len(told) == len(units) * 3 * 6
+    assert told.groupby(["community", "psu"])["ssu"].nunique().eq(6).all()
+    weights = told.groupby("community")["base_weight"]
+    assert (
+        (weights.max() - weights.min()).lt(1e-9).all()
+    )  # proportional to size, then equal numbers: all alike
+    assert weights.sum().round(6).eq(75).all()  # all households of six buildings
+    entry = _entries(study)[-1]["options"]
+    assert entry == {"psus": 3, "reserve": 0, "households": 4, "household_reserve": 2,
+                     "method": "pps"}  # fmt: skip
+    assert _draw(study, "sample", "--psus", "3") == 2  # entered already, with other numbers
+
+
 def test_a_seal_is_the_beginning_of_the_files_digest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -113,6 +113,22 @@ def suite(**kwargs: Any) -> Plant:
 
 
 S, R = "study.yaml", "data/responses.csv"
+
+
+def margins_disagree(study: Path) -> None:
+    """Add a second variable whose counts are those of another population."""
+    swap("codebook.yaml", "sex: {", "q9: {")(study)
+    text = (study / "codebook.yaml").read_text(encoding="utf-8")
+    sex = next(row for row in text.splitlines() if row.startswith("q9: "))
+    line("codebook.yaml", sex.replace("q9:", "sex:", 1))(study)
+    swap(R, ",sex\n", ",sex,q9\n")(study)
+    rows = (study / R).read_text(encoding="utf-8").splitlines()
+    rows[1:] = [row + "," + row.rsplit(",", 1)[1] for row in rows[1:]]
+    (study / R).write_text("\n".join(rows) + "\n", encoding="utf-8")
+    for category in ("female", "male"):
+        line("data/margins.csv", f"A-1,q9,{category},700,adults")(study)
+
+
 FAULTS: dict[str, tuple[Plant, str, str]] = {
     # name: what is planted, code of the message, its place
     "study is a list": (put(S, "- a\n- b\n"), "settings.mapping", S),
@@ -153,6 +169,13 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
     "a unit that is a device": (swap("data/communities.csv", "A-2,乙", "CON,乙"), "communities.id-unsafe", "data/communities.csv:3[community]"),
     "a unit that turns direction": (swap("data/communities.csv", "A-2,乙", "A\u202e2,乙"), "communities.id-unsafe", "data/communities.csv:3[community]"),
     "a weight of zero": (swap(R, ",1.5,", ",0,"), "weight.not-positive", f"{R}:1[base_weight]"),
+    "a weight below zero": (swap(R, ",1.5,", ",-1,"), "weight.not-positive", f"{R}:1[base_weight]"),
+    "a weight that is missing": (swap(R, ",1.5,", ",,"), "weight.missing", f"{R}:1[base_weight]"),
+    "a respondent who stands twice": (line(R, (SOUND / R).read_text(encoding="utf-8").splitlines()[1]), "responses.duplicate-id", f"{R}:1[respondent]"),
+    "an answer off its scale": (swap(R, "household,2,6,female", "household,9,6,female"), "item.off-scale", f"{R}:1[q1]"),
+    "a category of another wave": (swap(R, "household,2,6,female", "household,2,6,woman"), "item.off-scale", f"{R}:1[sex]"),
+    "a margin that lacks a category": (swap("data/margins.csv", "A-1,sex,male,1000,adults\n", ""), "margins.category-lacking", f"{R}:2[sex]"),
+    "margins that disagree": (margins_disagree, "margins.totals", "data/margins.csv:7[count]"),
     "a weight without end": (swap(R, ",1.5,", ",inf,"), "cell.type", f"{R}:1[base_weight]"),
     "a table of bytes": (put(R, bytes(range(256)) * 9), "file.encoding", f"{R}:1"),
     "a pickle": (put(R, b"\x80\x04\x95\x10\x00\x8c\x02os\x8c\x06system\x93."), "file.encoding", R),
@@ -232,10 +255,16 @@ def test_check_tells_on_standard_output_and_run_on_standard_error(
         (workbook(value="#N/A"), "file.formula-error"),
         (workbook(value="=1+1"), "file.formula-bare"),
         (swap("data/facts.csv", "false", "perhaps"), "facts.value"),
+        (
+            line(
+                R, (SOUND / R).read_text(encoding="utf-8").splitlines()[1].replace("R001", "R991")
+            ),
+            "responses.case-twice",
+        ),
         (swap("codebook.yaml", ", class: internal", ""), "codebook.unclassified"),
         (swap("codebook.yaml", ", purpose: assessment", ""), "codebook.unclassified"),
     ],
-    ids=["error", "no stored result", "neither yes nor no", "no class", "no purpose"],
+    ids=["error", "no stored result", "neither yes nor no", "case twice", "no class", "no purpose"],
 )
 def test_what_may_be_meant_is_a_warning(
     plant: Plant, code: str, study: Path, capsys: pytest.CaptureFixture[str]

@@ -297,3 +297,30 @@ def test_design_is_frozen_and_leaves_its_data_alone() -> None:
     assert (d.weights == 2).all()
     again = pickle.loads(pickle.dumps(d))
     assert again.df == d.df
+
+
+def test_respondent_who_stands_twice_is_named() -> None:
+    data = pd.DataFrame({"wave": ["a", "a", "b", "b"], "who": [1, 2, 2, 2], "q": [1, 2, 3, 4]})
+    with pytest.raises(InputError) as caught:
+        survey.Design(data, respondent=["wave", "who"])
+    problem = caught.value.problems[0]
+    assert (problem.code, problem.row) == ("survey.respondent-twice", 3)
+    assert "2 rows" in problem.en
+    assert problem.found == "b / 2"
+    assert problem.remedy_en
+    assert survey.Design(data[:3], respondent=["wave", "who"]).df == 2
+
+
+def test_one_building_gives_a_value_and_says_why_no_interval() -> None:
+    data = pd.DataFrame({"b": ["x"] * 20, "q": [5, 4, 3, 2] * 5, "g": ["m", "f"] * 10})
+    for told in (
+        survey.top2(survey.Design(data, psu="b"), "q", by="g"),
+        survey.mean(survey.Design(data, psu="b"), "q"),
+        survey.net(survey.Design(data, psu="b"), "q"),
+        survey.quantile(survey.Design(data, psu="b"), "q", q=0.5),
+        survey.contrast(survey.Design(data, psu="b"), "q", by="g", contrast={"m": 1, "f": -1}),
+    ):
+        assert told["value"].notna().all()
+        assert told[["std_error", "ci_low", "ci_high"]].isna().all(axis=None)
+        assert told["reason_en"].str.contains("single primary").all()
+        assert (told["status"] != "ok").all()

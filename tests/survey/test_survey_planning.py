@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,6 +67,61 @@ def test_chances_by_size_are_kept_in_repeated_draws(frame: pd.DataFrame) -> None
 def test_frame_with_a_unit_twice_is_refused(frame: pd.DataFrame) -> None:
     with pytest.raises(InputError, match="twice"):
         survey.draw_sample(pd.concat([frame, frame[:1]]), psus=2, seed=1)
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("method", ["srs", "pps"])
+def test_two_stages_draw_households_in_buildings_with_reserves(
+    method: Literal["srs", "pps"], listed: bool
+) -> None:
+    units = pd.DataFrame({"community": "C1", "psu": list("abcdef"), "size": [4, 30, 20, 45, 41, 9]})
+    frame = units
+    if listed:
+        rows = units.loc[units.index.repeat(units["size"])].assign(size=1)
+        rows["ssu"] = rows["psu"] + rows.groupby("psu").cumcount().astype(str)
+        frame = rows.reset_index(drop=True)
+    told = {"psus": 3, "reserve": 1, "households": 6, "household_reserve": 2, "seed": 5}
+    a = survey.draw_sample(frame, method=method, **told)
+    b = survey.draw_sample(frame.sample(frac=1, random_state=2), method=method, **told)
+    pd.testing.assert_frame_equal(a, b)
+    assert not a.duplicated(["psu", "ssu"]).any()
+    sizes = units.set_index("psu")["size"]
+    for (psu, role), own in a.groupby(["psu", "role"]):
+        want = min(6, sizes[psu])
+        assert own["ssu_role"].eq("sample").sum() == want
+        assert own["ssu_role"].eq("reserve").sum() == min(8, sizes[psu]) - want
+        chance = (sizes[psu] * 3 / sizes.sum() if method == "pps" else 0.5) * want / sizes[psu]
+        sampled = own[own["ssu_role"].eq("sample")]
+        expected = chance if role == "sample" else np.nan
+        assert sampled["probability"].to_numpy() == pytest.approx(expected, nan_ok=True)
+        assert own.loc[own["ssu_role"].eq("reserve"), "base_weight"].isna().all()
+        if listed:
+            assert own["ssu"].str[0].eq(psu).all()
+        else:
+            assert own["ssu"].between(1, sizes[psu]).all()
+
+
+def test_every_household_has_the_chance_that_is_stated() -> None:
+    frame = pd.DataFrame({"community": "C1", "psu": list("abc"), "size": [3, 5, 12]})
+    draws, weight = [], []
+    for seed in range(300):
+        got = survey.draw_sample(frame, psus=2, households=2, seed=seed)
+        draws.append(got)
+        weight.append(got["base_weight"].sum())
+    hits = pd.concat(draws).groupby(["psu", "ssu"]).size() / 300
+    assert len(hits) == 20
+    chance = {"a": 2 / 3 * 2 / 3, "b": 2 / 3 * 2 / 5, "c": 2 / 3 * 2 / 12}
+    for (psu, _), share in hits.items():
+        assert abs(share - chance[psu]) < 0.1
+    assert np.mean(weight) == pytest.approx(20, abs=1)  # Horvitz-Thompson: all households
+
+
+def test_frame_of_households_with_one_twice_or_nameless_is_refused() -> None:
+    frame = pd.DataFrame({"community": "C1", "psu": "a", "ssu": ["1", "2", "2"], "size": 1})
+    with pytest.raises(InputError, match="twice"):
+        survey.draw_sample(frame, psus=1, households=1, seed=1)
+    with pytest.raises(InputError, match="no name"):
+        survey.draw_sample(frame.assign(ssu=["1", "2", None]), psus=1, seed=1)
 
 
 def likes() -> pd.DataFrame:

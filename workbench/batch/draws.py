@@ -49,6 +49,8 @@ def draw(
     round_: int = 1,
     psus: int = 0,
     reserve: int = 0,
+    households: int = 0,
+    household_reserve: int = 0,
     method: str = "srs",
     visits: int = 1,
 ) -> Draw:
@@ -67,6 +69,8 @@ def draw(
         From 1.
     psus, reserve, method
         For ``sample``: primary units per community (and stratum) and reserves; ``srs`` or ``pps``.
+    households, household_reserve
+        For ``sample``: a second stage, households in each unit drawn and their reserves.
     visits
         For ``mystery``: visits per unit.
 
@@ -83,6 +87,8 @@ def draw(
     options: dict[str, Any] = {}
     if purpose == "sample":
         options = {"psus": psus, "reserve": reserve, "method": method}
+        if households:
+            options |= {"households": households, "household_reserve": household_reserve}
     elif purpose == "mystery":
         options = {"visits": visits}
     own = _own_teams(study, out, entry, tables) if purpose == "cross" else {}

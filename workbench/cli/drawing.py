@@ -27,6 +27,8 @@ def add(commands: Any) -> None:
     drawing.add_argument("--round", type=_positive, default=1, metavar="N")
     drawing.add_argument("--psus", type=_positive, default=0, metavar="N")
     drawing.add_argument("--reserve", type=int, default=0, metavar="N")
+    drawing.add_argument("--households", type=int, default=0, metavar="N")
+    drawing.add_argument("--household-reserve", type=int, default=0, metavar="N")
     drawing.add_argument("--method", choices=("srs", "pps"), default="srs")
     drawing.add_argument("--visits", type=_positive, default=1, metavar="N")
     drawing.set_defaults(call=_draw)
@@ -54,6 +56,8 @@ def _draw(args: argparse.Namespace) -> int:
         round_=args.round,
         psus=args.psus,
         reserve=args.reserve,
+        households=args.households,
+        household_reserve=args.household_reserve,
         method=args.method,
         visits=args.visits,
     )

@@ -80,6 +80,19 @@ def _interviews(study: Study, responses: pd.DataFrame, problems: Problems) -> No
         values=negative["finished"],
         expected="≥ started",
     )
+    named = responses[responses["case"].notna()]
+    again = named[named.duplicated(["wave", "community", "case"], keep=False)]
+    problems.cells(
+        "responses.case-twice",
+        "同一样本在一期中有两份问卷",
+        "two questionnaires of one case in one wave",
+        "核对是否重复录入；重复的用 judgements.csv 的 exclusion 排除并说明理由",
+        "see whether one was entered twice; exclude it by a judgement with its reason",
+        frame=again,
+        column="case",
+        values=again["case"],
+        severity="warning",
+    )
     days = responses["started"].fillna(responses["finished"]).str[:10]  # local, as stored
     for wave in study.settings.waves:
         if wave.fieldwork is None:

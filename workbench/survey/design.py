@@ -66,13 +66,15 @@ class Design:
         the other strata; ``fail``: refused.
     lonely_domain : apply ``adjust`` also where one PSU of the stratum has members of the domain.
     kind : ``probability``; ``opt_in`` (nobody drew these people: no sampling interval); ``census``.
+    respondent : column or columns (wave and number, say) that tell one respondent from another; a
+        respondent who stands twice is refused. ``None``: not looked at.
 
     Raises
     ------
     InputError
-        A column is missing, a weight is zero, negative, missing or infinite, a stratum or PSU is
-        missing, a population count is below the number sampled, or varies where it must be
-        constant.
+        A column is missing, a respondent stands twice, a weight is zero, negative, missing or
+        infinite, a stratum or PSU is missing, a population count is below the number sampled, or
+        varies where it must be constant.
 
     Notes
     -----
@@ -128,6 +130,7 @@ class Design:
         lonely: Lonely = "adjust",
         lonely_domain: bool = False,
         kind: Kind = "probability",
+        respondent: str | Sequence[str] | None = None,
     ) -> None:
         check_choice(lonely, ("adjust", "fail", "certainty", "average"), "lonely")
         check_choice(kind, ("probability", "opt_in", "census"), "kind")
@@ -140,9 +143,10 @@ class Design:
                 remedy_en="check the selection of wave and community",
             )
         used = [weights] if weights else []
-        used += names(strata) + names(psu) + names(ssu) + names(fpc)
+        used += names(strata) + names(psu) + names(ssu) + names(fpc) + names(respondent)
         check_columns(data, used, "design")
         rows = data.reset_index(drop=True)
+        _check_respondents(rows, names(respondent))
         stages = _stages(rows, names(strata), names(psu), names(ssu), names(fpc), nest)
         _check_lonely(rows, stages[0], lonely)
         w = _weights(rows, weights, stages, bool(fpc))
@@ -358,6 +362,23 @@ def _coded(data: pd.DataFrame, columns: list[str], what: str) -> Ints:
     if problems:
         raise InputError(*problems)
     return total
+
+
+def _check_respondents(data: pd.DataFrame, columns: list[str]) -> None:
+    twice = data.duplicated(columns, keep=False) if columns else np.zeros(0, dtype=bool)
+    if not twice.any():
+        return
+    at = np.flatnonzero(twice)
+    raise refuse(
+        "survey.respondent-twice",
+        f"{at.size} 行的受访者编号重复",
+        f"{at.size} rows share the name of a respondent with another row",
+        column=", ".join(columns),
+        row=int(at[0]) + 1,
+        found=" / ".join(str(v) for v in data[columns].iloc[int(at[0])]),
+        remedy_zh="删去重复的行；同一人在两期作答时，把轮次也列入 respondent=",
+        remedy_en="remove the repeated row; where a person answers in two waves, name the wave too",
+    )
 
 
 def _stages(

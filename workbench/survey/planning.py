@@ -289,41 +289,96 @@ def draw_sample(
     *,
     psus: int,
     reserve: int = 0,
+    households: int = 0,
+    household_reserve: int = 0,
     seed: int,
     within: Sequence[str] = ("community",),
     method: Literal["srs", "pps"] = "srs",
 ) -> pd.DataFrame:
-    """Draw primary units in every stratum, with reserves in a fixed order.
+    """Draw primary units in every stratum, and households in them, with reserves in fixed order.
 
     Parameters
     ----------
-    frame : one row per unit: ``psu``, ``size`` (> 0) and the ``within`` columns.
+    frame : one row per unit: ``psu``, ``size`` (> 0) and the ``within`` columns; or one row per
+        ``ssu`` (household) of a unit, whose sizes are added up for the first stage.
     psus : units to take in each stratum (all, where it has fewer). reserve : units held in reserve.
+    households : second stage: households to take in each unit drawn (all, where it has fewer);
+        0 draws units only. Those listed as ``ssu``; where the frame lists none, numbers from 1 to
+        ``size`` (rounded down) in the building's own order.
+    household_reserve : households held in reserve in each unit.
     seed : makes the draw repeatable; it does not depend on the order of the rows.
     within : columns of the strata.
     method : ``srs`` (equal chances) or ``pps`` (systematic, chances proportional to size; units
-        that are too large for it are taken with certainty).
+        that are too large for it are taken with certainty). Households are drawn with equal
+        chances.
 
     Returns
     -------
-    DataFrame of the units drawn: the frame's columns, ``role`` (``sample`` or ``reserve``),
-    ``order`` (1, 2, ... within stratum and role), ``probability``, ``base_weight`` (missing for
-    reserves), ``seed``.
+    DataFrame of the units drawn: ``within``, ``psu``, ``size`` and, where units are rows of the
+    frame, its other columns; ``role`` (``sample`` or ``reserve``), ``order`` (1, 2, ... within
+    stratum and role), ``probability``, ``base_weight`` (missing for reserves), ``seed``. With
+    ``households`` one row per household: also ``ssu``, ``ssu_role``, ``ssu_order`` (within unit and
+    role); ``probability`` is that of both stages, missing where unit or household is a reserve.
 
     Raises
     ------
     InputError
-        A size is missing or not positive, a unit stands twice.
+        A size is missing or not positive, a unit (or household) stands twice or has no name.
 
     References
     ----------
     Madow (1949), Annals of Mathematical Statistics 20, 333-354 (systematic sampling by size).
+    Särndal, Swensson & Wretman (1992), 4.3 (two stages).
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"community": "C1", "psu": list("abcd"), "size": [40, 50, 30, 80]})
+    >>> drawn = draw_sample(frame, psus=2, households=5, household_reserve=1, seed=1, method="pps")
+    >>> drawn.groupby("ssu_role").size().to_dict(), drawn["base_weight"].dropna().unique().tolist()
+    ({'reserve': 2, 'sample': 10}, [20.0])
     """
     check_choice(method, ("srs", "pps"), "method")
     keys = list(within)
     check_columns(frame, ["psu", "size", *keys], "frame")
-    if psus < 1 or reserve < 0:
+    if psus < 1 or min(reserve, households, household_reserve) < 0:
         raise refuse("survey.planning", "抽取数至少为 1", "draw at least one unit")
+    listed = "ssu" in frame and bool(frame["ssu"].notna().any())
+    unit = [*keys, "psu"]
+    _check_frame(frame, [*unit, "ssu"] if listed else unit)
+    names = unit + (["ssu"] if listed else [])
+    ordered = frame.sort_values(names, kind="stable").reset_index(drop=True)
+    first = ordered
+    if listed:
+        first = ordered.groupby(unit, sort=True)[["size"]].sum().reset_index()
+    parts = []
+    for number, (_, rows) in enumerate(first.groupby(keys, sort=True)):
+        rng = np.random.default_rng([seed, number])
+        order = rng.permutation(len(rows))
+        n = min(psus, len(rows))
+        if method == "srs":
+            taken, chance = order[:n], np.full(len(rows), n / len(rows))
+        else:
+            taken, chance = _systematic(rows["size"].to_numpy(dtype=float), order, n, rng)
+        rest = order[~np.isin(order, taken)][:reserve]
+        at = np.concatenate([taken, rest])
+        picked = rows.iloc[at].copy()
+        picked["role"] = ["sample"] * n + ["reserve"] * rest.size
+        picked["order"] = [*range(1, n + 1), *range(1, rest.size + 1)]
+        picked["probability"] = np.concatenate([chance[taken], np.full(rest.size, np.nan)])
+        if households:
+            seeds = [np.random.SeedSequence(seed, spawn_key=(number, int(i))) for i in at]
+            picked = _second(
+                picked, ordered if listed else None, unit, households, household_reserve, seeds
+            )
+        picked["base_weight"] = 1 / picked["probability"]
+        parts.append(picked)
+    out = pd.concat(parts, ignore_index=True)
+    out["seed"] = seed
+    return out
+
+
+def _check_frame(frame: pd.DataFrame, names: list[str]) -> None:
+    """Refuse units without a size or a name, and units that stand twice."""
     size = numbers(frame, "size")
     bad = np.flatnonzero(~(size > 0))
     if bad.size:
@@ -334,46 +389,56 @@ def draw_sample(
             column="size",
             row=int(bad[0]) + 1,
         )
-    gone = np.flatnonzero(frame[[*keys, "psu"]].isna().any(axis=1).to_numpy())
+    gone = np.flatnonzero(frame[names].isna().any(axis=1).to_numpy())
     if gone.size:
         raise refuse(
             "survey.frame-missing",
             "层或单元的编号缺失",
             "a stratum or a unit has no name",
-            column=", ".join([*keys, "psu"]),
+            column=", ".join(names),
             row=int(gone[0]) + 1,
             remedy_zh="在抽样框中补全；否则这些单元永远抽不到",
             remedy_en="fill it in the frame, else these units could never be drawn",
         )
-    twice = frame.duplicated([*keys, "psu"])
+    twice = frame.duplicated(names)
     if twice.any():
         raise refuse(
             "survey.frame-twice",
             "抽样框中同一单元出现两次",
             "a unit stands twice in the frame",
-            column="psu",
+            column=names[-1],
             row=int(np.flatnonzero(twice.to_numpy())[0]) + 1,
         )
+
+
+def _second(
+    picked: pd.DataFrame,
+    listed: pd.DataFrame | None,
+    unit: list[str],
+    households: int,
+    reserve: int,
+    seeds: list[np.random.SeedSequence],
+) -> pd.DataFrame:
+    """Draw households with equal chances in each unit picked; a row of the unit for each."""
+    known = {} if listed is None else dict(list(listed.groupby(unit, sort=False)["ssu"]))
     parts = []
-    ordered = frame.sort_values([*keys, "psu"], kind="stable").reset_index(drop=True)
-    for number, (_, rows) in enumerate(ordered.groupby(keys, sort=True)):
-        rng = np.random.default_rng([seed, number])
-        order = rng.permutation(len(rows))
-        n = min(psus, len(rows))
-        if method == "srs":
-            taken, chance = order[:n], np.full(len(rows), n / len(rows))
+    for place, own in enumerate(seeds):
+        row = picked.iloc[[place]]
+        if listed is None:
+            names = np.arange(1, int(row["size"].iloc[0]) + 1).astype(object)
         else:
-            taken, chance = _systematic(rows["size"].to_numpy(dtype=float), order, n, rng)
-        rest = order[~np.isin(order, taken)][:reserve]
-        picked = rows.iloc[np.concatenate([taken, rest])].copy()
-        picked["role"] = ["sample"] * n + ["reserve"] * rest.size
-        picked["order"] = [*range(1, n + 1), *range(1, rest.size + 1)]
-        picked["probability"] = np.concatenate([chance[taken], np.full(rest.size, np.nan)])
-        picked["base_weight"] = 1 / picked["probability"]
-        parts.append(picked)
-    out = pd.concat(parts, ignore_index=True)
-    out["seed"] = seed
-    return out
+            names = known[tuple(row[unit].iloc[0])].to_numpy(dtype=object)
+        order = np.random.default_rng(own).permutation(names.size)[: households + reserve]
+        n = min(households, names.size)
+        more = order.size - n
+        chosen = row.loc[row.index.repeat(order.size)].copy()
+        chosen["ssu"] = names[order]
+        chosen["ssu_role"] = ["sample"] * n + ["reserve"] * more
+        chosen["ssu_order"] = [*range(1, n + 1), *range(1, more + 1)]
+        both = chosen["probability"] * (n / names.size if n else np.nan)
+        chosen["probability"] = both.where(chosen["ssu_role"].eq("sample"))
+        parts.append(chosen)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _systematic(
