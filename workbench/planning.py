@@ -114,7 +114,7 @@ class Plan:
             if self.gates:
                 out.append(
                     f"无法判断：区间包含资格线，按各单位真实满意率平均{a.share:.0%}、标准差"
-                    f"{a.spread:.0%}估算；共{self.units}个单位。"
+                    f"{a.spread * 100:g}个百分点估算；共{self.units}个单位。"
                 )
             else:
                 out.append("本方案没有由问卷决定的资格线。")
@@ -132,7 +132,7 @@ class Plan:
         if self.gates:
             out.append(
                 f"Undecided: the interval holds the gate, if the true shares of the {self.units} "
-                f"units average {a.share:.0%} with a standard deviation of {a.spread:.0%}."
+                f"units average {a.share:.0%} with a standard deviation of {a.spread * 100:g} points."
             )
         else:
             out.append("No gate of this programme is decided by the questionnaire.")

@@ -127,7 +127,12 @@ def test_a_score_that_lacks_an_indicator_says_so_and_re_adds() -> None:
 
 def test_points_without_a_total_are_not_computed() -> None:
     told = _score(_frame(attainment=[0.8, 0.9, NAN, NAN]))
-    assert told.loc["score.total", "status"] == "not_computed"
+    total = told.loc["score.total"]
+    assert total["status"] == "not_computed"
+    assert "incomplete" in total["flags"]
+    # 100 points in four equal parts: 0.8 and 0.9 of two are there, the other 50 are open
+    assert "between 42.5 and 92.5" in total["reason_en"]
+    assert "42.5至92.5" in total["reason_zh"]
     row = told.loc["score.points.a"]
     assert row["status"] == "not_computed"
     assert row["reason_zh"]

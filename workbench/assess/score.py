@@ -240,10 +240,16 @@ def _qualified(out: pd.DataFrame, absent: list[scoring.Part]) -> pd.DataFrame:
         one = out.loc[i]
         flags = [w for w in str(one["flags"] or "").split(";") if w]
         zh, en = ([one[f"reason_{lang}"]] if one[f"reason_{lang}"] else [] for lang in ("zh", "en"))
-        if "rescaled" in " ".join(flags):
+        low, high = (float(one[n]) for n in ("bound_low", "bound_high"))
+        if pd.isna(one["value"]) and pd.notna(low) and pd.notna(high):
+            zh.append(f"缺的部分从全不得分到全得满分，总分在{low:.1f}至{high:.1f}之间")
+            en.append(
+                "with none to all of the missing points the total would lie between "
+                f"{low:.1f} and {high:.1f}"
+            )
+        elif "rescaled" in " ".join(flags):
             flags.append("incomplete")
             out.loc[i, "status"] = "low_precision"
-            low, high = (float(one[n]) for n in ("bound_low", "bound_high"))
             zh.append(
                 f"总分按其余指标折算；缺的指标从全不得分到全得满分，总分在{low:.1f}至{high:.1f}之间"
             )
