@@ -132,7 +132,8 @@ class Plan:
         if self.gates:
             out.append(
                 f"Undecided: the interval holds the gate, if the true shares of the {self.units} "
-                f"units average {a.share:.0%} with a standard deviation of {a.spread * 100:g} points."
+                f"units average {a.share:.0%} with a standard deviation of {a.spread * 100:g} "
+                "points."
             )
         else:
             out.append("No gate of this programme is decided by the questionnaire.")
