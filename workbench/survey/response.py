@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,9 +39,9 @@ def disposition_kind(codes: pd.Series[str]) -> pd.Series[str]:
     AAPOR (2023), *Standard Definitions*, 10th edition, table 1.
     """
     text = labels(codes)
-    kind = pd.Series(np.full(len(text), "", dtype=object), index=codes.index)
     filled = text.fillna("")
-    for pattern, name in (
+    # the patterns exclude one another; a code is looked up once, however many cases have it
+    patterns = (
         (r"1\.1\d*", "I"),
         (r"1\.2\d*", "P"),
         (r"2\.1\d*", "R"),
@@ -49,9 +50,12 @@ def disposition_kind(codes: pd.Series[str]) -> pd.Series[str]:
         (r"3\.1\d*", "UH"),
         (r"3(\.[02-9]\d*)?", "UO"),
         (r"4(\.\d+)?", "NE"),
-    ):
-        hit = filled.str.fullmatch(pattern) & (kind == "")
-        kind[hit] = name
+    )
+    known = {
+        code: next((name for pattern, name in patterns if re.fullmatch(pattern, str(code))), "")
+        for code in filled.unique()
+    }
+    kind = filled.astype(object).map(known)
     bad = np.flatnonzero((kind == "").to_numpy())
     if bad.size:
         problems = [
