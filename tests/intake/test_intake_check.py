@@ -73,3 +73,10 @@ def test_an_unknown_programme_leaves_no_folder(tmp_path):
     with pytest.raises(InputError):
         new_study(tmp_path / "x", "civilized-x")
     assert not (tmp_path / "x").exists()
+
+
+def test_a_programme_that_is_not_there_is_named_as_it_was_written(tmp_path):
+    with pytest.raises(InputError) as told:
+        new_study(tmp_path / "mine", "civilized")
+    assert [problem.found for problem in told.value.problems] == ["civilized"]
+    assert not (tmp_path / "mine").exists()

@@ -46,9 +46,10 @@ def new_study(folder: Path, programme: str) -> Path:
                 remedy_en="give the name of a new folder",
             )
         )
-    chosen = protocol.load(
-        programme if programme in protocol.PROGRAMMES else (folder / programme).resolve()
-    )
+    own = (folder / programme).resolve()
+    # a word that is neither a programme nor a file is refused as it was written
+    named = programme in protocol.PROGRAMMES or not own.exists()
+    chosen = protocol.load(programme if named else own)
     measures = protocol.template(chosen)
     folder.mkdir(parents=True, exist_ok=True)
     templates = resources.files("workbench.intake").joinpath("templates")
