@@ -114,7 +114,7 @@ def _apart(*arguments: str) -> dict[str, Any]:
 
 def run(*, quick: bool) -> Iterator[str]:
     """Give the lines of this block."""
-    sizes = (4, 12) if quick else (10, 100, 1000)
+    sizes = (4, 12) if quick else (10, 12, 100, 500, 1000)
     told = {size: _apart(str(size)) for size in sizes}
 
     def each(name: str, unit: str, what: str, *, per_unit: bool = True) -> list[Figure]:
@@ -129,7 +129,7 @@ def run(*, quick: bool) -> Iterator[str]:
     )
     yield from lines("curve, CPU of the runner per community", each("runner_cpu", "s", "runner"))
     yield from lines("curve, peak memory of the runner", each("mb", "MB", "memory", per_unit=False))
-    small, large = sizes[-2], sizes[-1]
+    small, large = (4, 12) if quick else (100, 1000)
     grown = max(0.0, told[large]["mb"] - told[small]["mb"]) * 1024 / (large - small)
     yield from lines(
         f"curve, growth of the runner's memory from {small} to {large} communities",
