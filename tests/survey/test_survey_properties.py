@@ -310,6 +310,46 @@ def test_no_withheld_cell_can_be_worked_out_from_its_line(sizes: list[int], mini
         assert np.array(sizes)[hidden].sum() >= minimum
 
 
+def test_two_withheld_cells_a_line_are_not_enough_where_lines_together_tell() -> None:
+    # two blocks of four small cells and one between them: each line has two or more, and yet
+    # rows 1 and 2 less columns 1 and 2 would give the one between
+    small = [(1, 1), (1, 2), (2, 1), (2, 2), (3, 3), (3, 4), (4, 3), (4, 4), (2, 3)]
+    rows = [(r, c, 6 if (r, c) in small else 40 + r + c) for r in range(1, 6) for c in range(1, 6)]
+    frame = pd.DataFrame(rows, columns=["row", "col", "n"])
+    told = survey.disclosure(frame, minimum=10, cells=["row", "col"])
+    hidden = told["status"].eq("suppressed").to_numpy()
+    assert hidden.sum() == 9 + 1
+    assert _known_cells(frame, hidden) == []
+    assert _known_cells(frame, frame["n"].lt(10).to_numpy()) == [(2, 3)]
+
+
+def test_no_withheld_cell_of_a_table_can_be_solved_from_its_totals() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(25):
+        k, m = rng.integers(3, 7, 2)
+        frame = pd.DataFrame([(r, c) for r in range(k) for c in range(m)], columns=["row", "col"])
+        frame["n"] = np.where(rng.random(k * m) < 0.3, rng.integers(1, 10, k * m), 30)
+        told = survey.disclosure(frame, minimum=10, cells=["row", "col"])
+        hidden = told["status"].eq("suppressed").to_numpy()
+        assert hidden[frame["n"].lt(10)].all()
+        assert _known_cells(frame, hidden) == []
+
+
+def _known_cells(frame: pd.DataFrame, hidden: np.ndarray) -> list[tuple[int, int]]:
+    """Cells whose smallest and largest value differ in nothing, given all totals (naive)."""
+    own = frame[hidden]
+    lines = [own["row"].eq(v) for v in own["row"].unique()]
+    lines += [own["col"].eq(v) for v in own["col"].unique()]
+    equations = np.array(lines, dtype=float)
+    rank = np.linalg.matrix_rank(equations)
+    found = []
+    for i, (row, col) in enumerate(zip(own["row"], own["col"], strict=True)):
+        alone = np.eye(len(own))[i]
+        if np.linalg.matrix_rank(np.vstack([equations, alone])) == rank:
+            found.append((row, col))
+    return found
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**31), st.floats(0.5, 3.0))
 def test_trimming_keeps_the_total_and_the_bounds(seed: int, spread: float) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import linalg, sparse
 
 from workbench.survey import intervals
 from workbench.survey._input import Bools, Floats, check_columns, names, refuse
@@ -55,7 +56,9 @@ def disclosure(
     -----
     In every line of a table with one withheld cell, or whose withheld cells together stay under the
     minimum, the smallest remaining cells follow until neither holds; repeated until nothing
-    changes.
+    changes. Of tables with several ``cells`` it is then asked whether the totals of all lines
+    together still give a withheld cell away (the withheld cells of a line can be two and one of
+    them yet be known from the others' lines); the smallest remaining cell of its lines follows.
 
     References
     ----------
@@ -96,6 +99,10 @@ def disclosure(
             if more.any():
                 hidden |= more
                 changed = True
+        if not changed and len(lines) > 1:
+            more = _complement_of(_given_away(lines, hidden), lines, n, hidden)
+            hidden |= more
+            changed = bool(more.any())
     return _suppress(out, primary, hidden & ~primary, minimum)
 
 
@@ -112,6 +119,40 @@ def _complement(line: Any, n: Floats, hidden: Bools, minimum: int) -> Bools:
         order = candidate[np.lexsort((candidate, n[candidate], line[candidate]))]
         first = np.unique(line[order], return_index=True)[1]
         pick[order[first]] = True
+    return pick
+
+
+def _given_away(lines: list[Any], hidden: Bools) -> Bools:
+    """Withheld cells that the totals of all lines determine: those no change of the others moves.
+
+    The withheld cells of a table are unknowns, its lines equations; a cell is known exactly where
+    every vector of the null space is 0 in it.
+    """
+    out = np.zeros(hidden.size, dtype=bool)
+    at = np.flatnonzero(hidden)
+    offset = np.cumsum([0, *(int(line.max()) + 1 for line in lines)])
+    rows = np.concatenate([line[at] + start for line, start in zip(lines, offset, strict=False)])
+    cells = np.tile(np.arange(at.size), len(lines))
+    shape = (int(offset[-1]), at.size)
+    equations = sparse.csr_matrix((np.ones(rows.size), (rows, cells)), shape=shape)
+    _, part = sparse.csgraph.connected_components(equations.T @ equations, directed=False)
+    for number in np.flatnonzero(np.bincount(part) > 1):  # a table's connected withheld cells
+        own = np.flatnonzero(part == number)
+        block = equations[:, own]
+        free = linalg.null_space(block[np.unique(block.nonzero()[0])].toarray())
+        out[at[own]] = np.abs(free).max(axis=1, initial=0.0) < 1e-9
+    return out
+
+
+def _complement_of(given: Bools, lines: list[Any], n: Floats, hidden: Bools) -> Bools:
+    """Give the smallest open cell of the lines of the first cell that is given away."""
+    pick = np.zeros(hidden.size, dtype=bool)
+    for cell in np.flatnonzero(given):
+        beside = np.logical_or.reduce([line == line[cell] for line in lines])
+        open_ = np.flatnonzero(beside & ~hidden & (n > 0))
+        if open_.size:
+            pick[open_[np.argmin(n[open_])]] = True
+            break
     return pick
 
 

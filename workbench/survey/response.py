@@ -90,7 +90,7 @@ def response_rates(
     ----------
     dispositions : one row per sampled case, or per ``n`` equal ones; ``None`` or empty: every
         rate is "not computed: no record of who was not reached".
-    by : column or columns (wave, mode, community).
+    by : column or columns (wave, mode, community); cases without a label are a group of their own.
     e : share of cases of unknown eligibility taken as eligible, 0-1; ``None``: proportional
         allocation in each group, ``(I+P+R+NC+O) / (I+P+R+NC+O+NE)``.
     disposition, n : names of the columns of code (text) and count (optional column; missing is
@@ -142,9 +142,8 @@ def response_rates(
     long["_n"] = size
     if not keys:
         long["_all"] = 0
-    table = long.pivot_table(
-        index=keys or ["_all"], columns="_kind", values="_n", aggfunc="sum", fill_value=0.0
-    )
+    sums = long.groupby([*(keys or ["_all"]), "_kind"], dropna=False)["_n"].sum()
+    table = sums.unstack("_kind", fill_value=0)
     table = table.reindex(columns=list(KINDS), fill_value=0.0).astype(float)
     table.columns.name = None
     return _rates(table.reset_index(), keys, e)
@@ -184,7 +183,8 @@ def _rates(table: pd.DataFrame, keys: list[str], e: float | None) -> pd.DataFram
             blocks.append(
                 (statistic, np.where(below > 0, top / below, np.nan), "share", top, below)
             )
-    blocks.append(("e", share, "share", known, known + ne))
+    top, below = (known, known + ne) if e is None else (none, none)
+    blocks.append(("e", share, "share", top, below))
     blocks += [
         (f"count_{kind}", table[kind].to_numpy(dtype=float), "count", none, none) for kind in KINDS
     ]
