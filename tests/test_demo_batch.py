@@ -75,6 +75,21 @@ def test_the_planted_cases_are_told_apart(demo_batch: Path) -> None:
     assert "score.total" not in withheld
 
 
+def test_modelled_estimates_stand_beside_the_direct_ones(demo_batch: Path) -> None:
+    closer = 0
+    for unit in assessed(demo_batch):
+        file = demo_batch / "communities" / unit / "data" / "context.json"
+        context = {row["finding"]: row for row in json.loads(file.read_bytes())}
+        row, direct = context["context.small_area.q1"], findings(demo_batch, unit)
+        now = direct["survey.q1.top2.current"]
+        assert (row["flags"], row["status"]) == ("modelled", "ok")
+        assert now["display_en"] in row["reason_en"]
+        assert "chosen on 2026-09-20, before field work (2026-10-08)" in row["reason_en"]
+        assert row["ci_low"] < row["value"] < row["ci_high"]
+        closer += row["ci_high"] - row["ci_low"] < now["ci_high"] - now["ci_low"]
+    assert closer == len(assessed(demo_batch))
+
+
 def test_the_four_truths_are_told_apart_beside_the_verdict(demo_batch: Path) -> None:
     def rows(name: str) -> dict[str, Finding]:
         return findings(demo_batch, case(name))
