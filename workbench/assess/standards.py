@@ -116,7 +116,10 @@ def _recruitment(c: Community, sample: Sample, said: dict[str, Said]) -> Said:
     if sample.base is not None:
         units, strata = sample.base.psus, sample.base.strata
         parts.append(
-            (f"{units}个初级抽样单元，{strata}层", f"{units} primary units in {strata} strata")
+            (
+                f"{units}个初级抽样单元，{strata}层",
+                f"{units} primary units in {strata} {'stratum' if strata == 1 else 'strata'}",
+            )
         )
     if c.has("frame"):
         frame = c.tables["frame"]
