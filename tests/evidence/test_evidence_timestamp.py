@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -85,57 +83,12 @@ def test_openssl_accepts_our_stamps(local: timestamp.Authority, home: Path, tmp_
     assert "Verification: OK" in done.stdout + done.stderr
 
 
-CONFIG = """\
-[tsa]
-default_tsa = one
-[one]
-serial = {0}/serial
-crypto_device = builtin
-signer_digest = sha256
-default_policy = 1.2.3.4.1
-digests = sha256, sha384, sha512
-accuracy = secs:1
-ordering = no
-tsa_name = no
-ess_cert_id_chain = no
-ess_cert_id_alg = sha256
-"""
-
-
 @pytest.fixture
-def server(home: Path, tmp_path: Path) -> Iterator[str]:
-    """A time-stamp authority over HTTP on this machine, made of ``openssl ts``."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl")
+def server(home: Path, openssl_authority: Callable[[Path, Path, Path], str]) -> str:
+    """The demonstration's authority over HTTP on this machine."""
     demo = keys.make_demo_ca(home)
     keys.demo_clock(home)
-    (tmp_path / "tsa.cnf").write_text(CONFIG.format(tmp_path))
-    (tmp_path / "serial").write_text("01\n")
-    command = (
-        f"openssl ts -reply -config {tmp_path}/tsa.cnf -queryfile {tmp_path}/q -out {tmp_path}/r "
-        f"-signer {demo}/tsa/tsa.pem -inkey {demo}/tsa/tsa.key.pem -chain {demo}/authority.pem"
-    )
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            assert self.headers["Content-Type"] == "application/timestamp-query"
-            (tmp_path / "q").write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
-            subprocess.run(command.split(), check=True, capture_output=True)
-            self.send_response(200)
-            self.send_header("Content-Type", "application/timestamp-reply")
-            self.end_headers()
-            self.wfile.write((tmp_path / "r").read_bytes())
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    running = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{running.server_port}/tsa"
-    running.shutdown()
-    running.server_close()
-    thread.join()
+    return openssl_authority(demo / "tsa/tsa.pem", demo / "tsa/tsa.key.pem", demo / "authority.pem")
 
 
 @pytest.mark.system

@@ -126,6 +126,7 @@ def close(
         bag = copied_directory(target)
         ask = seal.stamp_of(study, demonstration=demonstration)
         (number,) = attest.enter(ledger, [(bag, entry)], demonstration=demonstration, stamp=ask)
+        seal.vouch_for_stamp(bag)
         bags.write_tags(bag)
         replace_directory(target)
         copy_log(ledger, out / "ledger")

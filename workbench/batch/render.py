@@ -18,6 +18,7 @@ from workbench.batch.work import map_folder, opened_study
 from workbench.errors import InputError
 from workbench.evidence import bag as bags
 from workbench.evidence import keys
+from workbench.evidence.chain import NOBODY
 from workbench.evidence.files import (
     replace_directory,
     sha256_bytes,
@@ -160,8 +161,10 @@ def sign_report(pdf: bytes, signers: Mapping[Role, SigningKey], study: Study) ->
     """Sign a prepared report with these keys, in their order."""
     from workbench.evidence import pdfsign
 
-    each = study.settings.timestamps == "each"
-    demonstration = any(key.demonstration for key in signers.values())
+    clock, vouching = None, NOBODY
+    if study.settings.timestamps == "each":
+        clock = seal.clock_of(study, demonstration=any(k.demonstration for k in signers.values()))
+        vouching = seal.vouching_of(clock) if clock and signers else NOBODY
     for role, key in signers.items():
         pdf = pdfsign.sign(
             pdf,
@@ -169,7 +172,8 @@ def sign_report(pdf: bytes, signers: Mapping[Role, SigningKey], study: Study) ->
             key,
             reason="社区测评报告 / community assessment report",
             time=datetime.now(UTC),
-            clock=seal.clock_of(study, demonstration=demonstration) if each else None,
+            clock=clock,
+            vouching=vouching,
         )
     return pdf
 

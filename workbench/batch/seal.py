@@ -22,7 +22,7 @@ from workbench.batch.slices import environment, package_digest
 from workbench.errors import InputError, Problem
 from workbench.evidence import attest, keys
 from workbench.evidence import bag as bags
-from workbench.evidence.chain import current_lists, load_crls, path_to
+from workbench.evidence.chain import Vouching, current_lists, load_crls, path_to
 from workbench.evidence.crate import CRATE, make_crate
 from workbench.evidence.files import (
     copied_directory,
@@ -33,7 +33,13 @@ from workbench.evidence.files import (
 from workbench.evidence.keys import ROLES
 from workbench.evidence.logs import copy_log
 from workbench.evidence.statement import make_statement
-from workbench.evidence.timestamp import Authority, http_authority, local_authority, stamp
+from workbench.evidence.timestamp import (
+    Authority,
+    http_authority,
+    local_authority,
+    stamp,
+    stamped_by,
+)
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -50,6 +56,8 @@ __all__ = [
     "refuse_unfit",
     "stamp_of",
     "versions",
+    "vouch_for_stamp",
+    "vouching_of",
     "waits_for_entry",
 ]
 
@@ -262,14 +270,31 @@ def versions() -> dict[str, str]:
 
 def _lists(chains: Iterable[Sequence[x509.Certificate]]) -> list[Any]:
     """Return the revocation lists in force today for those who signed."""
+    return [crl for chain in chains for crl in _vouching(chain).lists]
+
+
+def _vouching(chain: Sequence[x509.Certificate]) -> Vouching:
+    """Return the path above a certificate, and the lists in force today for it."""
     home = keys.home_folder(os.environ)
+    own = [one for one in chain if one.issuer == one.subject]
+    path = path_to(chain[0], chain[1:], [*keys.load_roots(home), *own])
+    if path is None:
+        return Vouching(tuple(chain))
     crls = load_crls([home / "trust", home / "keys" / "demo"])
-    roots, now, found = keys.load_roots(home), datetime.now(UTC), []
-    for chain in chains:
-        own = [one for one in chain if one.issuer == one.subject]
-        path = path_to(chain[0], chain[1:], [*roots, *own])
-        found += current_lists(path, crls, now) if path else []
-    return found
+    return Vouching(path, tuple(current_lists(path, crls, datetime.now(UTC))))
+
+
+@lru_cache(maxsize=4)
+def vouching_of(clock: Authority) -> Vouching:
+    """Return what others judge a time-stamp authority by later; it is asked for one stamp."""
+    return _vouching(stamped_by(stamp(b"", clock)))
+
+
+def vouch_for_stamp(bag: Path) -> None:
+    """Put certificates and revocation lists of the authority that stamped the head into a bag."""
+    token = bag / "attest" / attest.HEAD_STAMP
+    if token.exists():
+        attest.write_vouching(bag, "timestamp", _vouching(stamped_by(token.read_bytes())))
 
 
 def waits_for_entry(bag: Path) -> bool:
@@ -312,6 +337,7 @@ def enter_signed(study: Study, out: Path) -> dict[str, dict[str, str]]:
     attest.enter(ledger, staged, demonstration=demonstration, stamp=ask)
     digests = {}
     for name, (bag, _) in zip(names, staged, strict=True):
+        vouch_for_stamp(bag)
         bags.set_info(bag, Workbench_State="signed")
         digests[name] = bags.digests(bag)
         replace_directory(folder / name)
@@ -350,19 +376,20 @@ def hand_on(out: Path, vkey: str, found: Iterable[Sequence[x509.Certificate]]) -
     trust.mkdir(exist_ok=True)
     home = keys.home_folder(os.environ)
     known = keys.load_roots(home)
-    roots: dict[bytes, x509.Certificate] = {}
-    for certificates in found:
+    roots, authorities = set(), set()
+    for certificates in dict.fromkeys(map(tuple, found)):
         own = [one for one in certificates if one.issuer == one.subject]
         for one in certificates:
             path = path_to(one, certificates, [*known, *own])
             if path:
-                roots[path[-1].public_bytes(serialization.Encoding.PEM)] = path[-1]
-    for pem in roots:
+                roots.add(path[-1].public_bytes(serialization.Encoding.PEM))
+                authorities |= {above.subject for above in path[1:]}
+    for pem in sorted(roots):
         name = f"root-{hashlib.sha256(pem).hexdigest()[:12]}.pem"
         if not (trust / name).exists():
             write_atomic(trust / name, pem)
     for crl in load_crls([home / "trust", home / "keys" / "demo"]):
-        if any(crl.issuer == root.subject for root in roots.values()):
+        if crl.issuer in authorities:
             pem = crl.public_bytes(serialization.Encoding.PEM)
             name = f"list-{hashlib.sha256(pem).hexdigest()[:12]}.crl"
             if not (trust / name).exists():

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from workbench.errors import InputError, Problem
 from workbench.evidence.bag import EVIDENCE_LIST, bag_info
-from workbench.evidence.chain import path_to
+from workbench.evidence.chain import Vouching, path_to
 from workbench.evidence.files import (
     canonical_json,
     is_plain_file,
@@ -44,8 +44,10 @@ __all__ = [
     "load_logs",
     "named_logs",
     "report_entry",
+    "stamp_result",
     "statement_digest",
     "write_attest",
+    "write_vouching",
 ]
 
 STATEMENT = "evaluation.intoto.json"
@@ -82,12 +84,18 @@ def write_attest(
     (folder / "certs").mkdir(parents=True, exist_ok=True)
     write_atomic(folder / STATEMENT, sign_statement(statement, list(keys.values())))
     shown = dict(signers or {}) | {r: (k.certificate, *k.chain) for r, k in keys.items()}
-    encoding = serialization.Encoding.PEM
-    for role, certificates in shown.items():
-        pem = b"".join(certificate.public_bytes(encoding) for certificate in certificates)
-        write_atomic(folder / "certs" / f"{role}.pem", pem)
     every = [*lists, *(crl for key in keys.values() for crl in key.lists)]
-    for crl in {one.fingerprint(hashes.SHA256()): one for one in every}.values():
+    for role, certificates in shown.items():
+        write_vouching(bag, role, Vouching(tuple(certificates), tuple(every)))
+        every = []
+
+
+def write_vouching(bag: Path, name: str, vouching: Vouching) -> None:
+    """Write certificates, as ``certs/NAME.pem``, and revocation lists into ``attest/``."""
+    folder, encoding = bag / "attest", serialization.Encoding.PEM
+    pem = b"".join(one.public_bytes(encoding) for one in vouching.certificates)
+    write_atomic(folder / "certs" / f"{name}.pem", pem)
+    for crl in vouching.lists:
         (folder / "crls").mkdir(exist_ok=True)
         name = crl.fingerprint(hashes.SHA256()).hex()[:16]
         write_atomic(folder / "crls" / f"{name}.crl", crl.public_bytes(encoding))
@@ -358,9 +366,17 @@ def _time(bag: Path, note: str, clocks: Clocks) -> tuple[list[Result], datetime 
     except (OSError, ValueError):
         return [], None, False
     found = clocks.judge(token, note.encode())
-    by = f"{found.authority or '-'}"
     at = f"{found.time:%Y-%m-%d %H:%M:%SZ}" if found.time else "-"
-    mark = ("（示例）", " (demonstration)") if found.demonstration else ("", "")
+    told = stamp_result(where, found.code, found.authority, at, demonstration=found.demonstration)
+    return [told], found.time if found.code == "valid" else None, True
+
+
+def stamp_result(
+    where: str, code: str, authority: str, at: str, *, demonstration: bool = False
+) -> Result:
+    """Say what a time stamp shows; ``code`` is one of :class:`timestamp.Stamp`, ``at`` its time."""
+    by = authority or "-"
+    mark = ("（示例）", " (demonstration)") if demonstration else ("", "")
     texts = {
         "valid": (
             Verdict.VALID,
@@ -399,8 +415,7 @@ def _time(bag: Path, note: str, clocks: Clocks) -> tuple[list[Result], datetime 
             "",
         ),
     }
-    told = result(f"stamp.{found.code}", texts[found.code][0], where, *texts[found.code][1:])
-    return [told], found.time if found.code == "valid" else None, True
+    return result(f"stamp.{code}", texts[code][0], where, *texts[code][1:])
 
 
 def bag_certs(bag: Path) -> list[x509.Certificate]:

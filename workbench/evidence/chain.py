@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +13,26 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 
-__all__ = ["current_lists", "load_crls", "path_to", "read_crls", "revoked"]
+__all__ = [
+    "NOBODY",
+    "Vouching",
+    "current_lists",
+    "load_crls",
+    "path_to",
+    "read_crls",
+    "revoked",
+]
+
+
+@dataclass(frozen=True)
+class Vouching:
+    """Certificates up to a root, and the revocation lists in force, that others judge by later."""
+
+    certificates: tuple[x509.Certificate, ...] = ()
+    lists: tuple[x509.CertificateRevocationList, ...] = ()
+
+
+NOBODY = Vouching()
 
 _DEEPEST = 8
 _LARGEST = 16 << 20

@@ -46,12 +46,12 @@ from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from workbench.errors import InputError, Problem
-from workbench.evidence.chain import path_to, revoked
+from workbench.evidence.chain import NOBODY, Vouching, path_to, revoked
 from workbench.evidence.keys import ROLES, Role, SigningKey, is_demonstration
 from workbench.evidence.pdftext import shown_text, unicode_table
 from workbench.evidence.result import Verdict
 from workbench.evidence.signature import FIELDS, LABELS, REASONS, FieldBox, SignatureStatus
-from workbench.evidence.timestamp import Authority, ask
+from workbench.evidence.timestamp import Authority, Stamp, ask, check_stamp
 
 __all__ = [
     "attachments",
@@ -61,6 +61,7 @@ __all__ = [
     "sign",
     "signatures",
     "signed_roles",
+    "stored",
 ]
 
 # pyHanko's own annotations leave these out
@@ -157,11 +158,13 @@ def sign(
     reason: str,
     time: datetime,
     clock: Authority | None = None,
+    vouching: Vouching = NOBODY,
 ) -> bytes:
     """Sign a prepared report in one of the three roles: PAdES B-B, or B-LT with a time stamp.
 
-    With a time stamp, certificates and revocation lists in force are put in beside it; where the
-    key has no such lists (:attr:`workbench.evidence.keys.SigningKey.lists`) it stays B-T.
+    With a time stamp, certificates and revocation lists in force are put in beside it, those of the
+    authority too; where the key has no such lists
+    (:attr:`workbench.evidence.keys.SigningKey.lists`) it stays B-T.
 
     Parameters
     ----------
@@ -177,6 +180,8 @@ def sign(
         Signing time, aware.
     clock : Authority, optional
         Asked for a time stamp; without one nothing leaves the machine.
+    vouching : Vouching
+        Certificates and revocation lists of the authority.
 
     Returns
     -------
@@ -241,8 +246,8 @@ def sign(
         DocumentSecurityStore.supply_dss_in_writer(
             writer,
             None,
-            certs=[_to_asn1(one) for one in (key.certificate, *key.chain)],
-            crls=[_to_asn1_list(one) for one in key.lists],
+            certs=[_to_asn1(one) for one in (key.certificate, *key.chain, *vouching.certificates)],
+            crls=[_to_asn1_list(one) for one in (*key.lists, *vouching.lists)],
         )
     pdf_signer = PdfSigner(settings, signer, timestamper=stamper, stamp_style=_NoStamp())
     return _run(_sign(pdf_signer, writer, time, key, stamper))
@@ -284,6 +289,27 @@ def certificates(pdf: bytes) -> dict[Role, list[x509.Certificate]]:
     except Exception as error:  # a crafted file can break a parser anywhere
         raise _unreadable(error) from error
     return found
+
+
+def stored(pdf: bytes) -> Vouching:
+    """Return the certificates and revocation lists in a report's document security store.
+
+    Raises
+    ------
+    InputError
+        ``pdf.unreadable``.
+    """
+    try:
+        reader = _reader(pdf)
+        found = [
+            x509.load_der_x509_certificate(entry.get_object().data)
+            for entry in _at(reader.root, "/DSS", "/Certs") or ()
+        ]
+        return Vouching(tuple(found), tuple(_embedded_lists(reader)))
+    except InputError:
+        raise
+    except Exception as error:  # a crafted file can break a parser anywhere
+        raise _unreadable(error) from error
 
 
 def signatures(
@@ -592,7 +618,8 @@ def _statuses(
             else:
                 last = index == len(embedded) - 1
                 status = _validate(signature, roots, now=now, differences=differences)
-                answer = _judge(signature, status, facts, last=last, now=now)
+                stamp = _stamp(signature, roots, now, crls)
+                answer = _judge(signature, status, facts, stamp, last=last, now=now)
                 if answer["verdict"] is Verdict.VALID:
                     gone = _revoked(signature, roots, crls)
                     answer |= _if_revoked(gone, answer["proven_at"], signature, now)
@@ -675,6 +702,7 @@ def _judge(
     signature: EmbeddedPdfSignature,
     status: PdfSignatureStatus,
     facts: Mapping[str, Any],
+    stamp: Stamp | None,
     *,
     last: bool,
     now: datetime,
@@ -683,8 +711,8 @@ def _judge(
     begin, end = _term(signature)
     term = f"{begin:%Y-%m-%d} – {end:%Y-%m-%d}"
     whole = status.coverage is SignatureCoverageLevel.ENTIRE_FILE
-    stamped, stamp = _stamp_time(signature), status.timestamp_validity
-    proven = bool(stamped and stamp and stamp.valid and stamp.intact and stamp.trusted)
+    stamped = _stamp_time(signature)
+    proven = stamp is not None and stamp.code == "valid"
     if not status.intact:
         answer = _answer("digest")
     elif not status.valid:
@@ -693,6 +721,8 @@ def _judge(
         answer = _answer("range")
     elif status.docmdp_ok is False or (last and not whole):
         answer = _answer("added-after")
+    elif stamp is not None and stamp.code == "broken":
+        answer = _answer("stamp")
     elif not begin <= _moment(signature, now) <= end:
         answer = _answer("not-in-force", term)
     elif not status.trusted:
@@ -710,8 +740,8 @@ def _judge(
     else:
         answer = _answer("demonstration" if facts["demonstration"] else "valid")
     shown = stamped.isoformat() if stamped else ""
-    proved = shown if proven else ""
-    return answer | {"covers_whole": whole, "proven_at": proved, "stamped_at": shown}
+    answer |= {"covers_whole": whole, "proven_at": shown if proven else "", "stamped_at": shown}
+    return answer | ({"stamp": stamp.code, "authority": stamp.authority} if stamp else {})
 
 
 def _revoked(
@@ -852,11 +882,31 @@ def _sound_range(signature: EmbeddedPdfSignature) -> bool:
 
 def _stamp_time(signature: EmbeddedPdfSignature) -> datetime | None:
     """Return the time in the signature's time stamp, not yet checked."""
+    token = _stamp_token(signature)
+    if token is None:
+        return None
+    moment: datetime = token["content"]["encap_content_info"]["content"].parsed["gen_time"].native
+    return moment
+
+
+def _stamp(
+    signature: EmbeddedPdfSignature,
+    roots: Sequence[x509.Certificate],
+    now: datetime,
+    crls: Sequence[x509.CertificateRevocationList],
+) -> Stamp | None:
+    """Judge the signature's time stamp by the rules that hold for the ledger's."""
+    token = _stamp_token(signature)
+    if token is None:
+        return None
+    value = signature.signer_info["signature"].native
+    return check_stamp(token.dump(), value, roots, now=now, crls=crls)
+
+
+def _stamp_token(signature: EmbeddedPdfSignature) -> Any:
     for attribute in signature.signer_info["unsigned_attrs"] or ():
         if attribute["type"].native == "signature_time_stamp_token":
-            token = attribute["values"][0]["content"]["encap_content_info"]["content"].parsed
-            moment: datetime = token["gen_time"].native
-            return moment
+            return attribute["values"][0]
     return None
 
 

@@ -75,6 +75,13 @@ REASONS: dict[str, tuple[Verdict, str, str, str, str]] = {
         "请提供用签名证书签署的报告",
         "bring a report signed with a signing certificate",
     ),
+    "stamp": (
+        _CHANGED,
+        "时间戳不属于该签名，或已被改动",
+        "its time stamp is not one of this signature, or was changed",
+        "",
+        "",
+    ),
     "not-in-force": (
         _OPEN,
         "签名时证书不在有效期（{}）",
@@ -179,6 +186,11 @@ class SignatureStatus:
         Time of a valid time stamp; empty when there is none.
     stamped_at : str
         Time in a time stamp, believed or not.
+    stamp : str
+        What the time stamp shows: a code of :class:`workbench.evidence.timestamp.Stamp`; empty
+        where there is none.
+    authority : str
+        Common name of the time-stamp authority's certificate.
     """
 
     role: Role | None
@@ -199,3 +211,5 @@ class SignatureStatus:
     claimed_at: str = ""
     proven_at: str = ""
     stamped_at: str = ""
+    stamp: str = ""
+    authority: str = ""

@@ -25,7 +25,16 @@ from workbench.errors import MachineError, Problem
 from workbench.evidence.chain import path_to, revoked
 from workbench.evidence.keys import PrivateKey, is_demonstration
 
-__all__ = ["Authority", "Stamp", "ask", "check_stamp", "http_authority", "local_authority", "stamp"]
+__all__ = [
+    "Authority",
+    "Stamp",
+    "ask",
+    "check_stamp",
+    "http_authority",
+    "local_authority",
+    "stamp",
+    "stamped_by",
+]
 
 Authority = Callable[[bytes], bytes]
 _SECONDS = 30.0
@@ -94,6 +103,24 @@ def stamp(data: bytes, authority: Authority) -> bytes:
     except Exception as error:  # a strange server can break a parser anywhere
         raise _failed("stamp.refused", str(error)[:160]) from error
     return response
+
+
+def stamped_by(response: bytes) -> list[x509.Certificate]:
+    """Return the certificates in a response or token: the authority's own, then the others.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be read.
+    """
+    try:
+        token = _token(response)
+        (signer,) = token["signer_infos"]
+        certificates = _certificates(token)
+        own = _signer_of(signer, certificates)
+    except Exception as error:  # a crafted token can break a parser anywhere
+        raise ValueError(f"{type(error).__name__}: {error}"[:160]) from error
+    return [own, *(one for one in certificates if one != own)]
 
 
 def ask(authority: Authority, request: bytes) -> bytes:
@@ -206,11 +233,7 @@ def _judge(
     if hashlib.new(name, data).digest() != imprint["hashed_message"].native or name not in _DIGESTS:
         return Stamp(code="broken")
     (signer,) = token["signer_infos"]
-    certificates = [
-        x509.load_der_x509_certificate(choice.chosen.dump())
-        for choice in token["certificates"]
-        if isinstance(choice.chosen, asn1_x509.Certificate)
-    ]
+    certificates = _certificates(token)
     certificate = _signer_of(signer, certificates)
     if not _signature_holds(signer, content.contents, certificate):
         return Stamp(code="broken")
@@ -257,6 +280,14 @@ def _token(response: bytes) -> Any:
     if found["encap_content_info"]["content_type"].native != "tst_info":
         raise ValueError("not a time stamp")
     return found
+
+
+def _certificates(token: Any) -> list[x509.Certificate]:
+    return [
+        x509.load_der_x509_certificate(choice.chosen.dump())
+        for choice in token["certificates"]
+        if isinstance(choice.chosen, asn1_x509.Certificate)
+    ]
 
 
 def _signer_of(signer: Any, certificates: Sequence[x509.Certificate]) -> x509.Certificate:

@@ -19,7 +19,14 @@ from cryptography.hazmat.primitives import hashes
 from workbench.errors import InputError, Problem
 from workbench.evidence import bag as bags
 from workbench.evidence.answer import Item, Report
-from workbench.evidence.attest import bag_certs, check_entry, check_signed, load_logs, named_logs
+from workbench.evidence.attest import (
+    bag_certs,
+    check_entry,
+    check_signed,
+    load_logs,
+    named_logs,
+    stamp_result,
+)
 from workbench.evidence.chain import load_crls, path_to, revoked
 from workbench.evidence.files import ASIDE, is_plain_file, read_json, sha256_file
 from workbench.evidence.keys import ROLES, load_roots
@@ -220,9 +227,16 @@ def _times(
     if promised not in _MEANS:
         return
     lacking = promised == "ledger" and not stamped and (bag / "attest" / "entry.json").exists()
-    every = [status for found in statuses.values() for status in found]
     if promised == "each":
-        lacking = any(not status.stamped_at for status in every)
+        every = [(n, status) for n, found in statuses.items() for status in found]
+        lacking = any(not status.stamp for _, status in every)
+        doubtful = [(n, s) for n, s in every if s.stamp not in ("", "valid", "broken")]
+        for name, status in doubtful:
+            yield stamp_result(
+                f"{name} [{status.role}]", status.stamp, status.authority, status.stamped_at
+            )
+        if doubtful:
+            return
     if lacking:
         yield result(
             "stamp.missing",
