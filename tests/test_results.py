@@ -8,7 +8,7 @@ from typing import Any
 
 import openpyxl
 
-from workbench.results import legend, results, to_csv, to_xlsx
+from workbench.results import Table, results, to_csv, to_xlsx
 
 
 def finding(key: str, value: float | None, unit: str, **more: Any) -> dict[str, Any]:
@@ -30,23 +30,26 @@ UNITS = [
 ]
 
 
+def table() -> Table:
+    return results((unit, FOUND[unit["community"]]) for unit in UNITS)
+
+
 def test_score_comes_first_then_indicators_in_the_order_of_the_reports() -> None:
-    table = results(UNITS, FOUND)
-    assert [name for name in table[0] if "_" not in name][5:] == ["score", "waste", "activity"]
-    at = list(table[0]).index("waste")
-    assert list(table[0])[at : at + 5] == [
+    columns, (first, second) = table().columns, table().dicts()
+    assert [name for name in columns if "_" not in name][5:] == ["score", "waste", "activity"]
+    at = columns.index("waste")
+    assert columns[at : at + 5] == (
         "waste", "waste_ci_low", "waste_ci_high", "waste_status", "waste_finding",
-    ]  # fmt: skip
-    assert list(table[0]) == list(table[1])
-    assert table[1]["waste"] is None
-    assert table[1]["waste_status"] == "not_computed"
+    )  # fmt: skip
+    assert (first["waste"], first["waste_ci_high"], first["score"]) == (0.925, 0.95, 87.9)
+    assert second["waste"] is second["score"] is None
+    assert second["waste_status"] == "not_computed"
 
 
 def test_no_cell_is_a_formula_and_the_head_stays_in_sight() -> None:
-    table, told = results(UNITS, FOUND), legend(FOUND.values())
-    (first, _) = csv.DictReader(io.StringIO(to_csv(table).decode("utf-8-sig")))
+    (first, _) = csv.DictReader(io.StringIO(to_csv(table()).decode("utf-8-sig")))
     assert first["name"] == "'=1+1"
-    book = openpyxl.load_workbook(io.BytesIO(to_xlsx(table, told)))
+    book = openpyxl.load_workbook(io.BytesIO(to_xlsx(table())))
     sheet = book["results"]
     assert sheet.freeze_panes == "C2"
     assert sheet.auto_filter.ref == sheet.dimensions
@@ -59,5 +62,4 @@ def test_no_cell_is_a_formula_and_the_head_stays_in_sight() -> None:
 
 
 def test_the_same_results_give_the_same_workbook() -> None:
-    table, told = results(UNITS, FOUND), legend(FOUND.values())
-    assert to_xlsx(table, told) == to_xlsx(table, told)
+    assert to_xlsx(table()) == to_xlsx(table())

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from workbench.findings import safe_cell
 
-__all__ = ["legend", "results", "to_csv", "to_xlsx"]
+__all__ = ["Table", "results", "to_csv", "to_xlsx"]
 
 _HEAD = ("community", "name", "name_en", "kind", "state", "outcome")
 _TOTAL = ("value", "ci_low", "ci_high", "status", "finding")
 _FIRST = {"score.total": "score", "context.rank": "rank"}
 # unit -> how a spreadsheet shows it
 _FORMATS = {"share": "0.0%", "points": "0.0", "score_0_100": "0.0", "count": "0", "rank": "0"}
-Legend = Mapping[str, Mapping[str, Any]]
 
 
 def _slug(finding: Mapping[str, Any]) -> str:
@@ -28,91 +29,98 @@ def _column(slug: str, part: str) -> str:
     return slug if part == "value" else f"{slug}_{part}"
 
 
-def results(
-    units: Iterable[Mapping[str, Any]], findings: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Table:
+    """Units × indicators: a list per unit in the order of ``columns``, ``None`` for what is empty.
+
+    ``legend`` says what each column of values holds: slug → names in both languages, and unit.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[list[Any]]
+    legend: dict[str, dict[str, Any]]
+
+    def dicts(self) -> Iterator[dict[str, Any]]:
+        """Give the rows by name."""
+        return (dict(zip(self.columns, row, strict=True)) for row in self.rows)
+
+
+def results(units: Iterable[tuple[Mapping[str, Any], Iterable[Mapping[str, Any]]]]) -> Table:
     """Make the table of all results: one row per unit, five columns per indicator.
 
     Parameters
     ----------
     units
-        Rows with ``community``, ``name``, ``kind``, ``state``, ``outcome``.
-    findings
-        Findings of each unit.
+        Each unit's ``community``, ``name``, ``kind``, ``state``, ``outcome``, and its findings. One
+        unit is looked at after the other, and nothing is kept of it but its row.
 
     Returns
     -------
-    list of dict
+    Table
         ``score``, ``rank`` and every indicator as ``<slug>`` (value in its unit, shares 0-1),
         ``<slug>_ci_low``, ``<slug>_ci_high``, ``<slug>_status``, ``<slug>_finding``; ``None`` where
         a unit has no such finding. Score and rank come first, then the indicators in the order of
-        the reports. All rows have the same columns.
+        the reports.
     """
-    told = []
-    slugs: dict[str, None] = {}
-    for unit in units:
-        row = {name: unit.get(name) for name in _HEAD}
-        for finding in findings.get(unit["community"], ()):
+    slugs: dict[str, int] = {}  # in the order of appearance
+    legend: dict[str, dict[str, Any]] = {}
+    told: list[tuple[list[Any], dict[int, tuple[Any, ...]]]] = []
+    for unit, found in units:
+        row: dict[int, tuple[Any, ...]] = {}
+        for finding in found:
             slug = _slug(finding)
             if slug:
-                slugs[slug] = None
-                row |= {_column(slug, part): finding.get(part) for part in _TOTAL}
-        told.append(row)
+                values = (finding.get(part) for part in _TOTAL)
+                row[slugs.setdefault(slug, len(slugs))] = tuple(map(_shared, values))
+                if not (legend.get(slug) or {}).get("unit"):
+                    legend[slug] = {n: finding.get(n) for n in ("label_zh", "label_en", "unit")}
+        told.append(([unit.get(name) for name in _HEAD], row))
     first = [slug for slug in _FIRST.values() if slug in slugs]
     order = [*first, *(slug for slug in slugs if slug not in first)]
-    columns = [*_HEAD, *(_column(slug, part) for slug in order for part in _TOTAL)]
-    return [{name: row.get(name) for name in columns} for row in told]
+    columns = (*_HEAD, *(_column(slug, part) for slug in order for part in _TOTAL))
+    empty = (None,) * len(_TOTAL)
+    rows = [
+        [*head, *(value for slug in order for value in row.get(slugs[slug], empty))]
+        for head, row in told
+    ]
+    return Table(columns, rows, legend)
 
 
-def legend(findings: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Say what each column of values holds: name of the indicator in both languages, and unit."""
-    told: dict[str, dict[str, Any]] = {}
-    for found in findings:
-        for row in found:
-            slug = _slug(row)
-            if slug and not (told.get(slug) or {}).get("unit"):
-                told[slug] = {name: row.get(name) for name in ("label_zh", "label_en", "unit")}
-    return told
+def _shared(value: Any) -> Any:
+    """Keep a word that stands in every row once."""
+    return sys.intern(value) if isinstance(value, str) else value
 
 
-def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+def to_csv(table: Table) -> bytes:
     """Write the table as CSV: UTF-8 with BOM (spreadsheets), LF, formula-safe."""
     import csv
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    columns = list(rows[0]) if rows else list(_HEAD)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(["" if row[c] is None else safe_cell(row[c]) for c in columns])
+    writer.writerow(table.columns)
+    for row in table.rows:
+        writer.writerow(["" if value is None else safe_cell(value) for value in row])
     return out.getvalue().encode("utf-8-sig")
 
 
-def to_xlsx(rows: Sequence[Mapping[str, Any]], told: Legend) -> bytes:
+def to_xlsx(table: Table) -> bytes:
     """Write the table as a workbook, with a second sheet that says what its columns hold.
 
     Text stays text; head row and names stay in sight; the same rows give the same bytes.
-
-    Parameters
-    ----------
-    rows
-        Result of :func:`results`.
-    told
-        Result of :func:`legend`.
     """
     from datetime import datetime
 
     from openpyxl import Workbook
 
-    columns = list(rows[0]) if rows else list(_HEAD)
+    columns, told = table.columns, table.legend
     book = Workbook(write_only=True)
     formats = {
         _column(slug, part): _FORMATS.get(str(one.get("unit")), "0.00")
         for slug, one in told.items()
         for part in ("value", "ci_low", "ci_high")
     }
-    table = [[row[name] for name in columns] for row in rows]
-    _sheet(book, "results", columns, table, formats=[formats.get(name, "") for name in columns])
+    shown = [formats.get(name, "") for name in columns]
+    _sheet(book, "results", columns, table.rows, formats=shown)
     head = ("column", "label_zh", "label_en", "unit")
     listed = [[slug, *(one.get(name) for name in head[1:])] for slug, one in told.items()]
     _sheet(book, "columns", head, listed)
@@ -137,7 +145,7 @@ def _sheet(
     sheet.freeze_panes = "C2" if title == "results" else "A2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{len(rows) + 1}"
     for i, name in enumerate(columns):
-        texts = [str(row[i]) for row in rows if isinstance(row[i], str)]
+        texts = {row[i] for row in rows if isinstance(row[i], str)}
         wide = max((sum(2 if ord(c) > 0x2E80 else 1 for c in text) for text in texts), default=9)
         letter = get_column_letter(i + 1)
         sheet.column_dimensions[letter].width = min(max(wide + 2, len(name) / 2 + 2, 10), 44)

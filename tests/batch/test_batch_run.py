@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from workbench.batch import state
 from workbench.batch.limits import Limits
 from workbench.batch.run import run
 from workbench.errors import InputError
+from workbench.evidence.bag import digests
 
 UNITS = ["AA-01", "AA-02", "AA-03"]
 Write = Callable[..., Path]
@@ -73,6 +75,30 @@ def test_a_study_is_assessed_signed_and_not_done_again(tiny: Write, tmp_path: Pa
     rows = (out / "overview" / "data" / "results.csv").read_text(encoding="utf-8-sig").splitlines()
     assert len(rows) == 4
     assert "waste_sorting_accuracy_finding" in rows[0]
+
+
+@pytest.mark.usefixtures("home")
+def test_two_workers_at_the_same_unit_sign_it_once(tiny: Write, tmp_path: Path) -> None:
+    study, out = tiny(), tmp_path / "out"
+    run(str(study), out, jobs=2)
+    shutil.rmtree(out / "communities")
+    job = (str(study), str(out), "AA-01", "0" * 64, "1" * 64, ("zh",), "assessed")
+    code = (
+        "import json; from workbench.batch.render import RenderJob, render_unit; "
+        f"print(json.dumps(render_unit(RenderJob(*{job!r}))))"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    told = [json.loads(one.communicate()[0]) for one in both]
+    bag = out / "communities" / "AA-01"
+    assert told[0]["digests"] == told[1]["digests"] == digests(bag)
+    assert {(one["state"], one["render_key"]) for one in told} == {("signing", "1" * 64)}
+    # a third, late one, after the entry in the ledger: nothing is put in the place of what is there
+    (bag / "attest" / "entry.json").write_text("{}")
+    late = subprocess.run([*command], stdout=subprocess.PIPE, check=True)
+    assert json.loads(late.stdout)["digests"] == told[0]["digests"]
+    assert (bag / "attest" / "entry.json").exists()
+    assert list((out / "private" / "work").iterdir()) == []
 
 
 @pytest.mark.usefixtures("home")

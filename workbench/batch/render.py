@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from workbench import findings
 from workbench.batch import seal
 from workbench.batch.reduce import context_of
-from workbench.batch.work import map_folder, opened_study
+from workbench.batch.state import turn
+from workbench.batch.work import commit, map_folder, opened_study, working_folder
 from workbench.errors import InputError
 from workbench.evidence import bag as bags
 from workbench.evidence import keys
@@ -63,8 +64,7 @@ def render_unit(job: RenderJob) -> dict[str, Any]:
     study = opened_study(job.study)
     note = json.loads((map_folder(out, job.community) / "map.json").read_bytes())
     target = out / "communities" / job.community
-    target.parent.mkdir(exist_ok=True)
-    staged = staging_directory(target)
+    staged = working_folder(out, job.community)
     data = staged / "data"
     shutil.copytree(map_folder(out, job.community) / "data", data)
     found = _findings(out, data, job.community)
@@ -74,11 +74,48 @@ def render_unit(job: RenderJob) -> dict[str, Any]:
     marked = job.marked or _marked(study, signers)
     for lang in job.languages:
         pdf, html = _report(job, data, found, listing, lang, marked, study)
-        (data / f"report.{lang}.pdf").write_bytes(sign_report(pdf, signers, study))
+        (data / f"report.{lang}.pdf").write_bytes(pdf)
         (data / f"report.{lang}.html").write_bytes(html)
-    seal.describe(staged, study, note)
+    with turn(staged.parent, f"{job.community}@turn"):
+        if _signed(target):  # a worker that was taken for lost: nothing is signed a second time
+            shutil.rmtree(staged)
+        else:
+            _seal(job, study, out, staged, note, signers, marked=marked)
+            commit(staged, target)
+        info = bags.bag_info(target)
+        return {
+            "state": info["Workbench-State"],
+            "outcome": info["Workbench-Outcome"],
+            "map_key": info["Workbench-Map-Key"],
+            "render_key": info["Workbench-Render-Key"],
+            "reason": note["reason"],
+            "digests": bags.digests(target),
+            "cpu_seconds": round(sum(os.times()[:4]) - cpu + note.get("cpu_seconds", 0.0), 3),
+            "wall_seconds": round(time.monotonic() - started, 3),
+        }
+
+
+def _signed(bag: Path) -> bool:
+    """Say whether a bag is there whose reports bear a signature."""
+    return bag.is_dir() and bool(bags.bag_info(bag).get(seal.SIGNED))
+
+
+def _seal(
+    job: RenderJob,
+    study: Study,
+    out: Path,
+    bag: Path,
+    note: Mapping[str, Any],
+    signers: dict[Role, SigningKey],
+    *,
+    marked: bool,
+) -> None:
+    """Sign the reports of a bag that is built aside, and write what describes it."""
+    for file in sorted((bag / "data").glob("report.*.pdf")):
+        file.write_bytes(sign_report(file.read_bytes(), signers, study))
+    seal.describe(bag, study, note)
     bags.write_bag(
-        staged,
+        bag,
         study=study.id,
         community=job.community,
         edition=1,
@@ -93,19 +130,7 @@ def render_unit(job: RenderJob) -> dict[str, Any]:
         },
     )
     if len(signers) == len(keys.ROLES):
-        seal.attach_statement(staged, study, out, note, signers)
-    digests = bags.digests(staged)
-    replace_directory(target)
-    return {
-        "state": "signing" if signers else "draft",
-        "outcome": job.outcome,
-        "map_key": job.map_key,
-        "render_key": job.render_key,
-        "reason": note["reason"],
-        "digests": digests,
-        "cpu_seconds": round(sum(os.times()[:4]) - cpu + note.get("cpu_seconds", 0.0), 3),
-        "wall_seconds": round(time.monotonic() - started, 3),
-    }
+        seal.attach_statement(bag, study, out, note, signers)
 
 
 def _findings(out: Path, data: Path, unit: str) -> list[dict[str, Any]]:
@@ -224,7 +249,6 @@ def write_overview(study: Study, out: Path, units: Sequence[str]) -> None:
     It is written again only when it would differ.
     """
     from workbench import results
-    from workbench.batch import state
 
     target = out / "overview"
     if (target / "attest").exists():  # closed
@@ -232,19 +256,9 @@ def write_overview(study: Study, out: Path, units: Sequence[str]) -> None:
     staged = staging_directory(target)
     data = staged / "data"
     shutil.copytree(out / "private" / "reduce" / "data", data)
-    rows = state.read(out)
-    told, found = [], {}
-    for unit in units:
-        bag = out / "communities" / unit / "data"
-        line = rows.get(unit, {})
-        row = {"community": unit, "state": line.get("state"), "outcome": line.get("outcome")}
-        if bag.is_dir() and line.get("state") != "failed":
-            found[unit] = json.loads((bag / "findings.json").read_bytes())
-            row |= _unit_names(found[unit])
-        told.append(row)
-    table = results.results(told, found)
+    table = results.results(_results_of(out, units))
     (data / "results.csv").write_bytes(results.to_csv(table))
-    (data / "results.xlsx").write_bytes(results.to_xlsx(table, results.legend(found.values())))
+    (data / "results.xlsx").write_bytes(results.to_xlsx(table))
     (data / "evidence-sha256.txt").write_bytes(bags.evidence_list(data))
     bags.write_bag(
         staged, study=study.id, community="overview", edition=1, issued=study.settings.issued
@@ -254,6 +268,23 @@ def write_overview(study: Study, out: Path, units: Sequence[str]) -> None:
         shutil.rmtree(staged)
     else:
         replace_directory(target)
+
+
+def _results_of(
+    out: Path, units: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Give state, names and findings of each unit; those of one at a time are in memory."""
+    from workbench.batch import state
+
+    rows = state.brief(out)
+    for unit in units:
+        file = out / "communities" / unit / "data" / "findings.json"
+        line, found = rows.get(unit), []
+        told = {"community": unit, "state": line and line.state, "outcome": line and line.outcome}
+        if file.is_file() and not (line and line.state == "failed"):
+            found = json.loads(file.read_bytes())
+            told |= _unit_names(found)
+        yield told, found
 
 
 def _unit_names(found: Sequence[dict[str, Any]]) -> dict[str, Any]:

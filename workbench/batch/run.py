@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
@@ -187,6 +188,7 @@ class _Run:
     jobs: int
     kernels: Kernels
     cluster: str
+    left: list[str] = field(default_factory=list)  # signed and not entered before a crash
 
     def go(self, languages: Sequence[str], *, retry_failed: bool) -> Outcome:
         out, alone = self.out, self.shard[1] == 1
@@ -239,11 +241,12 @@ class _Run:
         for left in (self.out / "private" / "work").glob("*"):
             if mine is None or left.name.partition("@")[0] in set(mine):
                 shutil.rmtree(left, ignore_errors=True)
+                left.unlink(missing_ok=True) if left.is_file() else None
         if mine is None:
             recover(self.out / "private")
             recover(self.out / "private" / "reduce")
             recover(self.out)
-        _reconcile(self.out, mine)
+        self.left = _reconcile(self.out, mine)
 
     @contextmanager
     def _workers(self) -> Iterator[Workers]:
@@ -379,8 +382,9 @@ class _Run:
 
     def _enter(self, waiting: dict[str, dict[str, Any]]) -> None:
         with self._turn():
-            enter_all(self.opened, self.out, waiting)
+            enter_all(self.opened, self.out, waiting, self.left)
         waiting.clear()
+        self.left = []
 
     def _turn(self) -> Any:
         """Wait for what only one shard may do at a time; a plain runner is alone anyway."""
@@ -434,14 +438,22 @@ def _failed(out: Path, unit: str, key: str, row: state.Brief | None) -> bool:
     return _lost(row, key) and not _mapped(out, unit, key)
 
 
-def _reconcile(out: Path, mine: Sequence[str] | None) -> None:
-    """Enter bags whose state line a crash swallowed: what lies there whole counts."""
-    rows = state.brief(out)
+def _reconcile(out: Path, mine: Sequence[str] | None) -> list[str]:
+    """Enter bags whose state line a crash swallowed: what lies there whole counts.
+
+    Returns
+    -------
+    list of str
+        Bags that wait for their entry in the ledger.
+    """
+    rows, left = state.brief(out), []
     wanted = None if mine is None else set(mine)
     for bag in sorted(p for p in (out / "communities").glob("[!.]*") if p.is_dir()):
         if wanted is not None and bag.name not in wanted:
             continue
         info = bag_info(bag)
+        if seal.waits_for_entry(bag):
+            left.append(bag.name)
         row = rows.get(bag.name)
         told = (info.get("Workbench-Render-Key"), info.get("Workbench-State"))
         if row is not None and (row.render_key, row.state) == told:
@@ -459,6 +471,7 @@ def _reconcile(out: Path, mine: Sequence[str] | None) -> None:
                 "digests": digests(bag),
             },
         )
+    return left
 
 
 def _mapped(out: Path, unit: str, key: str | None) -> bool:
@@ -486,7 +499,9 @@ def _after_kernels(step: Callable[..., T], *args: Any) -> T:
         raise MachineError(*error.problems) from error
 
 
-def enter_all(study: Study, out: Path, waiting: Mapping[str, Mapping[str, Any]]) -> None:
+def enter_all(
+    study: Study, out: Path, waiting: Mapping[str, Mapping[str, Any]], left: Iterable[str] = ()
+) -> None:
     """Enter in the ledger what bears all signatures, those of an interrupted run too.
 
     Parameters
@@ -495,14 +510,16 @@ def enter_all(study: Study, out: Path, waiting: Mapping[str, Mapping[str, Any]])
         The study and the batch folder, which is held.
     waiting
         State lines of bags signed just now, not written yet.
+    left
+        Bags that an interrupted run left, whose lines are written.
     """
+    names = iter(sorted({*waiting, *left}))
+    rows = dict(waiting) if not left else state.read(out) | dict(waiting)
     entered: dict[str, dict[str, str]] = {}
     try:
-        entered = seal.enter_signed(study, out)
+        while some := list(islice(names, ENTRIES)):
+            entered |= seal.enter_signed(study, out, some)
     finally:
-        rows = dict(waiting)
-        if set(entered) - set(rows):
-            rows = state.read(out) | rows
         for name in sorted({*entered, *waiting}):
             done = name in entered
             more = {"state": "signed", "digests": entered[name]} if done else {}

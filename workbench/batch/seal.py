@@ -58,6 +58,7 @@ __all__ = [
     "versions",
     "vouch_for_stamp",
     "vouching_of",
+    "waiting",
     "waits_for_entry",
 ]
 
@@ -306,8 +307,23 @@ def waits_for_entry(bag: Path) -> bool:
     return signed == list(ROLES) and not (bag / "attest" / attest.PROOF).exists()
 
 
-def enter_signed(study: Study, out: Path) -> dict[str, dict[str, str]]:
-    """Enter every bag that waits for it, in one step, and put entry and proof into it.
+def waiting(out: Path) -> list[str]:
+    """Return the names of all bags that wait for their entry: a look into every one."""
+    folder = out / "communities"
+    return sorted(p.name for p in folder.glob("[!.]*") if p.is_dir() and waits_for_entry(p))
+
+
+def enter_signed(
+    study: Study, out: Path, names: Iterable[str] | None = None
+) -> dict[str, dict[str, str]]:
+    """Enter bags that wait for it, in one step, and put entry and proof into each.
+
+    Parameters
+    ----------
+    study, out
+        The study and the batch folder, which is held.
+    names
+        Folders of bags; those that do not wait are passed over. All that wait where none are given.
 
     Returns
     -------
@@ -320,7 +336,8 @@ def enter_signed(study: Study, out: Path) -> dict[str, dict[str, str]]:
         ``ledger.*``, ``stamp.*``; the bags stay signed and wait.
     """
     folder = out / "communities"
-    names = sorted(p.name for p in folder.glob("[!.]*") if p.is_dir() and waits_for_entry(p))
+    names = waiting(out) if names is None else sorted(names)
+    names = [name for name in names if waits_for_entry(folder / name)]
     if not names:
         return {}
     ledger = log_of(study, out)

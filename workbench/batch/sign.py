@@ -7,11 +7,11 @@ never done again, so that an interrupted round is taken up by the same command.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.batch import seal, state
 from workbench.batch.render import RenderJob, render_unit, sign_report, write_overview
@@ -175,9 +175,10 @@ def sign(
             seal.refuse_unfit(study, out, names, key)
             seal.freeze(study, out)
         ready = {one.name for one in due(out, role, names).due}
+        rows = state.read(out)
         for name in names:
             if name in ready:
-                _sign_one(study, out, name, role, key)
+                _sign_one(study, out, name, role, key, rows.get(name))
                 done.append(name)
                 told(name)
         _finish(study, out)
@@ -188,20 +189,27 @@ def resume(study: Study, out: Path) -> int:
     """Enter what an interrupted round left signed and not entered; return how many there were."""
     with state.lock(out):
         recover(out / "communities")
-        waiting = [p for p in (out / "communities").glob("[!.]*") if seal.waits_for_entry(p)]
+        waiting = seal.waiting(out)
         if waiting:
             _finish(study, out)
     return len(waiting)
 
 
 def _finish(study: Study, out: Path) -> None:
-    enter_all(study, out, {})
+    enter_all(study, out, {}, seal.waiting(out))
     units = json.loads((out / "private" / "tables.json").read_bytes())["units"]
     write_overview(study, out, units)
     recount(out, units)
 
 
-def _sign_one(study: Study, out: Path, name: str, role: Role, key: SigningKey) -> None:
+def _sign_one(
+    study: Study,
+    out: Path,
+    name: str,
+    role: Role,
+    key: SigningKey,
+    row: Mapping[str, Any] | None,
+) -> None:
     target = out / "communities" / name
     info = bags.bag_info(target)
     marked = info.get("Workbench-Demonstration") == "yes"
@@ -233,8 +241,8 @@ def _sign_one(study: Study, out: Path, name: str, role: Role, key: SigningKey) -
         seal.attach_statement(bag, study, out, note, {role: key}, edition=int(edition))
     digests = bags.digests(bag)
     replace_directory(target)
-    row = state.read(out).get(name, {"community": unit, "edition": int(edition)})
-    state.append(out, row | {"state": "signing", "digests": digests})
+    row = row or {"community": unit, "edition": int(edition)}
+    state.append(out, dict(row) | {"state": "signing", "digests": digests})
 
 
 def _mark(study: Study, out: Path, target: Path, info: dict[str, str]) -> None:

@@ -161,9 +161,11 @@ def lock(out: Path, shard: tuple[int, int] = (1, 1)) -> Iterator[None]:
 
 
 @contextmanager
-def turn(out: Path) -> Iterator[None]:
-    """Wait for the part of a run that only one shard may do at a time, and do it alone."""
-    name = ".turn"
+def turn(out: Path, name: str = ".turn") -> Iterator[None]:
+    """Wait for what only one process may do at a time, and do it alone.
+
+    Without a name it is the part of a run that one shard does for all.
+    """
     while not _take(out, name):
         time.sleep(0.2)
     stop = threading.Event()
