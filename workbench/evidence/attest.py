@@ -105,7 +105,7 @@ def report_entry(bag: Path, *, study: str, community: str, edition: int) -> dict
     """Return the ledger's entry for a signed bag with its statement in ``attest/``."""
     data = bag / "data"
     reports = {p.name.split(".")[1]: sha256_file(p) for p in sorted(data.glob("report.*.pdf"))}
-    return {
+    entry = {
         "type": "report",
         "study": study,
         "community": community,
@@ -114,6 +114,8 @@ def report_entry(bag: Path, *, study: str, community: str, edition: int) -> dict
         "statement_sha256": statement_digest(bag),
         "pdf_sha256": reports,
     }
+    outcome = bag_info(bag).get("Workbench-Outcome")
+    return entry | ({"outcome": outcome} if outcome else {})
 
 
 def statement_digest(bag: Path) -> str:
@@ -353,6 +355,8 @@ def _about(bag: Path, leaf: bytes) -> bool:
             study, community, edition = bag_info(bag)["External-Identifier"].rsplit("/", 2)
             wanted = report_entry(bag, study=study, community=community, edition=int(edition))
             wanted["type"] = "amendment" if entry["type"] == "amendment" else "report"
+            if "outcome" not in entry:
+                wanted.pop("outcome", None)
         return canonical_json({**entry, **wanted}) == canonical_json(entry)
     except (ValueError, LookupError, TypeError, OSError, RecursionError):
         return False
@@ -429,6 +433,6 @@ def _there(path: Path) -> bool:
 
 def _certs(path: Path) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(path.read_bytes()) if _there(path) else []
-    except ValueError:
+        return x509.load_pem_x509_certificates(read_plain(path, 1 << 20)) if _there(path) else []
+    except (OSError, ValueError):
         return []

@@ -51,7 +51,18 @@ _BAD_PART = re.compile(
     r"""[\x00-\x1f\x7f\\:*?"<>|%~]|[. ]\Z|\A\.{1,2}\Z"""
     r"""|\A(?i:con|prn|aux|nul|com[1-9]|lpt[1-9])(\.|\Z)"""
 )
+# all that lies around the payload; nothing else is signed or read
+_TAG = re.compile(
+    r"\A(bagit\.txt|bag-info\.txt|(tag)?manifest-sha256\.txt|not-delivered\.txt|attest/("
+    r"evaluation\.intoto\.json|entry\.json|entry\.tlog-proof|checkpoint\.tsr|"
+    r"certs/(lead|reviewer|institution|timestamp)\.pem|crls/[0-9a-f]{16}\.crl))\Z"
+)
+_INFO = re.compile(
+    r"\A(External-Identifier|Bagging-Date|Payload-Oxum|Source-Organization|"
+    r"Workbench-(Map-Key|Render-Key|State|Outcome|Demonstration|Signed))\Z"
+)
 _MOST_FILES = 200_000
+_LARGEST_FILE = 2 << 30
 _LARGEST_TAG_FILE = 64 << 20
 
 
@@ -263,9 +274,30 @@ def check_bag(bag: Path) -> list[Result]:
     -------
     list of Result
         One per file changed, missing or added, per link or special file, per unreadable tag file;
-        or a single valid one, ``bag.whole``. A folder without ``bagit.txt`` is "cannot tell".
+        or a single valid one, ``bag.whole``. A folder without ``bagit.txt`` is "cannot tell", and
+        so is a file that cannot be read. Where there are links, special files or giants
+        (``bag.link``) nothing else is looked at.
     """
-    if not (bag / "bagit.txt").is_file():
+    try:
+        return _checked(bag)
+    except OSError as error:
+        name = Path(str(error.filename or bag))
+        where = name.relative_to(bag).as_posix() if name.is_relative_to(bag) else name.name
+        return [
+            Result(
+                code="bag.unreadable",
+                verdict=Verdict.CANNOT_TELL,
+                where=where,
+                zh=f"无法读取（{error.strerror}）",
+                en=f"cannot be read ({error.strerror})",
+                bring_zh="检查权限与磁盘，再次核验",
+                bring_en="check permissions and disk, and verify again",
+            )
+        ]
+
+
+def _checked(bag: Path) -> list[Result]:
+    if not os.path.lexists(bag / "bagit.txt"):
         return [
             Result(
                 code="bag.none",
@@ -278,19 +310,32 @@ def check_bag(bag: Path) -> list[Result]:
         ]
     files, odd = _walk(bag)
     found = [
-        _changed("bag.link", name, "是链接或特殊文件", "is a link or a special file")
+        _changed(
+            "bag.link",
+            name,
+            "是链接或特殊文件，或大得不像证据",
+            "is a link or a special file, or larger than evidence is",
+        )
         for name in odd
     ]
+    if found:
+        return found
     tag_names = {name for name in files if not name.startswith("data/")}
     payload = {name for name in files if name.startswith("data/")}
-    tag_names -= {"tagmanifest-sha256.txt", NOT_DELIVERED}
+    strange = {name for name in tag_names if not _TAG.match(name)}
+    found += [
+        _changed("bag.file-added", name, "证据包中没有这种文件", "no file that a bag has")
+        for name in sorted(strange)
+    ]
+    tag_names -= strange | {"tagmanifest-sha256.txt", NOT_DELIVERED}
     for manifest, names in (
         ("tagmanifest-sha256.txt", tag_names),
         ("manifest-sha256.txt", payload),
     ):
         try:
             listed = read_list(_small(bag / manifest))
-        except (OSError, ValueError) as error:
+            listed = {name: digest for name, digest in listed.items() if name not in strange}
+        except (FileNotFoundError, ValueError) as error:
             found.append(
                 _changed(
                     "bag.manifest",
@@ -390,6 +435,18 @@ def _check_tags(bag: Path, payload: set[str]) -> list[Result]:
                     "bag.declaration", "bagit.txt", "不是 BagIt 1.0 的声明", "not that of BagIt 1.0"
                 )
             )
+        told = _small(bag / "bag-info.txt").decode().splitlines()
+        lines = [line.partition(":")[0].strip() for line in told]
+        strange = sorted({k for k in lines if not _INFO.match(k) or lines.count(k) > 1})
+        if strange:
+            found.append(
+                _changed(
+                    "bag.info",
+                    "bag-info.txt",
+                    f"有工作台不写的行：{'、'.join(strange)[:200]}",
+                    f"lines that the workbench does not write: {', '.join(strange)[:200]}",
+                )
+            )
         if not_delivered(bag) - payload:
             return found
         octets = sum((bag / name).lstat().st_size for name in payload)
@@ -403,7 +460,7 @@ def _check_tags(bag: Path, payload: set[str]) -> list[Result]:
                     f"Payload-Oxum says {oxum}, found {octets}.{len(payload)}",
                 )
             )
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, ValueError) as error:
         found.append(
             _changed("bag.info", "bag-info.txt", f"无法读取（{error}）", f"unreadable ({error})")
         )
@@ -446,7 +503,7 @@ def _compare(
 
 
 def _walk(folder: Path) -> tuple[list[str], list[str]]:
-    """Return regular files, and links and special files; relative paths sorted by UTF-8 bytes."""
+    """Return regular files, and links, special files and giants; paths sorted by UTF-8 bytes."""
     files: list[str] = []
     odd: list[str] = []
     waiting = [(folder, "")]
@@ -455,7 +512,8 @@ def _walk(folder: Path) -> tuple[list[str], list[str]]:
         with os.scandir(place) as entries:
             for entry in entries:
                 name = prefix + entry.name
-                mode = entry.stat(follow_symlinks=False).st_mode
+                told = entry.stat(follow_symlinks=False)
+                mode = told.st_mode
                 junction = getattr(entry, "is_junction", None)  # Python 3.12, Windows
                 if _bytes(name) != name.encode("utf-8", "backslashreplace") or (
                     junction is not None and junction()
@@ -463,7 +521,7 @@ def _walk(folder: Path) -> tuple[list[str], list[str]]:
                     odd.append(name.encode("utf-8", "backslashreplace").decode())
                 elif stat.S_ISDIR(mode):
                     waiting.append((Path(entry.path), name + "/"))
-                elif stat.S_ISREG(mode):
+                elif stat.S_ISREG(mode) and told.st_size <= _LARGEST_FILE:
                     files.append(name)
                 else:
                     odd.append(name)

@@ -7,6 +7,7 @@ Nothing is fetched, nothing outside the path is believed but the roots of ``WORK
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,12 +36,16 @@ from workbench.evidence.result import Result, Verdict, result
 from workbench.evidence.signature import SignatureStatus
 from workbench.evidence.verify_ledger import Clocks, Unit, check_units, read_log, read_renewals
 from workbench.evidence.verify_pdf import check_report, verify_report
+from workbench.evidence.verify_results import check_results
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateRevocationList
 
 __all__ = ["verify"]
 
+_NOT_READ = {"bag.link", "bag.none", "bag.unreadable"}
+_LARGEST_LIST = 8 << 30
+_LONGEST_LINE = 1 << 20
 _BAGGED = {"draft", "returned", "signing", "signed"}
 
 
@@ -139,7 +144,7 @@ def verify(path: Path, *, trust: Path | None, home: Path, now: datetime) -> Repo
 def _bag(bag: Path, shown: str, trusted: _Trust, *, study: str | None) -> Item:
     """Verify a bag of one unit and edition; ``study`` is its batch's, None outside a batch."""
     results = bags.check_bag(bag)
-    if any(found.code == "bag.link" for found in results):  # nothing is read through a link
+    if any(found.code in _NOT_READ for found in results):  # nothing is read through a link
         return Item(path=shown, kind="bag", results=tuple(results), signatures={})
     community, edition, identity = _identity(bag, batch=study)
     results += identity
@@ -171,6 +176,7 @@ def _bag(bag: Path, shown: str, trusted: _Trust, *, study: str | None) -> Item:
         changed = bags.check_evidence(data, attached, source_zh=source[0], source_en=source[1])
         results += [found for found in changed if found.verdict is Verdict.CHANGED]
     results += _languages(statuses)
+    results += _told(bag, statuses)
     # what was changed is named already; statement and entry would only repeat it
     if all(found.verdict is not Verdict.CHANGED for found in results):
         signers = {status.sha256 for found in statuses.values() for status in found}
@@ -186,6 +192,31 @@ def _bag(bag: Path, shown: str, trusted: _Trust, *, study: str | None) -> Item:
         results=tuple(_once(results)),
         signatures=statuses,
     )
+
+
+def _told(bag: Path, statuses: Mapping[str, tuple[SignatureStatus, ...]]) -> Iterator[Result]:
+    """Compare what ``bag-info.txt`` says with the slice and the signatures; nobody signs it."""
+    try:
+        told = bags.bag_info(bag)
+        issued = str(read_json(bag / "data" / "inputs" / "study.json").get("issued"))
+    except (InputError, OSError, ValueError, AttributeError):
+        return
+    every = [[s for s in found if s.role] for found in statuses.values()]
+    roles = " ".join(str(s.role) for s in min(every, key=len, default=[]))
+    shown = any(status.demonstration for found in every for status in found)
+    signed = (bag / "attest" / "entry.json").exists()
+    wanted = {"Bagging-Date": issued, "Workbench-Signed": roles}
+    wanted |= {"Workbench-State": "signed"} if signed else {}
+    wanted |= {"Workbench-Demonstration": "yes"} if shown else {}
+    for name, value in wanted.items():
+        if name in told and told[name] != value and value != "None":
+            yield result(
+                "bag.info-differs",
+                Verdict.CHANGED,
+                "bag-info.txt",
+                f"{name} 为 {told[name]}，应为 {value}",
+                f"{name} says {told[name]}, it is {value}",
+            )
 
 
 def _logs(bag: Path, trusted: _Trust) -> list[VerifierKey]:
@@ -390,7 +421,8 @@ def _batch(out: Path, trusted: _Trust) -> Iterator[Item]:
     study, more = _summary(out, units)
     results += more
     folder = out / "communities"
-    bags_found = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    results += [_link(name) for name in ("communities", "overview", "ledger") if _linked(out, name)]
+    bags_found = {p.name for p in folder.iterdir()} if is_folder(folder) else set()
     leftovers = {m["name"] for name in bags_found if (m := ASIDE.match(name))}
     bags_found = {name for name in bags_found if not name.startswith(".")}
     expected = {name for name, row in units.items() if str(row.get("state")) in _BAGGED}
@@ -419,15 +451,7 @@ def _batch(out: Path, trusted: _Trust) -> Iterator[Item]:
         )
     for name in sorted(bags_found):
         if (folder / name).is_symlink() or not (folder / name).is_dir():
-            results.append(
-                result(
-                    "batch.link",
-                    Verdict.CHANGED,
-                    f"communities/{name}",
-                    "不是文件夹，而是链接或文件",
-                    "a link or a file, not a folder",
-                )
-            )
+            results.append(_link(f"communities/{name}"))
     for name in sorted(bags_found - expected):
         results.append(
             result(
@@ -468,7 +492,7 @@ def _batch(out: Path, trusted: _Trust) -> Iterator[Item]:
     seals: set[str] = set()
     for name in plain:
         item = _bag(folder / name, f"communities/{name}", trusted, study=study)
-        more = _recorded(folder / name, units[name], item) if name in units else []
+        more = _recorded(out, folder / name, units[name], item) if name in units else []
         item = replace(item, results=(*item.results, *more, *single.get(name, ())))
         seals |= {
             status.sha256
@@ -478,7 +502,26 @@ def _batch(out: Path, trusted: _Trust) -> Iterator[Item]:
         }
         yield item
     if is_folder(out / "overview"):
-        yield _overview(out / "overview", trusted, seals)
+        item = _overview(out / "overview", trusted, seals)
+        if all(found.verdict is not Verdict.CHANGED for found in item.results):
+            first = {name: folder / name for name in plain if "@" not in name}
+            more = check_results(out / "overview", first, units)
+            item = replace(item, results=(*item.results, *more))
+        yield item
+
+
+def _linked(out: Path, name: str) -> bool:
+    return os.path.lexists(out / name) and not is_folder(out / name)
+
+
+def _link(name: str) -> Result:
+    return result(
+        "batch.link",
+        Verdict.CHANGED,
+        name,
+        "不是文件夹，而是链接或文件",
+        "a link or a file, not a folder",
+    )
 
 
 def is_folder(path: Path) -> bool:
@@ -532,9 +575,9 @@ def _units(out: Path) -> tuple[dict[str, dict[str, Any]], list[Result]]:
     units: dict[str, dict[str, Any]] = {}
     try:
         path = out / "communities.jsonl"
-        if not is_plain_file(path):
-            raise ValueError("not a regular file")
-        for line in path.read_bytes().split(b"\n"):
+        if not is_plain_file(path) or path.stat().st_size > _LARGEST_LIST:
+            raise ValueError("not a regular file, or too large")
+        for line in _lines(path):
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError):
@@ -557,6 +600,14 @@ def _units(out: Path) -> tuple[dict[str, dict[str, Any]], list[Result]]:
     return units, []
 
 
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while line := stream.readline(_LONGEST_LINE):
+            if len(line) == _LONGEST_LINE:
+                raise ValueError("a line without end")
+            yield line
+
+
 def _summary(out: Path, units: Mapping[str, Mapping[str, Any]]) -> tuple[str, list[Result]]:
     """Return the study's id; compare with the number of units in batch.json.
 
@@ -566,6 +617,8 @@ def _summary(out: Path, units: Mapping[str, Mapping[str, Any]]) -> tuple[str, li
         told = read_json(out / "batch.json")
         study = str(told["study"])
         expected = int(told["units"]) - int(told["states"]["waiting"])
+        counts = [_count(told, "states", name) for name in ("signed", "failed")]
+        counts.append(_count(told, "outcomes", "withheld"))
     except (InputError, LookupError, TypeError, ValueError):
         return "", [
             result(
@@ -578,9 +631,27 @@ def _summary(out: Path, units: Mapping[str, Mapping[str, Any]]) -> tuple[str, li
                 "bring the whole folder of the batch",
             )
         ]
-    first = sum("@" not in name for name in units)
+    rows = [row for name, row in units.items() if "@" not in name]
+    first = len(rows)
     if first >= expected:
-        return study, []
+        listed = [sum(row.get("state") == name for row in rows) for name in ("signed", "failed")]
+        alive = [row for row in rows if row.get("state") != "failed"]
+        listed.append(sum(row.get("outcome") == "withheld" for row in alive))
+        if all(n in (None, m) for n, m in zip(counts, listed, strict=True)):
+            return study, []
+        shown = "/".join("-" if n is None else str(n) for n in counts)
+        return study, [
+            result(
+                "batch.counts",
+                Verdict.CANNOT_TELL,
+                "batch.json",
+                f"签署、失败、暂缓数为 {shown}，名单为 {'/'.join(map(str, listed))}",
+                f"counts {shown} signed, failed, withheld; the list {'/'.join(map(str, listed))}",
+                "运行中断或被改动：再次运行 workbench run 或 sign，或请提供原来的批次",
+                "an interrupted run, or changed: run workbench run or sign once more, or bring the "
+                "batch as it was",
+            )
+        ]
     return study, [
         result(
             "batch.units-lost",
@@ -592,9 +663,15 @@ def _summary(out: Path, units: Mapping[str, Mapping[str, Any]]) -> tuple[str, li
     ]
 
 
-def _recorded(bag: Path, row: Mapping[str, Any], item: Item) -> list[Result]:
-    """Compare a bag with its line in communities.jsonl."""
-    results = []
+def _count(told: Mapping[str, Any], group: str, name: str) -> int | None:
+    return int(told[group][name]) if name in told.get(group, {}) else None
+
+
+def _recorded(out: Path, bag: Path, row: Mapping[str, Any], item: Item) -> list[Result]:
+    """Compare a bag with its line in communities.jsonl, and with batch.json."""
+    if any(found.code in _NOT_READ for found in item.results):
+        return []
+    results = list(_as_listed(out, bag, row))
     digests = row.get("digests")
     for name, expected in digests.items() if isinstance(digests, dict) else ():
         if not re.fullmatch(r"tagmanifest-sha256\.txt|data/[\w.-]+", str(name)):
@@ -612,6 +689,18 @@ def _recorded(bag: Path, row: Mapping[str, Any], item: Item) -> list[Result]:
                 )
             )
     counts = [len(found) for found in item.signatures.values()]
+    if row.get("state") != "signed" and is_file(bag / "attest" / "entry.json"):
+        results.append(
+            result(
+                "batch.late",
+                Verdict.CANNOT_TELL,
+                "communities.jsonl",
+                f"报告已登记，名单却记为 {row.get('state')}",
+                f"the report is entered in the ledger, the list says {row.get('state')}",
+                "运行中断或被改动：再次运行 workbench run 或 sign",
+                "an interrupted run, or changed: run workbench run or sign once more",
+            )
+        )
     if row.get("state") == "signed" and min(counts, default=0) < len(ROLES):
         results.append(
             result(
@@ -625,10 +714,35 @@ def _recorded(bag: Path, row: Mapping[str, Any], item: Item) -> list[Result]:
     return results
 
 
+def _as_listed(out: Path, bag: Path, row: Mapping[str, Any]) -> Iterator[Result]:
+    try:
+        settings, told = read_json(bag / "data/inputs/study.json"), bags.bag_info(bag)
+        batch = read_json(out / "batch.json")
+        pairs = [
+            ("batch.json", name, batch[name], settings[name])
+            for name in ("issued", "seed")
+            if name in batch and name in settings
+        ]
+        outcome = told.get("Workbench-Outcome")
+        if outcome is not None and row.get("outcome") is not None:
+            pairs.append(("communities.jsonl", "outcome", row["outcome"], outcome))
+    except (InputError, OSError, ValueError, LookupError, TypeError):
+        return  # said already where they are read
+    for where, name, other, own in pairs:
+        if other != own:
+            yield result(
+                "batch.differs",
+                Verdict.CHANGED,
+                where,
+                f"{name} 为 {other}，证据包为 {own}",
+                f"{name} is {other} there, {own} in the bag",
+            )
+
+
 def _overview(bag: Path, trusted: _Trust, seals: Iterable[str] = ()) -> Item:
     """Verify the overview: a bag whose statement is signed when the batch is closed."""
     results = bags.check_bag(bag)
-    if any(found.code == "bag.link" for found in results):
+    if any(found.code in _NOT_READ for found in results):
         return Item(path="overview", kind="overview", results=tuple(results), signatures={})
     if is_file(bag / "data" / bags.EVIDENCE_LIST):
         _evidence(bag / "data", results)

@@ -248,6 +248,20 @@ def check_units(
     opened = [(at, entry) for at, entry in about if entry.get("type") == "open"]
     for unit, bag in bags.items():
         single[unit] += _as_planned(bag, opened[-1][1] if opened else {}, frozen or {})
+    planned = opened[-1][1].get("units") if opened else None
+    closed = any(entry.get("type") == "close" for _, entry in about)
+    if not closed and None not in (planned, units) and planned != units:
+        results.append(
+            result(
+                "ledger.units",
+                Verdict.CANNOT_TELL,
+                "batch.json",
+                f"外业前登记 {planned} 个单位，批次为 {units} 个",
+                f"opened with {planned} units, the batch has {units}",
+                "请说明理由：workbench open 或 close 的 --reason",
+                "it needs a reason: --reason of workbench open or close",
+            )
+        )
     if opened:
         text = f"number {opened[-1][0]} of the ledger"
         results.append(
