@@ -61,10 +61,15 @@ head_signed() { # file of the note
 }
 root_in() { sed -n 3p "$1" | base64 -d | basenc --base16 -w0 | tr A-F a-f; }
 
+# --- nothing is read through a link or from a pipe, and no giant
+plain() { [ -z "$(find "$@" \( ! -type f ! -type d \) -o -type f -size +2G)" ]; }
 # --- a bag's lists: every file as they say, and no other
 listed() { # bag name
   local bag=$1 name=$2
-  [ -z "$(find "$bag" ! -type f ! -type d)" ] || wrong "$name" "links or special files"
+  [ -z "$(cd "$bag" && find . -type f ! -path './data/*' | grep -vxE '\./(bagit|bag-info|(tag)?manifest-sha256|not-delivered)\.txt|\./attest/(evaluation\.intoto\.json|entry\.json|entry\.tlog-proof|checkpoint\.tsr|certs/(lead|reviewer|institution|timestamp)\.pem|crls/[0-9a-f]{16}\.crl)')" ] ||
+    wrong "$name" "a file that no bag has"
+  [ -z "$(cut -d: -f1 "$bag/bag-info.txt" | sort | uniq -d)$(grep -vE '^(External-Identifier|Bagging-Date|Payload-Oxum|Source-Organization|Workbench-(Map-Key|Render-Key|State|Outcome|Demonstration|Signed)): ?' "$bag/bag-info.txt")" ] ||
+    wrong "$name" "bag-info has a line that no bag has"
   (cd "$bag" && sha256sum --quiet --strict -c manifest-sha256.txt tagmanifest-sha256.txt) > "$work/out" 2>&1 ||
     wrong "$name" "manifest: $(head -n 1 "$work/out")"
   [ "$(cd "$bag" && find data -type f | sort)" = "$(cut -c67- "$bag/manifest-sha256.txt" | sort)" ] ||
@@ -145,6 +150,11 @@ report() { # pdf name language
 
 # === the ledger as a whole
 cd "$batch" || exit 2
+for part in communities overview ledger batch.json communities.jsonl; do
+  [ -L "$part" ] && wrong batch "$part is a link"
+done
+plain ledger batch.json || wrong ledger "links, special files or giants"
+[ "$faults" -eq 0 ] || { echo "$faults wrong"; exit 1; }
 total=0; when=$(date +%s)
 if head_signed ledger/checkpoint; then
   total=$(sed -n 2p ledger/checkpoint)
@@ -168,6 +178,7 @@ count=0
 for bag in communities/*; do
   name=${bag#communities/} unit=${bag#communities/}; unit=${unit%@*}; edition=1; [ "$unit" = "$name" ] || edition=${name#*@}
   [ -d "$bag" ] && [ ! -L "$bag" ] || { wrong "$name" "not a folder"; continue; }
+  plain "$bag" || { wrong "$name" "links, special files or giants"; continue; }
   count=$((count + 1)); id="$study/$unit/$edition"; when=$(date +%s)
   if [ -f "$bag/attest/checkpoint.tsr" ]; then # judged at the time that the stamp proves
     when=$(date -d "$(openssl ts -reply -in "$bag/attest/checkpoint.tsr" -text 2>/dev/null | sed -n 's/^Time stamp: //p')" +%s) || when=$(date +%s)
@@ -175,6 +186,7 @@ for bag in communities/*; do
   listed "$bag" "$name"
   grep -qx "External-Identifier: $id" "$bag/bag-info.txt" || wrong "$name" "bag-info names another unit"
   [ "$(jq -r '"\(.study)/\(.community)/\(.edition)"' "$bag/data/inputs/study.json")" = "$id" ] || wrong "$name" "study.json names another unit"
+  grep -qx "Bagging-Date: $(jq -r .issued "$bag/data/inputs/study.json")" "$bag/bag-info.txt" || wrong "$name" "bag-info says another date"
   [ "$(jq -r '[.[].community]|unique|join(" ")' "$bag/data/findings.json")" = "$unit" ] || wrong "$name" "findings of another unit"
   for pdf in "$bag"/data/report.*.pdf; do lang=${pdf%.pdf}; report "$pdf" "$name" "${lang##*.}"; done
   [ "$(jq -r '.pdf_sha256|keys|join(" ")' "$bag/attest/entry.json" 2>/dev/null)" = "$(cd "$bag/data" && for f in report.*.pdf; do f=${f%.pdf}; echo "${f##*.}"; done | sort | xargs)" ] ||
@@ -188,12 +200,16 @@ wanted=$(jq '.states.signed' batch.json)
 
 # === the overview, when the batch is closed
 closed=$(jq -c --arg s "$study" 'select(.study==$s and .type=="close")' ledger/entries.jsonl)
-if [ -n "$closed" ]; then
+if [ -n "$closed" ] && ! plain overview; then
+  wrong overview "missing, or links, special files or giants"
+elif [ -n "$closed" ]; then
   when=$(date +%s)
   listed overview overview
   stated overview overview "$study/overview/1"
   entered overview overview
   [ "$(echo "$closed" | jq .units)" = "$(jq .units batch.json)" ] || wrong batch "closed with another number of units"
+else
+  echo "not checked: overview, which is signed when the batch is closed"
 fi
 [ "$faults" -eq 0 ] && echo "nothing wrong: $count bags, $total entries of $origin" && exit 0
 echo "$faults wrong"; exit 1

@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -21,6 +23,7 @@ import pypdf
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from workbench import results
 from workbench.evidence import attest, keys, logs, pdfsign, statement, timestamp
 from workbench.evidence import bag as bags
 from workbench.evidence.answer import Report
@@ -82,6 +85,25 @@ def attested(world: World, bag: Path, unit: str) -> None:
     bags.write_tags(bag)
 
 
+def write_overview(overview: Path) -> None:
+    """Write the tables of all results and the batch notebook, as yet unsigned."""
+    rows = [{"finding": "overview.assessed", "label_en": "Units", "value": 2.0}]
+    outputs = [{"data": {"application/vnd.workbench.findings+json": rows}}]
+    outputs.append({"data": {"image/svg+xml": "<svg/>"}})  # type: ignore[dict-item]
+    data = overview / "data"
+    (data / "figures").mkdir(parents=True)
+    (data / "figures" / "ranks.zh.svg").write_text("<svg/>")
+    (data / "notebook.ipynb").write_text(json.dumps({"cells": [{"outputs": outputs}]}))
+    (data / "findings.json").write_text(json.dumps([rows[0] | {"community": "*"}]))
+    head = {"state": "signed"}
+    found = {"finding": "score.total", "value": 80.0}
+    table = results.results([({"community": unit} | head, [found]) for unit in UNITS])
+    (data / "results.csv").write_bytes(results.to_csv(table))
+    (data / "results.xlsx").write_bytes(results.to_xlsx(table))
+    (data / "evidence-sha256.txt").write_bytes(bags.evidence_list(data))
+    write_bag(overview, "overview")
+
+
 @pytest.fixture(scope="module")
 def original(
     tmp_path_factory: pytest.TempPathFactory,
@@ -112,9 +134,11 @@ def original(
         pinned = bags.digests(world.bag(unit))
         lines.append({"community": unit, "edition": 1, "state": "signed", "digests": pinned})
     overview = out / "overview"
-    (overview / "data").mkdir(parents=True)
-    (overview / "data" / "results.csv").write_text("community,score\nJX-01,80\nJX-02,80\n")
-    (overview / "data/evidence-sha256.txt").write_bytes(bags.evidence_list(overview / "data"))
+    write_overview(overview)
+    (out / "communities.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+    told = {"study": "xf", "units": 2, "states": {"signed": 2, "waiting": 0}}
+    (out / "batch.json").write_text(json.dumps(told | {"context_sha256": "c" * 64}))
+    shutil.copytree(out, out.parent / "unclosed")
     attested(world, overview, "overview")
     entry = {
         "type": "close",
@@ -126,9 +150,6 @@ def original(
     }
     attest.enter(ledger, [(overview, entry)], demonstration=True, stamp=world.stamp())
     bags.write_tags(overview)
-    (out / "communities.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
-    told = {"study": "xf", "units": 2, "states": {"signed": 2, "waiting": 0}}
-    (out / "batch.json").write_text(json.dumps(told | {"context_sha256": "c" * 64}))
     trust = out.parent / "trust"
     trust.mkdir()
     shutil.copy(home / "trust" / "demonstration.pem", trust)
@@ -138,7 +159,17 @@ def original(
 
 @pytest.fixture
 def world(original: World, tmp_path: Path) -> World:
-    shutil.copytree(original.out, tmp_path / "out", symlinks=True)
+    return copied(original, original.out, tmp_path)
+
+
+@pytest.fixture
+def unclosed(original: World, tmp_path: Path) -> World:
+    """The batch before it was closed: its overview bears no signature."""
+    return copied(original, original.out.parent / "unclosed", tmp_path)
+
+
+def copied(original: World, out: Path, tmp_path: Path) -> World:
+    shutil.copytree(out, tmp_path / "out", symlinks=True)
     shutil.copytree(original.out.parent / "trust", tmp_path / "trust")
     # the forger's own machine: its keys, but not what it believes
     shutil.copytree(original.home, tmp_path / "home")
@@ -430,9 +461,101 @@ def added(world: World) -> None:
 
 def results_changed(world: World) -> None:
     overview = world.out / "overview"
-    (overview / "data" / "results.csv").write_text("community,score\nJX-01,90\nJX-02,80\n")
+    file = overview / "data" / "results.csv"
+    file.write_text(file.read_text().replace("JX-01,,,,signed,,80.0", "JX-01,,,,signed,,90.0"))
     (overview / "data/evidence-sha256.txt").write_bytes(bags.evidence_list(overview / "data"))
     write_bag(overview, "overview")
+
+
+def rewritten(path: str, old: str, new: str) -> Callable[[World], None]:
+    """Change a file of the overview, packed or not, and rewrite the lists around it."""
+
+    def change(world: World) -> None:
+        overview = world.out / "overview"
+        file = overview / "data" / path
+        if file.suffix == ".xlsx":
+            with zipfile.ZipFile(file) as packed:
+                parts = {name: packed.read(name).decode() for name in packed.namelist()}
+            assert any(old in text for text in parts.values())
+            with zipfile.ZipFile(file, "w") as packed:
+                for name, text in parts.items():
+                    packed.writestr(name, text.replace(old, new))
+        else:
+            assert old in file.read_text()
+            file.write_text(file.read_text().replace(old, new))
+        (overview / "data/evidence-sha256.txt").write_bytes(bags.evidence_list(overview / "data"))
+        write_bag(overview, "overview")
+
+    return change
+
+
+def overview_added(world: World) -> None:
+    (world.out / "overview" / "data" / "letter.txt").write_text("x")
+    rewritten("results.csv", "80", "80")(world)
+
+
+def around(name: str, text: str) -> Callable[[World], None]:
+    """Add a file beside the payload, listed in the manifest of tags."""
+
+    def change(world: World) -> None:
+        bag = world.bag()
+        (bag / name).write_text(text)
+        bags.write_tags(bag)
+        if not name.startswith("attest/"):
+            with (bag / "tagmanifest-sha256.txt").open("a") as stream:
+                stream.write(f"{bags.sha256_file(bag / name)}  {name}\n")
+        line = {"community": "JX-01", "edition": 1, "state": "signed"}
+        with (world.out / "communities.jsonl").open("a") as stream:
+            stream.write(json.dumps(line | {"digests": bags.digests(bag)}) + "\n")
+
+    return change
+
+
+def described(old: str, new: str) -> Callable[[World], None]:
+    """Change what bag-info.txt says, which nobody signs."""
+
+    def change(world: World) -> None:
+        text = (world.bag() / "bag-info.txt").read_text()
+        assert old in text
+        around("bag-info.txt", text.replace(old, new))(world)
+        tags = world.bag() / "tagmanifest-sha256.txt"
+        tags.write_bytes(b"".join(tags.read_bytes().splitlines(keepends=True)[:-1]))
+
+    return change
+
+
+def giant(path: str) -> Callable[[World], None]:
+    """Let a file grow to more than there is time to read."""
+
+    def change(world: World) -> None:
+        with (world.out / path).open("r+b") as stream:
+            stream.truncate(1 << 40)
+
+    return change
+
+
+def pipe(path: str) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        (world.out / path).unlink()
+        os.mkfifo(world.out / path)
+
+    return change
+
+
+def behind_a_link(name: str) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        (world.out / name).rename(world.out.parent / "elsewhere")
+        (world.out / name).symlink_to(world.out.parent / "elsewhere")
+
+    return change
+
+
+def batch_says(**other: Any) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        told = json.loads((world.out / "batch.json").read_bytes()) | other
+        (world.out / "batch.json").write_text(json.dumps(told))
+
+    return change
 
 
 def context_exchanged(world: World) -> None:
@@ -513,9 +636,50 @@ HANDBOOK: dict[str, tuple[Callable[[World], None], str]] = {
     "a unit invented": (unit_invented, "identity.unit"),
     "the table of results changed": (results_changed, "statement.file"),
     "the frozen context exchanged": (context_exchanged, "ledger.context"),
+    "another day of issue in batch.json": (batch_says(issued="2020-01-01"), "batch.differs"),
+    "the folder of bags behind a link": (behind_a_link("communities"), "batch.link"),
+    "the overview behind a link": (behind_a_link("overview"), "batch.link"),
+    "the list of units without end": (giant("communities.jsonl"), "batch.list"),
+    # --- around the payload, which no signature covers
+    "a letter laid into attest": (around("attest/letter.txt", "withdrawn"), "bag.file-added"),
+    "a foreign certificate laid into attest": (
+        around("attest/certs/mayor.pem", "x"),
+        "bag.file-added",
+    ),
+    "a file beside the manifests": (around("README.txt", "x"), "bag.file-added"),
+    "files to be fetched": (around("fetch.txt", "http://x/ 1 data/y\n"), "bag.file-added"),
+    "another day in bag-info": (described("2026-12-20", "2020-01-01"), "bag.info-differs"),
+    "a line added to bag-info": (
+        described("Bagging-Date", "Withdrawn: yes\nBagging-Date"),
+        "bag.info",
+    ),
+    # --- what a verifier must not wait for
+    "a report without end": (giant("communities/JX-01/data/report.zh.pdf"), "bag.link"),
+    "findings without end": (giant("communities/JX-02/data/findings.json"), "bag.link"),
+    "a pipe in the place of a report": (pipe("communities/JX-01/data/report.zh.pdf"), "bag.link"),
+    "a pipe in the place of bagit.txt": (pipe("communities/JX-01/bagit.txt"), "bag.link"),
+    "a pipe in the place of a certificate": (
+        pipe("communities/JX-01/attest/certs/lead.pem"),
+        "bag.link",
+    ),
+}
+UNSIGNED: dict[str, Callable[[World], None]] = {
+    "a score in the table": rewritten("results.csv", "JX-02,,,,signed,,80.0", "JX-02,,,,signed,,9"),
+    "a state in the table": rewritten("results.csv", "JX-02,,,,signed", "JX-02,,,,failed"),
+    "a unit taken out of the table": rewritten(
+        "results.csv", "JX-02,,,,signed,,80.0,,,,score.total\n", ""
+    ),
+    "a score in the workbook": rewritten("results.xlsx", "<v>80</v>", "<v>90</v>"),
+    "the batch notebook's findings": rewritten("findings.json", "2.0", "3.0"),
+    "a figure": rewritten("figures/ranks.zh.svg", "<svg/>", "<svg></svg>"),
+    "a file added": overview_added,
 }
 # the script reads PDF with poppler, which has no answer of its own to what stands here
-NOT_BY_SCRIPT = {"the frozen context exchanged"}
+NOT_BY_SCRIPT = {
+    "the frozen context exchanged",
+    "another day of issue in batch.json",
+    "the list of units without end",
+}
 
 
 def test_the_genuine_batch_is_valid(world: World) -> None:
@@ -534,6 +698,22 @@ def test_a_manipulation_is_caught_with_its_reason(world: World, name: str) -> No
     report = check(world)
     assert report.exit_code == 1, report.text("en")
     assert code in codes(report), report.text("en")
+
+
+@pytest.mark.parametrize("name", UNSIGNED)
+def test_an_overview_that_is_not_signed_yet_is_held_against_the_reports(
+    unclosed: World, name: str
+) -> None:
+    assert check(unclosed).exit_code == 0, check(unclosed).text("en")
+    UNSIGNED[name](unclosed)
+    report = check(unclosed)
+    assert report.exit_code == 1
+    assert codes(report) == {"overview.differs"}
+
+
+def test_counts_that_do_not_agree_are_not_passed_over(unclosed: World) -> None:
+    batch_says(states={"signed": 1, "failed": 0, "waiting": 0})(unclosed)
+    assert "batch.counts" in codes(check(unclosed), Verdict.CANNOT_TELL)
 
 
 def test_with_all_keys_and_a_log_of_ones_own_the_published_key_decides(world: World) -> None:

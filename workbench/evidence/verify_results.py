@@ -190,9 +190,8 @@ def _workbook(
         finally:
             book.close()
         for slug, *told in columns:
-            same = same and tuple("" if one is None else str(one) for one in told) in labels.get(
-                str(slug), set()
-            )
+            words = ["" if one is None else str(one) for one in (*told, None, None, None)]
+            same = same and tuple(words[:3]) in labels.get(str(slug), set()) and not any(words[3:])
     except Exception as error:  # a crafted workbook can break a parser anywhere
         yield _changed(_XLSX, f"无法读取（{error}）", f"cannot be read ({error})"[:300])
         return
