@@ -12,6 +12,7 @@ import pytest
 
 from workbench.assess import inspections
 from workbench.community import Community
+from workbench.errors import InputError, Problem
 from workbench.protocol import Protocol
 
 ind: Any = import_module("workbench.assess.indicators")  # the package exports its function
@@ -136,3 +137,15 @@ def test_those_who_went_to_other_communities_are_not_compared_in_the_higher_unit
     both = inspections.agreement(_unit(sheets + others))
     assert not both["finding"].str.contains("-9").any()
     assert both["finding"].str.startswith("agreement.pair.").sum() == 3
+
+
+def test_coefficients_that_cannot_be_computed_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise InputError(Problem(code="scoring.marks", zh="评分不足", en="too few marks"))
+
+    monkeypatch.setattr(inspections.scoring, "agreement", refused)
+    sheets = [m for role in ("expert", "analyst", "resident") for m in _sheet(role, (8.0, 9.0))]
+    told = inspections.agreement(_unit(sheets)).set_index("finding")
+    row = told.loc["agreement.coefficients.announced.scored"]
+    assert row["status"] == "not_computed"
+    assert (row["reason_zh"], row["reason_en"]) == ("评分不足", "too few marks")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from workbench import protocol, scoring
-from workbench.assess import monitoring
+from workbench.assess import inspections, monitoring
 from workbench.community import Community
 
 CIVILISED = protocol.load("civilised")
@@ -144,10 +144,11 @@ def test_who_may_go_out_is_told_by_the_reference(marks: tuple[int, int], verdict
         for item, score in zip(("f1", "f2"), scores, strict=True)
     ]  # fmt: skip
     c = Community(Path(), {}, {"inspections": pd.DataFrame(rows)}, CIVILISED)
-    told = monitoring.calibration(c, tolerance=10)
+    told = inspections.calibration(c, tolerance=10)
     assert told["finding"].tolist() == ["calibration.S1"]
+    assert "assumption of the assessor" in told["reason_en"].iloc[0]
     assert told["verdict"].tolist() == [verdict]
-    assert monitoring.calibration(Community(Path(), {}, {}, CIVILISED), tolerance=10).empty
+    assert inspections.calibration(Community(Path(), {}, {}, CIVILISED), tolerance=10).empty
 
 
 def test_until_a_month_takes_back_what_had_not_happened_yet() -> None:

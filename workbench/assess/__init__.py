@@ -16,12 +16,11 @@ from workbench.assess.fieldwork import fieldwork
 from workbench.assess.followup import claims, followup, objections
 from workbench.assess.indicators import indicators
 from workbench.assess.indices import appraisal, efficacy
-from workbench.assess.inspections import agreement
+from workbench.assess.inspections import agreement, calibration
 from workbench.assess.interrupted import interrupted
 from workbench.assess.labels import only
 from workbench.assess.lower import demand, lower
 from workbench.assess.monitoring import (
-    calibration,
     chart,
     monitored,
     record_checks,

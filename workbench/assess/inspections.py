@@ -13,7 +13,7 @@ from workbench.findings import number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["agreement", "marks", "places", "unmerged"]
+__all__ = ["agreement", "calibration", "marks", "places", "unmerged"]
 
 Row = dict[str, Any]
 
@@ -225,7 +225,7 @@ def _coefficients(c: Community, visit: str, frame: pd.DataFrame) -> list[Row]:
         ("passed", "合格与否", "pass or fail", "nominal", frame["passed"].where(~scored)),
         ("scored", "评分", "scores", "interval", 100 * frame["score"] / frame["max_score"]),
     )
-    rows = []
+    rows: list[Row] = []
     for kind, zh, en, scale, values in kinds:
         told = pd.DataFrame(
             {"community": spot, "assessor": frame["assessor"], "score": values}
@@ -234,7 +234,15 @@ def _coefficients(c: Community, visit: str, frame: pd.DataFrame) -> list[Row]:
             continue
         try:
             found = scoring.agreement(told, scale=scale, level=c.level)
-        except InputError:
+        except InputError as error:  # told, not passed over
+            where, problem = _VISITS[visit], error.problems[0]
+            rows.append(
+                {"finding": f"agreement.coefficients.{visit}.{kind}", "kind": "estimate",
+                 "channel": "inspection", "status": "not_computed",
+                 "label_zh": f"{where[0]}·{zh}：一致性系数",
+                 "label_en": f"{where[1].capitalize()}, {en}: coefficients of agreement",
+                 "reason_zh": problem.zh, "reason_en": problem.en, "method": "scoring.sheets"}
+            )  # fmt: skip
             continue
         pairwise = found["assessor_a"].fillna("").ne("")
         for one in found[~pairwise & found["statistic"].isin(_NAMES)].to_dict("records"):
@@ -248,3 +256,68 @@ def _coefficients(c: Community, visit: str, frame: pd.DataFrame) -> list[Row]:
                                            "status", "reason_zh", "reason_en", "method")}
             )  # fmt: skip
     return rows
+
+
+def calibration(c: Community, *, tolerance: float, least: float = 0.8) -> pd.DataFrame:
+    """Say who may go out: marks of the calibration exercise against the reference scores.
+
+    Parameters
+    ----------
+    c
+        The unit where the exercise took place: visit ``calibration``; the reference scores are the
+        rows whose role is ``reference``.
+    tolerance
+        Points of 100 that a mark may differ from the reference and still counts as right; no
+        document gives it, so it is printed as an assumption.
+    least
+        Share of items that must be right.
+
+    Returns
+    -------
+    DataFrame
+        ``calibration.<assessor>`` (kind check: failed may not go out). Empty without an exercise.
+    """
+    if not c.has("inspections"):
+        return pd.DataFrame()
+    frame = c.tables["inspections"]
+    frame = frame[frame["visit"].eq("calibration")]
+    mark = (frame["score"] / frame["max_score"]).fillna(frame["passed"])
+    spot = frame["item"] + "@" + frame["place"].fillna("")
+    told = frame.assign(item=spot, score=100 * mark)
+    ours, truth = told[told["role"].ne("reference")], told[told["role"].eq("reference")]
+    if ours.empty or truth.empty:
+        return pd.DataFrame()
+    found = scoring.calibration(
+        ours[["assessor", "item", "score"]], truth[["item", "score"]], tolerance=tolerance,
+        least=least,
+    )  # fmt: skip
+    assumed = (
+        f"容差{tolerance:g}分、至少{least:.0%}的项目在容差内，是测评方的假设（来源未规定）",
+        f"a tolerance of {tolerance:g} points for at least {least:.0%} of the items is an "
+        "assumption of the assessor (the source gives none)",
+    )
+    rows = []
+    for one in found.to_dict("records"):
+        word = {
+            "passed": ("可外出测评", "may go out"),
+            "failed": ("不得外出测评", "may not go out"),
+        }
+        zh, en = word.get(str(one["verdict"]), ("有项目未评，不能判断", "items are missing"))
+        rows.append(
+            {
+                "finding": f"calibration.{one['assessor']}",
+                "kind": "check",
+                "severity": "warning",
+                "reach": "table",
+                "item": one["assessor"],
+                "label_zh": f"评分人 {one['assessor']}：校准",
+                "label_en": f"Assessor {one['assessor']}: calibration",
+                "reason_zh": f"{zh}；平均偏差{one['bias']:+.1f}分；{assumed[0]}",
+                "reason_en": f"{en}; mean difference {one['bias']:+.1f} points; {assumed[1]}",
+                "status": "ok",
+                "target": least,
+            }
+            | {k: one[k] for k in ("value", "unit", "ci_low", "ci_high", "level", "n", "verdict",
+                                   "method")}
+        )  # fmt: skip
+    return pd.DataFrame(rows)

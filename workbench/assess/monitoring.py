@@ -19,7 +19,7 @@ from workbench.findings import number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["calibration", "chart", "monitored", "record_checks", "until"]
+__all__ = ["chart", "monitored", "record_checks", "until"]
 
 Row = dict[str, Any]
 
@@ -409,62 +409,3 @@ def _devices(
                      n=int(one["n"]), target=0.05)  # fmt: skip
         rows.append(row | {"finding": f"records.device.{name}.{device}"})
     return rows
-
-
-def calibration(c: Community, *, tolerance: float, least: float = 0.8) -> pd.DataFrame:
-    """Say who may go out: marks of the calibration exercise against the reference scores.
-
-    Parameters
-    ----------
-    c
-        The unit where the exercise took place: visit ``calibration``; the reference scores are the
-        rows whose role is ``reference``.
-    tolerance
-        Points of 100 that a mark may differ from the reference and still counts as right.
-    least
-        Share of items that must be right.
-
-    Returns
-    -------
-    DataFrame
-        ``calibration.<assessor>`` (kind check: failed may not go out). Empty without an exercise.
-    """
-    if not c.has("inspections"):
-        return pd.DataFrame()
-    frame = c.tables["inspections"]
-    frame = frame[frame["visit"].eq("calibration")]
-    mark = (frame["score"] / frame["max_score"]).fillna(frame["passed"])
-    spot = frame["item"] + "@" + frame["place"].fillna("")
-    told = frame.assign(item=spot, score=100 * mark)
-    ours, truth = told[told["role"].ne("reference")], told[told["role"].eq("reference")]
-    if ours.empty or truth.empty:
-        return pd.DataFrame()
-    found = scoring.calibration(
-        ours[["assessor", "item", "score"]], truth[["item", "score"]], tolerance=tolerance,
-        least=least,
-    )  # fmt: skip
-    rows = []
-    for one in found.to_dict("records"):
-        word = {
-            "passed": ("可外出测评", "may go out"),
-            "failed": ("不得外出测评", "may not go out"),
-        }
-        zh, en = word.get(str(one["verdict"]), ("有项目未评，不能判断", "items are missing"))
-        rows.append(
-            {
-                "finding": f"calibration.{one['assessor']}",
-                "kind": "check",
-                "severity": "warning",
-                "reach": "table",
-                "item": one["assessor"],
-                "label_zh": f"评分人 {one['assessor']}：校准（容差{tolerance:g}分）",
-                "label_en": f"Assessor {one['assessor']}: calibration (±{tolerance:g} points)",
-                "reason_zh": f"{zh}；平均偏差{one['bias']:+.1f}分",
-                "reason_en": f"{en}; mean difference {one['bias']:+.1f} points",
-                "status": "ok",
-                "target": least,
-            }
-            | {k: one[k] for k in ("value", "unit", "ci_low", "ci_high", "level", "n", "verdict",
-                                   "method")}
-        )  # fmt: skip
-    return pd.DataFrame(rows)
