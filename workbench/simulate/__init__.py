@@ -76,6 +76,9 @@ def study(
     problems = records.issues(tables["inspections"])
     corrections = decisions.mistype(tables)
 
+    again = records.cross(units, tables["inspections"], stream(seed, "cross"))
+    tables["inspections"] = pd.concat([tables["inspections"], again], ignore_index=True)
+
     export.write_communities(folder, units, known)
     for wave in WAVES:
         export.write_responses(data, tables["responses"], wave, units)

@@ -15,6 +15,7 @@ __all__ = [
     "ITEMS",
     "MONTHS",
     "assessors",
+    "cross",
     "facts",
     "inspections",
     "issues",
@@ -119,6 +120,45 @@ def inspections(unit: Compound, number: int, rng: np.random.Generator) -> pd.Dat
                 )
                 at += timedelta(minutes=2)
     return pd.DataFrame(rows)
+
+
+def cross(units: list[Compound], marks: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Make the marks of teams from elsewhere in a tenth of the compounds, rounded up (R-32).
+
+    They see the places of the announced visit a fortnight later and are not quite so kind.
+    """
+    drawn = rng.choice(len(units), math.ceil(len(units) / 10), replace=False)
+    teams = list(_TEAMS.values())
+    rows = []
+    for number in sorted(int(n) for n in drawn):
+        own, others = teams[number % 3], teams[(number + 1) % 3]
+        seen = marks[
+            marks["community"].eq(units[number].id)
+            & marks["wave"].eq(WAVES[1])
+            & marks["visit"].eq("announced")
+            & marks["assessor"].eq(own[0])
+        ]
+        for assessor in others:
+            for one in seen.to_dict("records"):
+                at = datetime.fromisoformat(one["observed_at"]) + timedelta(days=14)
+                changed = rng.random() < 0.06
+                marked = ITEMS[one["item"]][0]
+                score = max(int(one["score"]) - int(rng.integers(0, 2)), 0) if marked else None
+                passed = one["passed"] == "yes" and not changed
+                full = score == 10 if marked else passed
+                rows.append(
+                    {str(k): v for k, v in one.items()}
+                    | {
+                        "assessor": assessor,
+                        "role": _ROLES[assessor[0]],
+                        "visit": "cross",
+                        "observed_at": f"{at:%Y-%m-%d %H:%M}",
+                        "score": str(score) if marked else "",
+                        "passed": "" if marked else ("yes" if passed else "no"),
+                        "reason": "" if full else REASONS[one["item"]],
+                    }
+                )
+    return pd.DataFrame(rows, columns=marks.columns)
 
 
 def measurements(
