@@ -274,14 +274,31 @@ def _matched(c: Community, sample: Sample) -> list[Row]:
         persons = share * float(adults)
         row |= {"value": places / persons if persons > 0 else None, "numerator": places}
         row |= {"denominator": round(persons), "n": told["n"]}
-        row["display_zh"] = f"约{persons:,.0f}人有需求，供给{places:,.0f}"
-        row["display_en"] = f"about {persons:,.0f} persons in need, capacity {places:,.0f}"
-        short = places < persons * 0.8
-        row["reason_zh"] = "供给不足需求的八成" if short else None
-        row["reason_en"] = "supply covers less than eight tenths of the need" if short else None
+        ends = [float(told[k]) * float(adults) for k in ("ci_low", "ci_high")]
+        spread = not any(end != end for end in ends)
+        span = (f"（{ends[0]:,.0f}至{ends[1]:,.0f}）", f" ({ends[0]:,.0f} to {ends[1]:,.0f})")
+        zh, en = span if spread else ("", "")
+        row["display_zh"] = f"约{persons:,.0f}人{zh}有需求，供给{places:,.0f}"
+        row["display_en"] = f"about {persons:,.0f} persons{en} in need, capacity {places:,.0f}"
+        row["reason_zh"], row["reason_en"] = _short(places, persons, ends if spread else [persons])
         rows.append(row)
         rows += _by_group(c, sample, item, service, (zh, en))
     return rows
+
+
+_COVERED = 0.8  # share of the need below which supply is called short
+
+
+def _short(places: float, persons: float, ends: list[float]) -> tuple[str | None, str | None]:
+    """Say whether supply covers less than eight tenths of the need, with what the sample allows."""
+    if places >= _COVERED * persons:
+        return None, None
+    if places >= _COVERED * min(ends):
+        return (
+            "供给可能不足需求的八成，样本不足以确定",
+            "supply may cover less than eight tenths of the need; the sample cannot tell",
+        )
+    return "供给不足需求的八成", "supply covers less than eight tenths of the need"
 
 
 def _needed(c: Community, sample: Sample, item: str | None, service: str) -> Row | None:
@@ -329,10 +346,11 @@ def _by_group(
             }
             rows.append(row | {"status": "suppressed"} | why)
             continue
-        told = survey.top2(
-            part, [column], level=c.level, top={column: [1.0]}, scale={column: (0, 1)}
+        told = survey.presentation(
+            survey.top2(part, [column], level=c.level, top={column: [1.0]}, scale={column: (0, 1)}),
+            level=c.level,
         ).to_dict("records")[0]
-        names = "value std_error ci_low ci_high level n method".split()
+        names = "value std_error ci_low ci_high level n method status reason_zh reason_en".split()
         rows.append(row | {k: told[k] for k in names})
     return rows
 
@@ -348,7 +366,8 @@ def _heat(c: Community) -> list[Row]:
     frame = frame[frame["community"].isin(units) & frame["category"].notna()]
     names = c.tables["communities"].set_index("community")
     rows: list[Row] = []
-    for category in sorted(frame["category"].unique()):
+    counts = frame["category"].value_counts()
+    for category in sorted(counts.index, key=lambda name: (-counts[name], name)):  # most first
         for unit in units:
             count = int((frame["category"].eq(category) & frame["community"].eq(unit)).sum())
             households: Any = names.loc[unit, "households"]

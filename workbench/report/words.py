@@ -288,7 +288,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "col.attainment": ("达标程度", "Attained"),
     "col.channel": ("渠道", "Channel"),
     "col.points": ("得分/满分", "Points"),
-    "col.base": ("分子/分母", "Ratio"),
+    "col.base": ("分子/分母或n", "Ratio or n"),
     "col.rule": ("条款", "Rule"),
     "col.condition": ("条件", "Condition"),
     "col.warning": ("预警规则", "Warning rule"),
