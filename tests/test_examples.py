@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,30 @@ def test_residents_share_of_the_weight_is_told_without_a_scheme_too(harbour, jud
     assert shares.loc["weight of residents' rating", "value"] == pytest.approx(
         points["survey"] / 100
     )
+
+
+def test_a_survey_of_those_who_chose_to_take_part_enters_the_score_marked(tmp_path) -> None:
+    folder = tmp_path / "chosen"
+    shutil.copytree(HOME / "rectification", folder)
+    told = (folder / "study.yaml").read_text(encoding="utf-8")
+    kind = "sample: {default: probability, mini_program: opt_in}"
+    assert kind in told
+    (folder / "study.yaml").write_text(
+        told.replace(kind, "sample: {default: opt_in}"), encoding="utf-8"
+    )
+    c = community.open(str(folder), "ZG-01")
+    sample = assess.design(c)
+    assert sample.raked is None
+    found = assess.indicators(c, sample)
+    row = found.set_index("indicator").loc["safety_sense_score"]
+    assert "opt_in" in row["flags"].split(";")
+    assert row["ci_low"] < row["value"] < row["ci_high"]
+    assert "no sampling interval" in row["reason_en"]
+    total = assess.score(c, found).set_index("finding").loc["score.total"]
+    assert total["flags"] == "opt_in"
+    assert "model-based interval of an opt-in survey" in total["reason_en"]
+    assert total["ci_high"] - total["ci_low"] > 1
+    bare = dataclasses.replace(sample, opt_in=None)  # not calibrated: nothing is inferred
+    assert assess.indicators(c, bare).set_index("indicator").loc[
+        "safety_sense_score", "status"
+    ] == ("not_computed")

@@ -274,7 +274,7 @@ def test_points_lost_have_a_reason() -> None:
     lost = (marks["passed"] == "no") | (marks["score"] != marks["max_score"])
     assert (marks.loc[lost & ~corrected, "reason"] != "").all()
     assert set(marks["role"]) == {"expert", "analyst", "resident", "mystery"}
-    assert set(marks["visit"]) == {"announced", "mystery"}
+    assert set(marks["visit"]) == {"announced", "mystery", "cross"}
 
 
 def test_requests_are_open_double_or_closed_too_early_now_and_then() -> None:

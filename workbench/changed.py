@@ -68,7 +68,8 @@ def regressed(b: Batch) -> pd.DataFrame:
         low, high = float(mine["ci_low"]) - move, float(mine["ci_high"]) - move
         asked = bool(rank[unit] <= _LOWEST) and move > 0
         left = asked and not (low > 0 or high < 0)
-        words = (f"{100 * gain:+.1f}", f"{100 * move:+.1f}", f"{100 * (gain - move):+.1f}")
+        points = (100 * gain, 100 * move, 100 * (gain - move))
+        words = [f"{p:+.1f}".replace("-", "−") for p in points]
         if asked:
             zh = (
                 f"基期居最低五分之一；变化{words[0]}点，其中无需任何作用也预期{words[1]}点，"
@@ -96,8 +97,6 @@ def regressed(b: Batch) -> pd.DataFrame:
                 "reach": "indicator",
                 "display_zh": zh,
                 "display_en": en,
-                "reason_zh": zh,
-                "reason_en": en,
                 "value": round(gain - move, 3),
                 "unit": "pp",
                 "item": item,

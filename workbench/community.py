@@ -132,7 +132,7 @@ class Community:
         """Say of each questionnaire whether its mode is a probability, opt_in or census sample."""
         kinds = dict(self.settings["sample"])
         default = kinds.pop("default", "probability")
-        return responses["mode"].map(kinds).fillna(default)
+        return responses["mode"].map(lambda mode: kinds.get(mode, default)).astype(object)
 
     def answers(self, *, kind: str = "probability") -> pd.DataFrame:
         """Give the questionnaires of one kind of sample (a census counts as probability)."""

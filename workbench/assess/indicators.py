@@ -14,7 +14,7 @@ from workbench import change, scoring, survey
 from workbench.assess import records
 from workbench.assess.inspections import marks, places, unmerged
 from workbench.assess.lower import combined
-from workbench.assess.sample import Sample
+from workbench.assess.sample import NO_ANSWERS, Sample, absent
 from workbench.assess.satisfaction import scale_ends, top_codes
 from workbench.assess.series import gone as _gone
 from workbench.assess.series import measurement
@@ -119,13 +119,40 @@ def _first(frame: pd.DataFrame) -> Row:
 
 
 def _survey(c: Community, sample: Sample, measure: Mapping[str, Any]) -> Row:
-    if sample.raked is None:
-        return _gone("没有问卷", "there are no questionnaires")
-    now = sample.raked.subset(sample.raked.data["wave"].eq(c.wave))
+    now, chosen = _answers(c, sample)
+    if now is None:
+        return _gone(*(absent(c, sample) or NO_ANSWERS))
+    row = _statistic(c, now, measure)
+    if chosen and row.get("value") is not None:
+        row["flags"] = ";".join(w for w in (row.get("flags"), "opt_in") if w)
+        for lang, said in zip(("zh", "en"), _MODELLED, strict=True):
+            told = str(row.get(f"reason_{lang}") or "")
+            if said not in told:
+                join = "；" if lang == "zh" else "; "
+                row[f"reason_{lang}"] = join.join(s for s in (told, said) if s)
+    return row
+
+
+_MODELLED = (
+    "自愿参与样本：区间以校准模型为依据，不是抽样区间",
+    "opt-in sample: the interval rests on the calibration model, it is no sampling interval",
+)
+
+
+def _answers(c: Community, sample: Sample) -> tuple[survey.Design | None, bool]:
+    """Give this wave's answers of the sample; without any, the calibrated opt-in answers (True)."""
+    for design, chosen in ((sample.raked, False), (sample.opt_in, True)):
+        if design is None:
+            continue
+        now = design.subset(design.data["wave"].eq(c.wave))
+        if now.domain.sum() and not (chosen and not now.adjustments):
+            return now, chosen
+    return None, False
+
+
+def _statistic(c: Community, now: survey.Design, measure: Mapping[str, Any]) -> Row:
     items = list(measure["items"])
     statistic = measure["statistic"]
-    if now.domain.sum() == 0:
-        return _gone("本期没有问卷", "there are no questionnaires in this wave")
     scale = scale_ends(c, items) if statistic != "share" else {}
     if statistic == "share":
         row = _share(c, now, measure)
@@ -435,6 +462,13 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
     out["own_scale"] = own
     for lang in ("zh", "en"):
         out[f"display_{lang}"] = [worded(c, one, lang) for one in out.to_dict("records")]
+    for lang, word, join in (("zh", "变化", "；"), ("en", "change ", "; ")):
+        moved = out["change"].notna() & out["base"].notna() & out["status"].ne("not_computed")
+        for i in out.index[moved]:
+            told = number(float(out.loc[i, "change"]), "change_rel", lang)
+            if out.loc[i, "target_kind"] == "change_rel":
+                parts = (out.loc[i, f"reason_{lang}"], f"{word}{told}")
+                out.loc[i, f"reason_{lang}"] = join.join(p for p in parts if p)
     out["finding"] = "indicator." + out["indicator"]
     out["kind"] = "estimate"
     out["wave"] = c.wave

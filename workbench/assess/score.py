@@ -190,8 +190,39 @@ def score(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     out.loc[blind, ["std_error", "ci_low", "ci_high"]] = None
     out = _readded(_named(frame, out), available)
     out = _qualified(out, [p for p in whole.parts if p.slug not in {q.slug for q in scheme.parts}])
+    out = _modelled(frame, points, out)
     out["wave"] = c.wave
     return out.reset_index(drop=True)
+
+
+def _modelled(frame: pd.DataFrame, points: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
+    """Mark the scores whose interval holds the model-based interval of an opt-in survey."""
+    if not _chosen(frame) & set(points["indicator"]):
+        return out
+    for i in out.index[out["part"].eq("total")]:
+        told = (("flags", "opt_in", ";"), ("reason_zh", _OPT_IN[0], "；"),
+                ("reason_en", _OPT_IN[1], "; "))  # fmt: skip
+        for column, word, join in told:
+            was = out.loc[i, column]
+            out.loc[i, column] = join.join(
+                s for s in (was if isinstance(was, str) else "", word) if s
+            )
+    return out
+
+
+def _chosen(frame: pd.DataFrame) -> set[str]:
+    """Give the indicators that rest on answers of people who chose to take part."""
+    if "flags" not in frame:
+        return set()
+    words = [str(told).split(";") for told in frame["flags"]]
+    return set(frame.loc[["opt_in" in told for told in words], "indicator"])
+
+
+_OPT_IN = (
+    "区间中含自愿参与样本的模型区间，不是抽样区间",
+    "the interval holds the model-based interval of an opt-in survey, which is no sampling "
+    "interval",
+)
 
 
 def _named(frame: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
@@ -469,6 +500,7 @@ def eligibility(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
         level=c.level,
     )
     units = frame.set_index("indicator")["unit"]
+    chosen = _chosen(frame)
     rows = []
     for row in told.to_dict("records"):
         gate = labels[row["finding"]]
@@ -490,6 +522,9 @@ def eligibility(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
             row[f"target_{lang}"] = gate[f"display_{lang}"]
         if row.get("status") == "ok":
             row["reason_zh"], row["reason_en"] = _decided(row, unit, gate)
+        if slug in chosen:
+            row["reason_zh"] = f"{row['reason_zh']}；{_OPT_IN[0]}"
+            row["reason_en"] = f"{row['reason_en']}; {_OPT_IN[1]}"
         if slug in unsure.index and gate["value"] is not None:
             row.update(_undecided(unsure.loc[slug].to_dict(), unit, gate))
         rows.append(row)
@@ -613,6 +648,8 @@ def _fired(
         hit = card["verdict"] == "failed"
         shown = ", ".join(f"{float(v):.1f}" for v in str(card["values"]).split(", ")) if hit else ""
         since = str(card["period"])
+        if hit and rule["run"] == 1:
+            card = card | {"reason_zh": "", "reason_en": ""}
         told = (f"触发（{since}）：{shown}", f"fired ({since}): {shown}")
         if hit and wave and since < wave[0]:  # a card of an earlier wave that still holds
             last = _last(log, since)
@@ -623,7 +660,7 @@ def _fired(
             span = first if first == last else f"{first}–{last}"
             told = (f"触发，{since}起持续；本期（{span}）：{listed}",
                     f"fired, unbroken since {since}; this wave ({span}): {listed}")  # fmt: skip
-            card |= {"reason_zh": told[0], "reason_en": told[1]}
+            card |= {"reason_zh": "", "reason_en": ""}  # the words above say it all
         quiet = _QUIET.get(card["verdict"], ("", ""))
         before = ", ".join(earlier)
         rows.append(

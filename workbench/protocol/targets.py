@@ -29,9 +29,10 @@ def printed(figure: Baseline | Target, unit: str, lang: str) -> str:
         return "按百分制计分" if lang == "zh" else "scored on its own 0–100 scale"
     name = words.zh if lang == "zh" else words.en
     if kind == "change_rel" or words.family == "change_rel":
-        return f"{figure.value:+g}%"
+        return f"{figure.value:+g}%".replace("-", "−")
     if kind == "change_pp" or words.family == "pp":
-        return f"{figure.value:+g}" + (" 个百分点" if lang == "zh" else " percentage points")
+        points = " 个百分点" if lang == "zh" else " percentage points"
+        return f"{figure.value:+g}".replace("-", "−") + points
     gap = "" if name.startswith("%") else " "
     if words.family in {"none", "text"} or words.zh == UNITS["count"].zh:
         gap = name = ""
