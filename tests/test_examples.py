@@ -134,6 +134,8 @@ def test_needs_stand_against_services_by_group(subdistrict) -> None:
     elderly = told.loc["demand.group.meals.age_group=60+", "value"]
     young = told.loc["demand.group.meals.age_group=18-34", "value"]
     assert elderly > young
+    assert told.loc["demand.group.meals.age_group=60+", "label_en"].startswith("meals: residents")
+    assert "persons (" in meals["display_en"]  # the need with its interval
 
 
 def test_a_target_not_due_in_the_phase_is_shown_and_not_owed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -429,3 +430,9 @@ def test_a_deduction_prints_the_value_whether_or_not_the_unit_has_words_of_its_o
     wanted = frame.set_index("indicator")
     assert _why(unit(), "elderly_meal_coverage", wanted)["reason_en"].startswith("measured 50.0%")
     assert "16.6 人/万人" in _why(unit(), "professional_staffing_rate", wanted)["reason_zh"]
+
+
+def test_every_unit_of_a_published_case_has_words_in_both_languages() -> None:
+    module = import_module("workbench.assess.ruleset")
+    used = {row["unit"] for row in module._published()} - {"index_before_100", ""}
+    assert used <= set(module._UNITS)

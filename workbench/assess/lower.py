@@ -277,9 +277,10 @@ def _matched(c: Community, sample: Sample) -> list[Row]:
         ends = [float(told[k]) * float(adults) for k in ("ci_low", "ci_high")]
         spread = not any(end != end for end in ends)
         span = (f"（{ends[0]:,.0f}至{ends[1]:,.0f}）", f" ({ends[0]:,.0f} to {ends[1]:,.0f})")
-        zh, en = span if spread else ("", "")
-        row["display_zh"] = f"约{persons:,.0f}人{zh}有需求，供给{places:,.0f}"
-        row["display_en"] = f"about {persons:,.0f} persons{en} in need, capacity {places:,.0f}"
+        if not spread:
+            span = ("", "")
+        row["display_zh"] = f"约{persons:,.0f}人{span[0]}有需求，供给{places:,.0f}"
+        row["display_en"] = f"about {persons:,.0f} persons{span[1]} in need, capacity {places:,.0f}"
         row["reason_zh"], row["reason_en"] = _short(places, persons, ends if spread else [persons])
         rows.append(row)
         rows += _by_group(c, sample, item, service, (zh, en))

@@ -488,7 +488,7 @@ def _followup(page: Page) -> list[Block]:
 def _funds(page: Page) -> list[Block]:
     lines = _ledgers(
         ("funds.line.", "funds.field.", "funds.total"),
-        ("funds.allocation.", "funds.nature.", "funds.source.", "funds.progress"),
+        ("funds.allocation.", "funds.nature.", "funds.source.", "funds.progress", "funds.special"),
     )
     return lines(page) + _ledger(page, page.rows("organisations"))
 
