@@ -139,14 +139,21 @@ def _needs(c: Community, now: survey.Design) -> list[dict[str, Any]]:
     rows = []
     for one in told.to_dict("records"):
         low, high = int(one["rank_best"]), int(one["rank_worst"])
+        place = (f"第{low}位", f"rank {low}")
+        if low != high:
+            place = (
+                f"名次{low}至{high}之间无法区分",
+                f"ranks {low} to {high} cannot be told apart",
+            )
         rows.append(
             labelled(
                 f"priorities.need.{one['item']}", "estimate", c.text(one["item"], "zh"),
                 c.text(one["item"], "en"), wave=c.wave, item=one["item"],
-                reason_zh=f"名次{low}至{high}之间无法区分" if low != high else f"第{low}位",
-                reason_en=f"ranks {low} to {high} cannot be told apart" if low != high
-                else f"rank {low}",
-                **{k: one[k] for k in NUMBERS if k in one},
+                **{k: one[k] for k in NUMBERS if k in one}
+                | {
+                    "reason_zh": "；".join(filter(None, (place[0], one["reason_zh"]))),
+                    "reason_en": "; ".join(filter(None, (place[1], one["reason_en"]))),
+                },
             )
         )  # fmt: skip
     return rows

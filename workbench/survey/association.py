@@ -108,6 +108,8 @@ def rao_scott(design: Design, row: str, column: str, *, statistic: Chi = "F") ->
     effects = np.linalg.solve(free.T @ scaled, scaled.T @ v @ scaled) * n
     trace = float(np.trace(effects))
     nu = (r - 1) * (c - 1)
+    if design.df < 1 or not trace > 0:
+        return _tested(name, statistic, np.nan, np.nan, np.nan, np.nan, n)
     if statistic == "chi2":
         p_value = float(stats.chi2.sf(pearson * nu / trace, nu))
         return _tested(name, "chi2", pearson, nu, np.nan, p_value, n)
@@ -156,9 +158,19 @@ def _tested(
             "p_value": [p],
             "n": [n],
             "method": [f"survey.rao_scott.{statistic}"],
-            "status": ["ok" if np.isfinite(p) else "not_computed"],
+            **_verdict(bool(np.isfinite(p))),
         }
     )
+
+
+def _verdict(ok: bool) -> dict[str, list[str]]:
+    """Columns that say whether there is a p value, and why not."""
+    return {
+        "status": ["ok" if ok else "not_computed"],
+        "flags": [""],
+        "reason_zh": ["" if ok else "初级单元太少，或回答没有变化"],
+        "reason_en": ["" if ok else "too few primary units, or no variation"],
+    }
 
 
 def _two_groups(design: Design, y: Floats, group: str) -> tuple[Floats, Floats, list[str]]:
@@ -237,9 +249,11 @@ def ttest(
     beta, v = _regress(design, y, x, use)
     value, se = float(beta[-1]), float(np.sqrt(v[-1, -1]))
     df = float(design.df - 1)
-    low, high = intervals.wald(np.array([value]), np.array([se]), np.array([df]), level)
-    t = value / se if se > 0 else np.nan
     ok = df > 0 and se > 0
+    if not ok:
+        se = np.nan
+    low, high = intervals.wald(np.array([value]), np.array([se]), np.array([df]), level)
+    t = value / se
     return pd.DataFrame(
         {
             "item": [item],
@@ -256,9 +270,7 @@ def ttest(
             "p_value": [2 * float(stats.t.sf(abs(t), df)) if ok else np.nan],
             "n": [int(use.sum())],
             "method": ["survey.ttest"],
-            "status": ["ok" if ok else "not_computed"],
-            "reason_zh": ["" if ok else "初级单元太少，或回答没有变化"],
-            "reason_en": ["" if ok else "too few primary units, or no variation"],
+            **_verdict(ok),
         }
     )
 
@@ -317,12 +329,14 @@ def ranktest(
         )
     beta, v = _regress(design, np.where(use > 0, score, 0.0), x, use)
     q = len(found) - 1
-    if test == "kruskal_wallis":
+    value = df = p = difference = np.nan
+    if not (np.diag(v)[1:] > 0).all() or design.df <= (q if test == "kruskal_wallis" else 1):
+        pass  # a single unit, or ranks that do not vary: nothing can be tested
+    elif test == "kruskal_wallis":
         b = beta[1:]
         value = float(b @ np.linalg.solve(v[1:, 1:], b))
         df = float(q)
         p = float(stats.f.sf(value / q, q, design.df - q))
-        difference = np.nan
     else:
         difference = float(beta[1])
         value = difference / float(np.sqrt(v[1, 1]))
@@ -339,7 +353,7 @@ def ranktest(
             "rank_difference": [difference],
             "n": [int(use.sum())],
             "method": ["survey.ranktest"],
-            "status": ["ok" if np.isfinite(p) else "not_computed"],
+            **_verdict(bool(np.isfinite(p))),
         }
     )
 

@@ -317,7 +317,8 @@ def proportion(
 
     Returns
     -------
-    DataFrame, see the module, with a column ``category``; ``unit`` is ``share``.
+    DataFrame, see the module, with a column ``category``; ``unit`` is ``share``. Where nobody gave
+    any answer, one row without a category, ``not_computed``.
     """
     check_level(level)
     check_choice(ci, intervals.INTERVALS, "ci")
@@ -344,7 +345,7 @@ def proportion(
                 expected=", ".join(map(str, sorted(found)[:12])),
             )
         missing = text.isna().to_numpy()
-        for category in wanted:
+        for category in wanted or [None]:  # nobody answered: one row that says so
             y = (text == category).to_numpy(dtype=float)
             y[missing] = np.nan
             parts.append(y)

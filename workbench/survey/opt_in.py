@@ -215,7 +215,7 @@ def rank_items(
     -------
     DataFrame in descending order: ``item``, ``statistic``, ``value``, ``std_error``, ``n``,
     ``rank``, ``rank_best``, ``rank_worst`` (ranks it could have), ``not_distinct_from`` (items,
-    ``;`` between), ``method``, ``status``.
+    ``;`` between), ``method``, ``status``, ``flags``, ``reason_zh``, ``reason_en``.
 
     Notes
     -----
@@ -256,7 +256,8 @@ def rank_items(
     above = np.zeros((k, k), dtype=bool)  # row clearly above column
     above[i, j] = clear & (value[i] > value[j])
     above[j, i] = clear & (value[j] > value[i])
-    out = frame[["item", "statistic", "value", "unit", "std_error", "n", "status"]].copy()
+    kept = "item statistic value unit std_error n status flags reason_zh reason_en".split()
+    out = frame[kept].copy()
     out["rank"] = out["value"].rank(ascending=False, method="min")
     out["rank_best"] = 1 + above.sum(axis=0)
     out["rank_worst"] = k - above.sum(axis=1)

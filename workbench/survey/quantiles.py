@@ -143,7 +143,7 @@ def dispersion(design: Design, items: Items, *, by: By = None, level: float = 0.
     s = scores(g, listed, lambda item: numbers(design.data, item))
     e = estimate(design, s)
     with np.errstate(divide="ignore", invalid="ignore"):
-        factor = e.n / (e.n - 1)
+        factor = np.where(e.n > 1, e.n / (e.n - 1), np.nan)  # one answer has no variance
     y = (s.y - e.value[s.col]) ** 2 * factor[s.col]
     squared = estimate(design, Scores(s.row, s.col, y, s.d, s.k))
     return tidy(

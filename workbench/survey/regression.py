@@ -82,15 +82,17 @@ def fit_glm(
 ) -> tuple[Floats, Floats, Floats]:
     """Weighted maximum likelihood with the canonical link: coefficients, means, information."""
     beta = np.zeros(x.shape[1])
+    if np.ptp(y[w > 0]) == 0:  # nothing to explain, and an error of 0 would promise certainty
+        raise refuse(
+            "survey.outcome-constant",
+            "因变量没有变化",
+            "the outcome does not vary",
+            column=outcome,
+            remedy_zh="只报告其均值",
+            remedy_en="report its mean alone",
+        )
     if family != "gaussian":
         mean = float((w @ y) / w.sum())
-        if family == "binomial" and not 0 < mean < 1:
-            raise refuse(
-                "survey.outcome-constant",
-                "因变量没有变化",
-                "the outcome does not vary",
-                column=outcome,
-            )
         beta[0] = np.log(mean / (1 - mean)) if family == "binomial" else np.log(max(mean, 1e-8))
     _independent(x, w, outcome)
     moved = np.inf

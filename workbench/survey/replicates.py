@@ -132,6 +132,16 @@ def replicate(
     stage = design.stages[0]
     h, size, fraction = stage.stratum, stage.size, stage.fraction
     psus = h.size
+    if psus < 2:
+        raise refuse(
+            "survey.one-psu",
+            "只有一个初级单元，不能生成复制权重",
+            "a single primary unit: no replicates can be made",
+            expected=">= 2",
+            found=str(psus),
+            remedy_zh="给出更细的初级单元，或只报告估计值",
+            remedy_en="name smaller primary units, or report the value alone",
+        )
     if method == "jk1":
         if size.size > 1:
             raise refuse(
