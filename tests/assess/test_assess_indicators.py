@@ -91,7 +91,7 @@ def _rows(periods: list[str], values: list[float], origin: str = "ledger") -> pd
 def _value(frame: pd.DataFrame, statistic: str, window: str | None = "last_3_months") -> Any:
     c = _unit({"measurements": frame})
     measure = {"measurement": "m", "statistic": statistic, "window": window}
-    return series.measurement(c, measure, ind._span(c, measure))
+    return series.measurement(c, measure, ind.span_of(c, measure))
 
 
 def test_one_origin_counts_per_period() -> None:

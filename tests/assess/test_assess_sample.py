@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from workbench import assess, findings, survey
-from workbench.assess.changes import _asked, _facts, _grounds
+from workbench.assess.changes import _asked, _grounds, facts_of
 from workbench.assess.sample import absent
 from workbench.charts import composition_chart
 from workbench.community import Community
@@ -134,10 +134,10 @@ def test_modes_have_words_and_unknown_ones_stay(unit: MakeUnit) -> None:
 
 def test_what_is_known_of_a_comparison_comes_from_the_answers(unit: MakeUnit) -> None:
     alike = unit()
-    assert _facts(alike)["same_sample_kind"] is True
+    assert facts_of(alike)["same_sample_kind"] is True
     assert _asked(alike, "q1")["same_question"] is True
     mixed = unit(mode=["post"] * 60 + ["household"] * 60)
-    assert _facts(mixed)["same_sample_kind"] is False
+    assert facts_of(mixed)["same_sample_kind"] is False
     assert _asked(unit(q1=[5.0] * 60 + [None] * 60), "q1")["same_question"] is False
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,11 +25,21 @@ NEXT = """\
 """
 
 
+BRIDGE = """\
+wb.record(assess.bridge(c, assess.score(c, value)), section="change")
+"""
+
+
+def findings_of(batch: Path, unit: str) -> dict[str, dict[str, Any]]:
+    data = (batch / "communities" / unit / "data" / "findings.json").read_bytes()
+    return {row["finding"]: row for row in json.loads(data)}
+
+
 @pytest.mark.usefixtures("home")
 def test_a_baseline_from_a_signed_batch_is_verified_and_quoted(
     tiny: Callable[..., Path], tmp_path: Path
 ) -> None:
-    folder = tiny()
+    folder = tiny(BRIDGE)
     text = (folder / "study.yaml").read_text(encoding="utf-8")
     (folder / "study.yaml").write_text(text.replace(BOTH, FIRST), encoding="utf-8")
     assert run(str(folder), tmp_path / "out", jobs=2).signed == 3
@@ -52,6 +63,23 @@ def test_a_baseline_from_a_signed_batch_is_verified_and_quoted(
     assert told["AA-01", "AA-01", "score.total"]["value"] == total["value"]
     assert ("AA-03", "AA-02", "score.total") in told
     assert ("AA-03", "AA-03", "bag") not in told
+
+    # the next wave's reports quote it, and the change of the score is split without a rest
+    assert run(str(folder), tmp_path / "next", jobs=2).signed == 3
+    rows_ = findings_of(tmp_path / "next", "AA-01")
+    assert rows_["change.published.bag.AA-01"]["verdict"] == "passed"
+    assert rows_["change.published.score.AA-01"]["value"] == total["value"]
+    assert rows_["change.recomputed.score"]["reason_en"] == "as published"
+    gain = rows_["score.total"]["value"] - total["value"]
+    parts = "survey inspection record weights method".split()
+    assert rows_["change.bridge.total"]["value"] == pytest.approx(gain)
+    split = {part: rows_[f"change.bridge.{part}"]["value"] for part in parts}
+    assert sum(split.values()) == pytest.approx(gain, abs=1e-6)
+    assert split["record"] == pytest.approx(gain, abs=1e-6)  # nothing else was measured
+    # the third has two predecessors: both scores, no bridge
+    merged = findings_of(tmp_path / "next", "AA-03")
+    assert {f"change.published.score.AA-0{i}" for i in (1, 2)} <= set(merged)
+    assert "change.bridge.total" not in merged
 
     study = load_study(str(folder))
     write_tables(build(study), tmp_path / "tables")

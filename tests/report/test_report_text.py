@@ -322,3 +322,20 @@ def test_disclosure_tells_the_response_rate_and_what_others_record(jinxiu: Any) 
 def test_a_fraction_of_points_is_written_short(jinxiu: Any) -> None:
     rows = changed(jinxiu, r"score\.total", max_points=33.333333)
     assert Register(rows, "zh").text(Num("score.total", "max_points")) == "33.3"
+
+
+def test_a_verdict_that_the_batch_would_leave_open_is_of_this_unit_alone(jinxiu: Any) -> None:
+    told, register = page(changed(jinxiu, r"change\.q[12]\.top2", family="all:change.q1.top2",
+                                  p_adjusted=0.107, verdict="better", level=0.95))  # fmt: skip
+    made = comparisons(told, told.rows("change"))
+    table_ = cells(made[0], register)
+    shown = {row[0]: row[-2] for row in table_[1:] if len(row) > 1}
+    assert sum("仅就本单元" in said for said in shown.values()) == 2
+    notes = [
+        register.plain(i) for block in made if block["type"] == "notes" for i in block["items"]
+    ]
+    assert sum("批内p" in note for note in notes) == 1
+    kept = changed(jinxiu, r"change\.q1\.top2", family="all:change.q1.top2", p_adjusted=0.04,
+                   verdict="better", level=0.95)  # fmt: skip
+    told, register = page(kept)
+    assert "仅就本单元" not in str(cells(comparisons(told, told.rows("change"))[0], register))

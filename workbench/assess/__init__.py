@@ -18,7 +18,7 @@ from workbench.assess.indicators import indicators
 from workbench.assess.indices import appraisal, efficacy
 from workbench.assess.inspections import agreement, calibration
 from workbench.assess.interrupted import interrupted
-from workbench.assess.labels import only
+from workbench.assess.labels import only, points
 from workbench.assess.lower import demand, lower
 from workbench.assess.monitoring import (
     chart,
@@ -26,6 +26,7 @@ from workbench.assess.monitoring import (
     record_checks,
     until,
 )
+from workbench.assess.moved import moved
 from workbench.assess.priorities import priorities
 from workbench.assess.records import requests, survival
 from workbench.assess.regularity import regularity
@@ -63,11 +64,13 @@ __all__ = [
     "lower",
     "milestones",
     "monitored",
+    "moved",
     "objections",
     "only",
     "organisations",
     "outside",
     "participation",
+    "points",
     "priorities",
     "record_checks",
     "reference",

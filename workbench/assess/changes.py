@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,7 +22,7 @@ from workbench.findings import number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["changes", "check_rows"]
+__all__ = ["changes", "check_rows", "facts_of", "intact", "months_of"]
 
 _NO_PAIR = (
     "基期或本期没有这一题的概率样本答案，无法比较",
@@ -64,15 +65,15 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
         "level": c.level,
     }
     weighted = sample.raked is not sample.base
-    facts = _facts(c)
+    facts = facts_of(c)
     aims = _targets(c, items)
     told: dict[str, Any] = {
         "item_facts": {item: _asked(c, item) for item in items},
         "variables": _composition(c, sample.base),
         "clusters": "psu" if _has_psu(sample) else None,
         "earlier": _earlier(c, items),
-        "months": _months(c),
-        "instruments": (_instrument(c, str(c.baseline)), _instrument(c, c.wave)),
+        "months": months_of(c),
+        "instruments": tuple(_instrument(c, w, items) for w in (str(c.baseline), c.wave)),
         "denominators": (_denominator(c), _denominator(c)),
         "highest": max(max(top) for top in top_codes(c, items).values()),
         "targets": aims,
@@ -105,6 +106,7 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
         parts.append(_compared(c, made, ".composition", *_OF_COMPOSITION, part="composition"))
     out = pd.concat(parts, ignore_index=True)
     out["target"] = out["item"].map(aims)
+    out = pd.concat([out, _detectable(c, out, main_items(c, items) or items)], ignore_index=True)
     labels = {i: (topic(c, i, "zh"), topic(c, i, "en")) for i in items}
     return pd.concat(
         [_grounds(out), check_rows(pd.concat(found), labels, prefix="change")], ignore_index=True
@@ -116,10 +118,20 @@ _OF_COMPOSITION = ("（其中来自样本构成的部分）", " (part that comes
 
 
 def check_rows(
-    found: pd.DataFrame, labels: dict[str, tuple[str, str]], *, prefix: str
+    found: pd.DataFrame,
+    labels: dict[str, tuple[str, str]],
+    *,
+    prefix: str,
+    of: tuple[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Give the 28 checks of comparisons as findings ``<prefix>.check.NN``, one row each."""
+    """Give the 28 checks of comparisons as findings ``<prefix>.check.NN``, one row each.
+
+    ``of`` says (zh, en) what was compared, where a report has checks of several kinds.
+    """
     out = change.checks_by_number(found, labels)
+    if of is not None:
+        out["label_zh"] += f"（{of[0]}）"
+        out["label_en"] += f" ({of[1]})"
     out["finding"] = [f"{prefix}.check.{number:02d}" for number in out["check"]]
     return out.assign(kind="check", value=math.nan, n=out["n"].astype(float))
 
@@ -192,7 +204,7 @@ def _earlier(c: Community, items: list[str]) -> dict[str, list[float]]:
     return {item: values for item, values in out.items() if values}
 
 
-def _months(c: Community) -> tuple[list[int], list[int]]:
+def months_of(c: Community) -> tuple[list[int], list[int]]:
     """Give the calendar months of field work of baseline and wave; empty where not stated."""
     waves = {wave["id"]: wave for wave in c.settings["waves"]}
     before, now = (
@@ -202,11 +214,31 @@ def _months(c: Community) -> tuple[list[int], list[int]]:
     return before, now
 
 
-def _instrument(c: Community, wave: str) -> dict[str, Any]:
-    """Say what measured: the modes of a wave and the weighting; the codebook is one for both."""
+_ASKED = ("wording", "kind", "values", "top", "up", "missing")
+
+
+def _instrument(c: Community, wave: str, items: list[str]) -> dict[str, Any]:
+    """Say what measured: modes and weighting of a wave, wording and scale of each question.
+
+    Where the baseline comes from a batch, its questions are those of the codebook in its signed
+    reports; else one codebook holds for both waves.
+    """
     frame = c.answers()
     modes = sorted(set(frame.loc[frame["wave"].eq(wave), "mode"].dropna()))
-    return {"mode": modes, "weighting": dict(c.settings["weighting"])}
+    book = _book(c, wave)
+    asked = {item: _question(book[item]) for item in items if item in book}
+    return {"mode": modes, "weighting": dict(c.settings["weighting"])} | asked
+
+
+def _book(c: Community, wave: str) -> Mapping[str, Any]:
+    """Give the codebook that a wave was asked with."""
+    own = next((w.get("codebook") for w in c.settings["waves"] if w["id"] == wave), None)
+    book: Mapping[str, Any] = own or c.settings["codebook"]
+    return book
+
+
+def _question(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: entry.get(name) for name in _ASKED}
 
 
 def _denominator(c: Community) -> dict[str, Any]:
@@ -315,16 +347,63 @@ def _grounds(out: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([out, pd.DataFrame(rows)], ignore_index=True)
 
 
+_POWER = 0.8
+
+
+def _detectable(c: Community, out: pd.DataFrame, items: list[str]) -> pd.DataFrame:
+    """Say how large a change these two samples would have shown, for the main question.
+
+    From the standard error of the difference and its degrees of freedom, so that weights and
+    buildings are in it; it does not depend on what was found.
+    """
+    rows = []
+    for one in out[out["finding"].isin([f"change.{i}.top2" for i in items])].to_dict("records"):
+        if one["status"] != "ok" or not one.get("std_error", math.nan) > 0:
+            continue
+        df = one.get("df", math.nan)
+        value = change.detectable_change(
+            float(one["std_error"]),
+            df=math.inf if math.isnan(df) else float(df),
+            power=_POWER,
+            alpha=1 - c.level,
+        )
+        rows.append(
+            labelled(
+                f"change.{one['item']}.detectable",
+                "estimate",
+                f"{one['label_zh']}：这两次调查有八成把握看得出的最小变化",
+                f"{one['label_en']}: smallest change that these two surveys show 8 times in 10",
+                item=one["item"],
+                channel="survey",
+                wave=c.wave,
+                period=f"{c.baseline}..{c.wave}",
+                value=value,
+                unit="pp",
+                display_zh=number(value, "pp", "zh").lstrip("+"),
+                display_en=number(value, "pp", "en").lstrip("+"),
+                n=one["n"],
+                method="change.detectable_change",
+            )
+        )
+        break
+    return pd.DataFrame(rows)
+
+
+def main_items(c: Community, items: list[str]) -> list[str]:
+    """Name the items of the main question: the first that the measures bind."""
+    first: list[str] = next(
+        (m["items"] for m in c.measures.values() if m["channel"] == "survey"), []
+    )
+    return [item for item in items if item in first]
+
+
 def _families(c: Community, items: list[str]) -> list[list[str]]:
     """Split the items into the main question, fixed by the measures, and all others.
 
     The verdicts of the others are corrected for their number; the main question, being one and
     named beforehand, is not.
     """
-    first: list[str] = next(
-        (m["items"] for m in c.measures.values() if m["channel"] == "survey"), []
-    )
-    main = [item for item in items if item in first]
+    main = main_items(c, items)
     return [family for family in (main, [i for i in items if i not in main]) if family]
 
 
@@ -332,7 +411,7 @@ def _has_psu(sample: Sample) -> bool:
     return sample.base is not None and bool(sample.base.data["psu"].notna().all())
 
 
-def _facts(c: Community) -> dict[str, Any]:
+def facts_of(c: Community) -> dict[str, Any]:
     """Collect what is known about the comparison: dates, mode, months, response, units.
 
     Denominators are alike as both are those who answered, weighted alike.
@@ -342,7 +421,7 @@ def _facts(c: Community) -> dict[str, Any]:
     kinds = [set(c.kind_of_sample(frame[mine])) for mine in both]
     modes = [frame.loc[mine, "mode"].value_counts(normalize=True) for mine in both]
     shift = modes[0].sub(modes[1], fill_value=0).abs().sum() / 2
-    before, now = _months(c)
+    before, now = months_of(c)
     facts: dict[str, Any] = {
         "kind": "waves",
         "n_known": True,
@@ -353,6 +432,7 @@ def _facts(c: Community) -> dict[str, Any]:
         "same_denominator": True,
         "same_sample_kind": kinds[0] == kinds[1],
         "comparable_units": not (c.has("communities") and c.unit.get("predecessors")),
+        "baseline_intact": intact(c),
     }
     if c.has("dispositions"):
         reached = c.tables["dispositions"]
@@ -363,17 +443,27 @@ def _facts(c: Community) -> dict[str, Any]:
     return facts
 
 
+def intact(c: Community) -> bool:
+    """Say whether no signed report that the baseline rests on was changed or withdrawn."""
+    if not c.has("published"):
+        return True
+    told = c.tables["published"]
+    bags = told.loc[told["finding"].eq("bag"), "verdict"]
+    return not bags.isin(["changed", "withdrawn"]).any()
+
+
 def _asked(c: Community, item: str) -> dict[str, Any]:
     """Say whether the question is known and the same.
 
-    An item is one entry of the codebook and one column with answers in both waves; the codebook
-    has no wording by wave, so this is all that says the question is the same.
+    It is one column with answers in both waves, and has one wording and scale: one codebook holds
+    for both, or that of the baseline's batch says the same.
     """
-    book, frame = c.settings["codebook"], c.answers()
-    asked = [frame.loc[frame["wave"].eq(w), item].notna().any() for w in (c.wave, str(c.baseline))]
+    frame, waves = c.answers(), (c.wave, str(c.baseline))
+    asked = [frame.loc[frame["wave"].eq(w), item].notna().any() for w in waves]
+    told = [_question(_book(c, w).get(item, {})) for w in waves]
     return {
-        "question_known": bool(book.get(item, {}).get("wording")),
-        "same_question": item in book and all(asked),
+        "question_known": bool(told[0].get("wording")),
+        "same_question": all(asked) and told[0] == told[1],
     }
 
 

@@ -24,7 +24,7 @@ from workbench.findings import number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["indicators", "targets", "values", "worded"]
+__all__ = ["indicators", "span_of", "targets", "values", "worded"]
 
 Row = dict[str, Any]
 
@@ -104,7 +104,7 @@ def _value(c: Community, sample: Sample, slug: str, measure: Mapping[str, Any]) 
             return _fact(c, measure)
         if measure.get("requests") is not None:
             return _requests(c, measure)
-        return measurement(c, measure, _span(c, measure))
+        return measurement(c, measure, span_of(c, measure))
     except InputError as error:
         problem = error.problems[0]
         return _gone(problem.text("zh"), problem.text("en"))
@@ -257,7 +257,7 @@ def _truth(value: Any) -> bool | None:
     return None if pd.isna(value) else _BOOL.get(str(value).strip().lower())
 
 
-def _span(c: Community, measure: Mapping[str, Any]) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+def span_of(c: Community, measure: Mapping[str, Any]) -> tuple[pd.Timestamp, pd.Timestamp] | None:
     """Give the window of an entry: ``last_n_months`` before the end of this wave's records."""
     wave = records.window(c, c.wave)
     named = measure.get("window")
@@ -270,7 +270,7 @@ def _span(c: Community, measure: Mapping[str, Any]) -> tuple[pd.Timestamp, pd.Ti
 def _requests(c: Community, measure: Mapping[str, Any]) -> Row:
     if not c.has("requests"):
         return _gone("没有诉求记录", "there are no records of requests")
-    span = _span(c, measure)
+    span = span_of(c, measure)
     if span is None:
         return _gone("没有规定记录的月份", "the months of records are not given")
     frame = c.tables["requests"]

@@ -97,7 +97,11 @@ def interrupted(c: Community) -> pd.DataFrame:
         return pd.DataFrame()
     if found:
         names = {slug: _name(c, slug) for slug in c.measures}
-        rows.append(check_rows(pd.concat(found), names, prefix="change.series"))
+        rows.append(
+            check_rows(
+                pd.concat(found), names, prefix="change.series", of=("月度序列", "monthly series")
+            )
+        )
     return pd.concat(rows, ignore_index=True)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["only"]
+__all__ = ["only", "points"]
 
 
 def only(frame: pd.DataFrame, pattern: str) -> pd.DataFrame:
@@ -19,3 +19,11 @@ def only(frame: pd.DataFrame, pattern: str) -> pd.DataFrame:
     if frame.empty:
         return frame
     return frame[[fnmatchcase(str(name), pattern) for name in frame["finding"]]]
+
+
+def points(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the comparisons of shares that were computed: a chart has one unit."""
+    if frame.empty:
+        return frame
+    made = frame["kind"].eq("comparison") & frame["unit"].eq("pp") & frame["value"].notna()
+    return frame[made]

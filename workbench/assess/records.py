@@ -73,7 +73,8 @@ def requests(c: Community) -> pd.DataFrame:
 
     Per period: number; rate per 100 households and year with exact interval; share answered or
     closed by the due time; median time to close by Kaplan-Meier with open cases censored when the
-    records were drawn. Then the ratio of both rates. Duplicates do not count.
+    records were drawn. Then both periods compared: ratio of the rates, share closed within 72
+    hours, and the 28 checks of both comparisons. Duplicates do not count.
     """
     if not c.has("requests"):
         return pd.DataFrame()
@@ -105,9 +106,10 @@ def requests(c: Community) -> pd.DataFrame:
             counts[when] = (len(frame), households * years(span))
         rows += [row | common for row in _in_time(c, frame, when, zh, en)]
         rows += [row | common for row in _median(c, frame, when, zh, en)]
-    if len(counts) == 2:
-        rows.append(_ratio(c, counts))
-    return pd.DataFrame(rows)
+    told = [pd.DataFrame(rows)]
+    if c.baseline and window(c, c.wave) and window(c, str(c.baseline)):
+        told += _compared(c, dict(reversed(counts.items())))
+    return pd.concat(told, ignore_index=True)
 
 
 _NUMBERS = "value unit std_error ci_low ci_high level n p_value method status flags".split()
@@ -225,22 +227,98 @@ def _median(c: Community, frame: pd.DataFrame, when: str, zh: str, en: str) -> l
     ]
 
 
-def _ratio(c: Community, counts: dict[str, tuple[int, float]]) -> dict[str, Any]:
-    (after, exposure_after), (before, exposure_before) = counts["current"], counts["baseline"]
-    told = change.rate_ratio(
-        before,
-        after,
-        exposure_before=exposure_before,
-        exposure_after=exposure_after,
-        level=c.level,
-    )
-    one = told[told["preferred"]].to_dict("records")[0]
-    return _row(
-        "requests.rate_ratio",
+def _compared(c: Community, counts: dict[str, tuple[int, float]]) -> list[pd.DataFrame]:
+    """Compare both periods, with the 28 checks: ratio of the rates, share closed in 72 hours.
+
+    Nothing says whether more requests are better, so the ratio has no direction.
+    """
+    from workbench.assess.changes import check_rows, intact
+
+    facts = {
+        "dates_known": True,
+        "question_known": True,
+        "same_question": True,
+        "same_mode": True,
+        "comparable_units": not c.unit.get("predecessors"),
+        "baseline_intact": intact(c),
+    }
+    spans = [window(c, str(wave)) for wave in (c.baseline, c.wave)]
+    months = [
+        sorted({day.month for day in pd.date_range(*span, freq="MS", inclusive="left")})
+        for span in spans
+        if span is not None
+    ]
+    shared: dict[str, Any] = {
+        "baseline": "baseline",
+        "current": "current",
+        "margin": None,
+        "level": c.level,
+        "facts": facts,
+        "months": tuple(months),
+        "instruments": (_CLOCK, _CLOCK),
+        "denominators": (_OF_ALL, _OF_ALL),
+    }
+    made: list[pd.DataFrame] = []
+    found: list[pd.DataFrame] = []
+    if len(counts) == 2:
+        frame = pd.DataFrame(
+            {"wave": list(counts), "requests": [float(n) for n, _ in counts.values()],
+             "household_years": [years_ for _, years_ in counts.values()]}
+        )  # fmt: skip
+        one, checked = change.examine(
+            frame, "requests", of="rate", exposure="household_years", up=None, **shared
+        )
+        made.append(one.assign(finding="requests.rate_ratio"))
+        found.append(checked)
+    told = _durations(c)
+    if told is not None:
+        one, checked = change.examine(
+            told, of="time", duration="duration", closed="closed", within=3.0, up=True, **shared
+        )
+        made.append(one.assign(finding="requests.km_72h.difference"))
+        found.append(checked)
+    if not made:
+        return []
+    out = pd.concat(made, ignore_index=True)
+    for lang, at in (("zh", 0), ("en", 1)):
+        out[f"label_{lang}"] = [_COMPARED[name][at] for name in out["finding"]]
+    open_ = out["verdict_en"].str.startswith("it moved")
+    for lang, joint in (("zh", "；"), ("en", "; ")):
+        said = out[f"verdict_{lang}"] + joint + out[f"reason_{lang}"]
+        out[f"reason_{lang}"] = said.where(open_, out[f"reason_{lang}"])
+    out = out.assign(kind="comparison", channel="record", wave=c.wave, baseline=out["before"])
+    out["period"] = f"{c.baseline}..{c.wave}"
+    names = {str(i): _COMPARED[f] for i, f in zip(out["item"], out["finding"], strict=True)}
+    return [out, check_rows(pd.concat(found), names, prefix="requests", of=("诉求", "requests"))]
+
+
+_CLOCK = {"clock": "received..closed", "duplicates": "left out"}
+_OF_ALL = {"unit": "requests received in the months of the wave"}
+_COMPARED = {
+    "requests.rate_ratio": (
         "诉求量之比（本期/基期）",
         "Ratio of the rates of requests (this period to baseline)",
-        wave=c.wave,
-    ) | _taken(one)
+    ),
+    "requests.km_72h.difference": (
+        "72小时内办结的比例（与基期相比）",
+        "Share closed within 72 hours (against the baseline)",
+    ),
+}
+
+
+def _durations(c: Community) -> pd.DataFrame | None:
+    """Give the days to closing of both periods' requests; ``None`` where a period has none."""
+    drawn = drawn_at(c)
+    parts = []
+    for when, wave in (("baseline", c.baseline), ("current", c.wave)):
+        frame = timed(cases(c, str(wave)))
+        if drawn is None or frame.empty:
+            return None
+        end = frame["closed"].fillna(drawn)
+        days = (end - frame["received"]).dt.total_seconds() / 3600 / _DAY
+        part = pd.DataFrame({"duration": days, "closed": frame["closed"].notna(), "wave": when})
+        parts.append(part[part["duration"].ge(0)])
+    return None if any(part.empty for part in parts) else pd.concat(parts, ignore_index=True)
 
 
 def survival(c: Community) -> pd.DataFrame:

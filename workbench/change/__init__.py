@@ -45,6 +45,7 @@ from workbench.change.did import community_changes, did, randomisation
 from workbench.change.durations import durations, kaplan_meier, kaplan_meier_curve
 from workbench.change.examine import Examined, examine
 from workbench.change.grade import GRADES, DesignFacts, Grade, grade, grade_table
+from workbench.change.hybrid import hybrid_difference
 from workbench.change.multiple import adjust, false_alarm, multiplicity, multiplicity_summary
 from workbench.change.panel import (
     ancova,
@@ -164,6 +165,7 @@ __all__ = [
     "fits_counts",
     "grade",
     "grade_table",
+    "hybrid_difference",
     "intraclass",
     "judge",
     "kaplan_meier",

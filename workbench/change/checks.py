@@ -83,6 +83,8 @@ def checks(
         one = record(raw, at)
         item = str(one["item"])
         parts = _item_checks(one, item, data, by, baseline, current, told, highest)
+        if 5 in absent and told.response_before is None and told.response_after is None:
+            parts = [part for part in parts if part["check"].ne(5).all()]
         if selection is not None:
             parts.append(
                 design.check_regression_to_mean(observed=abs(float(one["value"])), **selection)
@@ -208,6 +210,7 @@ _EXACT = (
     "change.difference.newcombe",
     "change.difference.newcombe_effective",
     "change.difference.tango",
+    "change.difference.hybrid",
     "change.rate_ratio.exact",
     "change.rate_ratio.midp",
 )

@@ -17,6 +17,12 @@ from workbench.change.wording import figure, sentence
 
 __all__ = ["LEVEL_UNIT", "Setting", "claims"]
 
+# a clear change where nothing says which way is better
+_UNDIRECTED = dataclasses.replace(
+    VERDICTS["cannot_tell"],
+    zh="有变化，但未规定多还是少为好",
+    en="it moved, but nothing says which way is better",
+)
 LEVEL_UNIT = {"pp": "share", "ratio": "per_100_households_year"}
 
 
@@ -25,7 +31,7 @@ class Setting:
     """What turns an estimate into a verdict and a grade."""
 
     margin: float | Mapping[str, float] | None = 0.05
-    up: bool | Mapping[str, bool] = True
+    up: bool | Mapping[str, bool | None] | None = True
     facts: DesignFacts | Mapping[str, Any] | None = None
     item_facts: Mapping[str, Mapping[str, Any]] | None = None
     level: float = 0.95
@@ -35,8 +41,8 @@ class Setting:
         """Return the equivalence margin of an item."""
         return self.margin.get(item) if isinstance(self.margin, Mapping) else self.margin
 
-    def up_of(self, item: str) -> bool:
-        """Return whether a higher value of the item is better."""
+    def up_of(self, item: str) -> bool | None:
+        """Return whether a higher value of the item is better; ``None``: not stated."""
         return self.up.get(item, True) if isinstance(self.up, Mapping) else self.up
 
 
@@ -142,7 +148,8 @@ def _corrected(verdict: Verdict, one: dict[str, Any], level: float) -> Verdict:
     """Say so where only the correction for many tests leaves a change open."""
     null = 1.0 if one["unit"] == "ratio" else 0.0
     clear = (one["ci_low"] > null or one["ci_high"] < null) and one["p_value"] < 1 - level
-    if verdict.code != "cannot_tell" or not clear or "p_adjusted" not in one:
+    held = verdict.code != "cannot_tell" or verdict is _UNDIRECTED
+    if held or not clear or "p_adjusted" not in one:
         return verdict
     return dataclasses.replace(
         verdict,
@@ -153,15 +160,19 @@ def _corrected(verdict: Verdict, one: dict[str, Any], level: float) -> Verdict:
 
 def _verdict(one: dict[str, Any], setting: Setting, item: str) -> Verdict:
     p = one.get("p_adjusted", one["p_value"])
-    return judge(
+    up = setting.up_of(item)
+    told = judge(
         (one["ci_low"], one["ci_high"]),
         (one["inner_low"], one["inner_high"]),
         margin=setting.margin_of(item),
-        up=setting.up_of(item),
+        up=up is not False,
         p_value=None if p is None or math.isnan(p) else float(p),
         level=setting.level,
         null=1.0 if one["unit"] == "ratio" else 0.0,
     )
+    if up is None and told.code in ("better", "worse"):
+        return _UNDIRECTED
+    return told
 
 
 def _words(

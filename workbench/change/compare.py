@@ -13,6 +13,7 @@ from workbench.change._frames import refuse
 from workbench.change.claim import Setting, claims
 from workbench.change.cross import wave_change
 from workbench.change.grade import DesignFacts
+from workbench.change.hybrid import hybrid_difference
 from workbench.survey import Design
 
 __all__ = ["compare"]
@@ -52,6 +53,10 @@ CHOICE: dict[str, tuple[str, str]] = {
         "有日期前后的序列：分段回归，含季节与 AR(1)（REML），短序列用最小二乘",
         "a series around a date: segmented, season and AR(1) by REML, least squares when short",
     ),
+    "estimates": (
+        "两期估计各有自己的区间：由两个区间合成差值的区间",
+        "two estimates with intervals of their own: both make the interval of the difference",
+    ),
     "published": (
         "只有公布的数字：Newcombe 区间；没有样本量则无区间",
         "published figures only: Newcombe's interval; none without the numbers asked",
@@ -79,7 +84,7 @@ def compare(
     of: str = "top2",
     top: Sequence[float] | Mapping[str, Sequence[float]] = (4, 5),
     margin: float | Mapping[str, float] | None = 0.05,
-    up: bool | Mapping[str, bool] = True,
+    up: bool | Mapping[str, bool | None] | None = True,
     facts: DesignFacts | Mapping[str, Any] | None = None,
     item_facts: Mapping[str, Mapping[str, Any]] | None = None,
     standardise: str | Sequence[str] | None = None,
@@ -117,23 +122,25 @@ def compare(
     ----------
     data
         A :class:`workbench.survey.Design` that holds both waves, or a frame with one row per
-        respondent, case, community and period, time, or published figure.
+        respondent, case, community and period, time, estimate or published figure.
     items
         Columns compared: answers, counts for ``of="rate"``, values of a series. Not used for
-        ``of="time"`` and ``of="published"``.
+        ``of="time"``, ``of="estimates"`` and ``of="published"``.
     by, baseline, current
         Column of the waves and the two values compared (not for series and published figures).
     of
         ``top2`` (share in the top categories), ``share`` (0/1), ``mean`` (score), ``rate``
-        (count over ``exposure``), ``time`` (durations; share closed ``within``) or ``published``
-        (columns ``item``, ``before``, ``after`` in percent, ``n_before``, ``n_after``).
+        (count over ``exposure``), ``time`` (durations; share closed ``within``), ``estimates``
+        (columns as for :func:`~workbench.change.hybrid_difference`) or ``published`` (columns
+        ``item``, ``before``, ``after`` in percent, ``n_before``, ``n_after``).
     top
         Values that count as satisfied; may differ by item.
     margin
         Largest change that does not matter, in the unit of the difference (0.05 = 5 points; for
         rates the distance of the logarithms); by item; ``None``: none was stated.
     up
-        Whether a higher value is better; by item.
+        Whether a higher value is better; by item. ``None``: not stated, so that neither better nor
+        worse is said.
     facts
         :class:`~workbench.change.DesignFacts` or a mapping; what the data show is filled in, what
         is stated here wins.
@@ -201,6 +208,9 @@ better.'
     if of == "published":
         made, known = branches.aggregates(branches.plain(data), level)
         return _finish(_Found(made, "published", known), setting)
+    if of == "estimates":
+        made = hybrid_difference(branches.plain(data), level=level)
+        return _finish(_Found(made, "estimates", {}), setting)
     if of != "time" and not named:
         refuse("items", "没有写明要比较的列", "no columns named", "写 items=", "write items=")
     if date is not None:

@@ -26,6 +26,8 @@ __all__ = ["Examined", "examine"]
 
 # checks of respondents: they do not arise for records
 _OF_PERSONS = (3, 4, 5, 14, 15, 26, 27)
+# what is compared there are not the answers of persons
+_NO_ROWS = ("rate", "time", "estimates", "published")
 
 
 class Examined(NamedTuple):
@@ -109,12 +111,12 @@ def examine(
     weights = how.get("weights")
     if isinstance(data, Design):
         rows, weights = rows.assign(_weight=data.weights), "_weight"
-    of_records = how.get("date") is not None or how.get("of") in ("rate", "time")
+    of_records = how.get("date") is not None or how.get("of") in ("rate", "time", "estimates")
     psu = clusters if clusters is not None else how.get("psu")
     names = {n: how[n] for n in ("by", "baseline", "current", "person", "community") if n in how}
     found = checks(
         made,
-        rows if how.get("date") is None and how.get("of") not in ("time", "published") else None,
+        rows if how.get("date") is None and how.get("of") not in _NO_ROWS else None,
         facts=told,
         variables=variables,
         weights=weights,

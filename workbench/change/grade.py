@@ -134,6 +134,8 @@ class DesignFacts:
     """An interval of the difference was computed that respects pairs, weights and clusters."""
     same_sample_kind: bool | None = True
     """Probability against opt-in samples between waves is False."""
+    baseline_intact: bool | None = True
+    """False: the signed report that the baseline rests on was changed or withdrawn."""
     same_question: bool | None = None
     same_mode: bool | None = None
     same_months: bool | None = None
@@ -323,6 +325,13 @@ def _missing(f: DesignFacts, why: _Reasons) -> bool:
             f.same_sample_kind,
             "两期样本性质不同或未知",
             "the waves are samples of different kinds, or of kinds not known",
+        )
+    )
+    lacks.append(
+        (
+            f.baseline_intact,
+            "基期的已签名报告已被改动或撤回，或未核验",
+            "the signed report of the baseline was changed or withdrawn, or is not verified",
         )
     )
     return not _all([(known is True, zh, en) for known, zh, en in lacks], why)

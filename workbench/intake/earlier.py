@@ -10,7 +10,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -22,7 +22,7 @@ from workbench.intake.units import Units
 if TYPE_CHECKING:
     from workbench.study import Study, Wave
 
-__all__ = ["add_earlier", "dates_of", "join_predecessors", "predecessors"]
+__all__ = ["add_earlier", "codebook_of", "dates_of", "join_predecessors", "predecessors"]
 
 _BY_WAVE = ("responses", "dispositions", "inspections")
 _BY_KEY = ("requests", "measurements", "assessors")
@@ -196,12 +196,29 @@ def dates_of(study: Study, wave: Wave) -> tuple[list[str], list[str]]:
     months = [str(month) for month in wave.records or ()]
     if wave.batch is None or (fieldwork and months):
         return fieldwork, months
-    home = study.resolve(wave.batch)
-    for file in sorted(home.glob("communities/*/data/inputs/study.json")):
-        for told in json.loads(file.read_text(encoding="utf-8")).get("waves") or ():
-            if told.get("id") == wave.id:
-                return fieldwork or list(told["fieldwork"]), months or list(told["records"])
+    for told in _signed_settings(study, wave).get("waves") or ():
+        if told.get("id") == wave.id:
+            return fieldwork or list(told["fieldwork"]), months or list(told["records"])
     return fieldwork, months
+
+
+def codebook_of(study: Study, wave: Wave) -> dict[str, object] | None:
+    """Give the questions that a wave taken from a batch was asked with, of items both have.
+
+    ``None`` where the wave has sources of its own: this study's codebook holds for it.
+    """
+    told = _signed_settings(study, wave).get("codebook") if wave.batch is not None else None
+    if not told:
+        return None
+    return {code: told[code] for code in study.codebook if code in told}
+
+
+def _signed_settings(study: Study, wave: Wave) -> dict[str, Any]:
+    """Give the settings that lie in the bags of a wave's batch; empty where there are none."""
+    home = study.resolve(str(wave.batch))
+    file = next(iter(sorted(home.glob("communities/*/data/inputs/study.json"))), None)
+    told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file else {}
+    return told
 
 
 def join_predecessors(study: Study, frames: dict[str, pd.DataFrame], log: Log) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError, Problem
-from workbench.intake.earlier import dates_of
+from workbench.intake.earlier import codebook_of, dates_of
 from workbench.intake.export import csv_bytes
 from workbench.intake.frames import FILE, ROW
 from workbench.intake.store import PEOPLE, read_columns, read_meta
@@ -290,6 +290,7 @@ class _Cut:
         dump: Callable[..., dict[str, Any]] = lambda model: model.model_dump(mode="json")  # noqa: E731
         baseline = study.baseline
         dates = {wave.id: dates_of(study, wave) for wave in settings.waves}
+        asked = {wave.id: codebook_of(study, wave) for wave in settings.waves}
         return {
             "study": study.id,
             "edition": self.edition,
@@ -308,6 +309,7 @@ class _Cut:
                     "label": dump(wave.label) if wave.label else None,
                     "fieldwork": dates[wave.id][0],
                     "records": dates[wave.id][1],
+                    **({"codebook": asked[wave.id]} if asked[wave.id] else {}),
                 }
                 for wave in settings.waves
             ],

@@ -68,7 +68,7 @@ def annexes(
     aside = [pair for pair in page.rows("satisfaction") if volunteered(pair[1])]
     if 0 < len(aside) < len(page.rows("satisfaction")):
         parts.append(("opt_in", estimates(page, aside)))
-    made = page.rows("checks", "change")
+    made = page.rows("checks", "change", "requests")
     passed = [pair for pair in made if passed_check(pair[1])]
     if passed:
         names = dict.fromkeys(register.label(key) for key, _ in passed)
@@ -173,7 +173,11 @@ def passed_check(row: Finding) -> bool:
 def quiet_check(row: Finding) -> bool:
     """Tell whether a finding is a check without a fault: passed, not made, or out of place."""
     quiet = row.get("verdict") == "passed" or row.get("status") == "not_computed"
-    return quiet and row.get("kind") == "check" and row.get("section") in ("checks", "change")
+    return (
+        quiet
+        and row.get("kind") == "check"
+        and row.get("section") in ("checks", "change", "requests")
+    )
 
 
 def _inputs(register: Register) -> dict[str, str]:

@@ -30,6 +30,7 @@ FIGURES = {
     "subgroups": "satisfaction",
     "quadrants": "satisfaction",
     "change": "change",
+    "moved": "change",
     "survival": "requests",
     "requests": "requests",
     "indicators": "indicators",
@@ -196,8 +197,10 @@ def _requests(page: Page) -> list[Block]:
     pairs = page.rows("requests")
     compared = [pair for pair in pairs if pair[1].get("kind") == "comparison"]
     texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
-    other = [pair for pair in pairs if pair not in compared and pair not in texts]
-    return waves(page, other) + comparisons(page, compared) + _keys(page, texts)
+    checks = [pair for pair in pairs if pair[1].get("kind") == "check"]
+    other = [pair for pair in pairs if pair not in [*compared, *texts, *checks]]
+    out = waves(page, other) + comparisons(page, compared) + _keys(page, texts)
+    return out + (_checked(page, checks, "requests") if checks else [])
 
 
 def _indicators(page: Page) -> list[Block]:

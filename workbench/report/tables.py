@@ -329,12 +329,30 @@ def comparisons(page: Page, pairs: Sequence[Pair]) -> list[Block]:
     by: dict[str, list[Pair]] = {}
     for key, row in pairs:
         by.setdefault(str(row.get("method")), []).append((key, row))
-    return [block for mine in by.values() for block in _compared(page, mine)]
+    out = [block for mine in by.values() for block in _compared(page, mine)]
+    if any(_of_batch(row) for _, row in pairs):
+        out.append({"type": "notes", "items": [[page.words("note.p_batch")]]})
+    return out
+
+
+def _of_batch(row: Finding) -> bool:
+    return str(row.get("family") or "").startswith("all:")
+
+
+def _alone(page: Page, row: Finding) -> Cell:
+    """Give the verdict; one that the batch's correction would leave open is of this unit alone."""
+    cell = page.verdict(row)
+    p, level = row.get("p_adjusted"), float(row.get("level") or 0.95)
+    if not _of_batch(row) or row.get("verdict") not in ("better", "worse") or p is None:
+        return cell
+    if finite(p) and float(p) >= 1 - level:
+        return [*cell, Tone(page.words("verdict.alone"), "open")]
+    return cell
 
 
 def _compared(page: Page, pairs: Sequence[Pair]) -> list[Block]:
     w = page.words
-    batch = [key for key, row in pairs if str(row.get("family") or "").startswith("all:")]
+    batch = [key for key, row in pairs if _of_batch(row)]
     tested = batch or [key for key, _ in pairs if page.register.has(key, "p_adjusted")]
     points = all(row.get("unit") in ("pp", None) for _, row in pairs)
     columns: list[tuple[Any, float, str]] = [
@@ -355,12 +373,9 @@ def _compared(page: Page, pairs: Sequence[Pair]) -> list[Block]:
             page.num(key, "n"),
             page.num(key, "p_adjusted") if key in tested else [],
             [str(row.get("evidence_grade") or w("none"))],
-            page.verdict(row),
+            _alone(page, row),
             page.note(key, row),
         ]
         for key, row in pairs
     ]
-    out = footnoted(page, columns, rows, [key for key, _ in pairs])
-    if batch:
-        out.append({"type": "notes", "items": [[w("note.p_batch")]]})
-    return out
+    return footnoted(page, columns, rows, [key for key, _ in pairs])

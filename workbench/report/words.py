@@ -276,10 +276,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "col.p_batch": ("批内p", "Batch p"),
     "note.p_batch": (
         "判断只看本单元：主问题事先定好，不作校正，其余各项按项数校正。批内p是把本批全部单元同一项的比较"
-        "放在一起校正以后的p值。",
+        "放在一起校正以后的p值；它不够小时，判断标“仅就本单元”：若是从全部单元中挑出这一个，"
+        "这一变化就不能确定。",
         "Verdicts are for this unit alone: the main question, named beforehand, is not corrected, "
         "the others are for their number. Batch p is the p value after correction over the same "
-        "item of all units of this batch.",
+        "item of all units of this batch; where it is not small, the verdict says “this unit "
+        "alone”: for a unit picked out of all of them the change would not be certain.",
     ),
     "col.grade": ("证据", "Grade"),
     "col.verdict": ("判断", "Verdict"),
@@ -314,6 +316,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "verdict.met": ("达标", "met"),
     "verdict.not_met": ("未达标", "not met"),
     "verdict.cannot_tell": ("无法判断", "cannot tell"),
+    "verdict.alone": ("（仅就本单元）", " (this unit alone)"),
     "verdict.better": ("变好", "better"),
     "verdict.worse": ("变差", "worse"),
     "verdict.no_relevant_change": ("无明显变化", "no relevant change"),
