@@ -94,6 +94,14 @@ def loop(study: Path) -> None:
     (study / "data/facts.csv").symlink_to("facts.csv")
 
 
+def panel(study: Path) -> None:
+    """Name the first two who answered alike."""
+    file = study / "data/responses.csv"
+    head, *rows = file.read_text(encoding="utf-8").splitlines()
+    named = [f"{row},P{max(i, 1)}" for i, row in enumerate(rows)]
+    file.write_text("\n".join([f"{head},panel_id", *named]) + "\n", encoding="utf-8")
+
+
 def out_of_the_folder(study: Path) -> None:
     secret = study.parent / "elsewhere.csv"
     secret.write_text("community,fact,value\nA-1,leaked,true\n", encoding="utf-8")
@@ -165,6 +173,8 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
     "a request closed in another year": (swap("data/requests.csv", "2026-06-11 08:00:00", "2030-06-11 08:00:00"), "requests.future", "data/requests.csv:1[closed]"),
     "an answer of the future": (swap(R, "2026-04-10 09:07:00", "2099-04-10 09:07:00"), "responses.future", f"{R}:1[finished]"),
     "a measurement of the future": (swap("data/measurements.csv", "2026-01", "2027-01"), "measurements.future", "data/measurements.csv:1[period]"),
+    "a share above 100 %": (swap("data/measurements.csv", ",81,100,", ",181,100,"), "measurements.share", "data/measurements.csv:1[value]"),
+    "a person twice in a wave": (panel, "responses.panel", f"{R}:1[panel_id]"),
     "a unit that climbs": (swap("data/communities.csv", "A-2,乙", "..,乙"), "communities.id-unsafe", "data/communities.csv:3[community]"),
     "a unit that is a device": (swap("data/communities.csv", "A-2,乙", "CON,乙"), "communities.id-unsafe", "data/communities.csv:3[community]"),
     "a unit that turns direction": (swap("data/communities.csv", "A-2,乙", "A\u202e2,乙"), "communities.id-unsafe", "data/communities.csv:3[community]"),

@@ -99,15 +99,23 @@ def test_treated_and_comparison_communities_use_community_changes(
     assert change.overclaims(made["wording_en"], made["evidence_grade"]) == []
 
 
-def test_one_treated_community_is_capped_and_its_p_is_honest(rng: np.random.Generator) -> None:
-    frame = arms(rng, 1, 7, 30.0)
+@pytest.mark.parametrize(("treated", "comparison"), [(1, 7), (7, 1)])
+def test_an_arm_of_one_community_gives_no_claim_and_its_p_is_honest(
+    rng: np.random.Generator, treated: int, comparison: int
+) -> None:
+    frame = arms(rng, treated, comparison, 30.0)
     made = change.compare(
         frame, "y", community="community", treated="on", baseline=0, current=1, of="mean",
         margin=1, facts={"same_question": True, "same_mode": True},
     ).iloc[0]  # fmt: skip
-    assert made["p_value"] >= 1 / 8 - 1e-12
+    assert made["status"] == "not_computed"
+    assert made[["value", "ci_low", "ci_high", "p_value"]].isna().all()
     assert made["verdict"] == "cannot_tell"
-    assert made["evidence_grade"] in ("E1", "E2")
+    assert "own series" in made["reason_en"]
+    assert "自身序列" in made["reason_zh"]
+    # the plain function lists what can be said of such a design: its p is that of a draw
+    plain = change.did(frame, outcome="y", community="community", treated="on", post="wave")
+    assert plain.set_index("method").loc["change.did.randomisation", "p_value"] >= 1 / 8 - 1e-12
 
 
 def test_a_series_with_a_date_is_compared_with_its_trend(rng: np.random.Generator) -> None:

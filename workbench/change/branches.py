@@ -320,6 +320,8 @@ def controlled(
             one["p_value"] = float(drawn["p_value"].iloc[0])
         one.update(item=item, adjustment="raw", statistic="did")
         del one["preferred"]
+        if min(one["treated"], one["comparison"]) < 2 and one["status"] == "ok":
+            one.update(dict.fromkeys(_FIGURES, math.nan), status="not_computed", **_ALONE)
         rows.append(one)
         g = float(made.loc[made["statistic"] == "baseline_g", "value"].iloc[0])
         gap = None if gap is None or g != g else max(gap, abs(g))
@@ -334,6 +336,16 @@ def controlled(
         "p_by_randomisation": True if few else None,
     }
     return table(rows), known
+
+
+# one community has no spread of its own: what happened there alone cannot be told from the rest
+_FIGURES = ("value", "std_error", "ci_low", "ci_high", "inner_low", "inner_high", "p_value")
+_ALONE = {
+    "reason_zh": "一组只有一个社区，无从区分干预与该社区自身的变动；"
+    "可用自身序列（date=）或合成控制",
+    "reason_en": "an arm of one community: what was done cannot be told from what else happened "
+    "there; compare it with its own series (date=) or a synthetic control",
+}
 
 
 def staggered(

@@ -59,7 +59,7 @@ def check_all(
     if "inspections" in frames:
         _inspections(study, frames, problems)
     if "measurements" in frames:
-        _measurements(frames["measurements"], problems)
+        _measurements(study, frames["measurements"], problems)
     if "requests" in frames:
         _requests(frames["requests"], log, problems)
     if "issues" in frames:
@@ -364,8 +364,36 @@ def _inspections(study: Study, frames: dict[str, pd.DataFrame], problems: Proble
             )
 
 
-def _measurements(frame: pd.DataFrame, problems: Problems) -> None:
-    """See a value, or a numerator with a denominator above zero."""
+def _shares(study: Study) -> set[str]:
+    """Name the measurements that are percentages of a whole."""
+    if study.measures is None or study.protocol is None:
+        return set()
+    known = study.protocol.indicators
+    out = set()
+    for measure in study.measures.as_dict().values():
+        name = measure.get("measurement")
+        unit = known[name].unit if name in known else measure["unit"]
+        if name and unit == "percent" and not str(measure["statistic"]).startswith("change"):
+            out.add(str(name))
+    return out
+
+
+def _measurements(study: Study, frame: pd.DataFrame, problems: Problems) -> None:
+    """See a value, or a numerator with a denominator above zero; a share is one of 0 to 1."""
+    shares = _shares(study)
+    share = frame["value"].fillna(frame["numerator"] / frame["denominator"].where(lambda d: d > 0))
+    over = frame[frame["indicator"].isin(shares) & ((share > 1 + 1e-9) | (share < 0))]
+    problems.cells(
+        "measurements.share",
+        "比例不在 0 至 1 之间（即超过 100% 或为负）",
+        "a share off its scale (above 100 %, or negative)",
+        "核对分子与分母；value 写 0 至 1 的小数",
+        "check numerator and denominator; write value as a fraction of 1",
+        frame=over,
+        column="value",
+        values=share[over.index],
+        expected="0-1",
+    )
     bare = frame[frame["value"].isna() & (frame["numerator"].isna() | frame["denominator"].isna())]
     problems.cells(
         "measurements.no-value",

@@ -27,6 +27,7 @@ def check(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems:
     if responses is not None:
         _modes(study, responses, problems)
         _interviews(study, responses, problems)
+        _panel(responses, problems)
         _wave_counts(study, responses, problems)
         _design(study, responses, problems)
         _nonresponse(study, frames, problems)
@@ -63,6 +64,25 @@ def _modes(study: Study, responses: pd.DataFrame, problems: Problems) -> None:
             column="mode",
             expected=" | ".join(sample) or "default",
         )
+
+
+def _panel(responses: pd.DataFrame, problems: Problems) -> None:
+    """See each person of a panel once in a wave."""
+    if "panel_id" not in responses:
+        return
+    there = responses[responses["panel_id"].notna()]
+    twice = there[there.duplicated(["wave", "panel_id"], keep=False)]
+    problems.cells(
+        "responses.panel",
+        "同一人（panel_id）在一期内出现不止一次",
+        "a person (panel_id) stands more than once in a wave",
+        "每人每期只留一份答卷，或更正 panel_id",
+        "keep one questionnaire per person and wave, or correct panel_id",
+        frame=twice,
+        column="panel_id",
+        values=twice["panel_id"],
+        expected="once per wave",
+    )
 
 
 def _interviews(study: Study, responses: pd.DataFrame, problems: Problems) -> None:
