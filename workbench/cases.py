@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "AMONG",
+    "CARRIED",
     "COLUMNS",
+    "COUNTS",
     "KINDS",
+    "RANGES",
     "add",
     "among",
     "carried",
@@ -43,6 +47,14 @@ _REQUIRED = (
     "case_id programme place intervention indicator indicator_zh before after unit source_doc "
     "source_section quote_zh"
 ).split()
+
+# what the notebook shows of each table
+COUNTS = ("label_zh", "label_en", "n")
+CARRIED = ("label_zh", "label_en", "display_zh", "wording_zh", "wording_en", "evidence_grade",
+           "reason_zh")  # fmt: skip
+RANGES = ("label_zh", "label_en", "display_zh", "interval_zh", "n")
+AMONG = ("label_zh", "label_en", "display_zh", "interval_zh", "evidence_grade", "verdict",
+         "reason_zh", "reason_en")  # fmt: skip
 
 # middle word of a case's id -> what its two figures are
 KINDS: dict[str, tuple[str, str, str]] = {
@@ -379,7 +391,7 @@ def carried(cases: pd.DataFrame, *, programme: str = "", indicator: str = "") ->
             relative = unit in _INDEX
             row |= {
                 "value": after / before - 1 if relative else after - before,
-                "unit": "share" if relative else "score",
+                "unit": "change_rel" if relative else "score",
                 "reason_zh": "只有相对变化，原值与样本量未公布" if relative else "样本量未公布",
                 "reason_en": "relative change only: neither level nor number was published"
                 if relative
@@ -489,7 +501,7 @@ def ranges(cases: pd.DataFrame, *, programme: str = "", indicator: str = "") -> 
     keys = ["programme", "indicator", "kind", "moved_unit"]
     for (home, name, kind, unit), mine in chosen.groupby(keys, sort=True):
         zh, en = _WORDS[str(kind)]
-        printed = "pp" if unit == "pp" else "share"
+        printed = "pp" if unit == "pp" else "change_rel"
         low, high = float(mine["moved"].min()), float(mine["moved"].max())
         rows.append(
             {
@@ -547,8 +559,9 @@ def among(cases: pd.DataFrame, findings: str | Path, *, measures: str | Path = "
     for slug, measure in settings["measures"].items():
         items = list(measure.get("items") or ())
         own = told.get(f"change.{items[0]}.top2") if len(items) == 1 else None
+        own = own or told.get(f"change.indicator.{slug}.difference")
         mine = chosen[chosen["indicator"].eq(slug)]
-        if own is None or own.get("value") is None or mine.empty:
+        if own is None or own.get("value") is None or own.get("unit") != "pp" or mine.empty:
             continue
         less = int((mine["moved"] < own["value"]).sum())
         rows.append(

@@ -11,7 +11,7 @@ import html
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -242,10 +242,14 @@ def _display(bundle: Mapping[str, Any], metadata: Mapping[str, Any] | None = Non
     )
 
 
-def record(frame: pd.DataFrame, *, section: str) -> None:
+_SHOWN = tuple("finding label_zh label_en display_zh interval_zh n verdict status".split())
+
+
+def record(frame: pd.DataFrame, *, section: str, shown: Sequence[str] = _SHOWN) -> None:
     """Put a frame's rows on record as findings of ``section`` and show them as a table.
 
-    An empty frame records nothing. See :func:`rows` for the columns and the errors.
+    An empty frame records nothing. See :func:`rows` for the columns and the errors; ``shown`` are
+    the columns of the table.
     """
     found = rows(frame, section=section)
     for collector in _collected:
@@ -254,23 +258,13 @@ def record(frame: pd.DataFrame, *, section: str) -> None:
         _display(
             {
                 MIME: found,
-                "text/html": _table(found),
+                "text/html": _table(found, shown),
                 "text/plain": f"{len(found)} findings: {section}",
             }
         )
 
 
-def _table(found: Iterable[Mapping[str, Any]]) -> str:
-    head = (
-        "finding",
-        "label_zh",
-        "label_en",
-        "display_zh",
-        "interval_zh",
-        "n",
-        "verdict",
-        "status",
-    )
+def _table(found: Iterable[Mapping[str, Any]], head: Sequence[str]) -> str:
     lines = ["<table><thead><tr>", *(f"<th>{name}</th>" for name in head), "</tr></thead><tbody>"]
     for row in found:
         cells = (html.escape(str(row.get(name, ""))) for name in head)

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from workbench.batch.run import run
 from workbench.batch.slices import cut_unit, load_study
 from workbench.intake import build, write_tables
+from workbench.intake.earlier import _other_rows
 
 FIRST = "  - {id: w1, role: current, records: [2026-01, 2026-03]}\n"
 BOTH = """\
@@ -97,3 +99,28 @@ def test_a_baseline_from_a_signed_batch_is_verified_and_quoted(
     assert ("AA-01", "AA-01", "score.total") not in told
     shutil.rmtree(tmp_path / "out/communities/AA-02")
     assert published()["AA-02", "AA-02", "bag"]["verdict"] == "missing"
+
+
+SIGNED = "respondent,community,wave,mode,psu,q1,interviewer\n1,A,w1,household,2,5,\n2,A,w1,,1,,\n"
+
+
+@pytest.mark.parametrize(
+    ("edit", "found"),
+    [
+        ({}, None),
+        ({"q1": [None, 4.0]}, "responses.q1"),
+        ({"mode": ["post", None]}, "responses.mode"),
+        ({"respondent": ["x", "y"], "psu": ["P1", "P2"], "interviewer": ["i", "j"]}, None),
+        ({"community": ["A", "B"]}, "responses"),
+    ],
+)
+def test_rows_kept_beside_the_bag_must_be_those_that_were_signed(
+    tmp_path: Path, edit: dict[str, Any], found: str | None
+) -> None:
+    (tmp_path / "responses.csv").write_text(SIGNED, encoding="utf-8")
+    columns = {"respondent": ["R7", "R3"], "community": "A", "wave": "w1",
+               "mode": [None, "household"], "psu": ["X", "Y"], "q1": [None, 5.0]}  # fmt: skip
+    kept = {"responses": pd.DataFrame(columns | edit)}
+    assert _other_rows(tmp_path, "A", kept) == found
+    (tmp_path / "responses.csv").unlink()  # not delivered: nothing to compare with
+    assert _other_rows(tmp_path, "A", kept) is None

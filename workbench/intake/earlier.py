@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from workbench.intake.frames import FILE, ROW, Log, Problems
@@ -103,16 +104,22 @@ def _published(batch: Path, frames: dict[str, pd.DataFrame], log: Log) -> pd.Dat
     """Give what the batch's signed reports said about each unit, or its predecessors.
 
     Each bag is verified with its signatures, and the batch's ledger for what was superseded or
-    withdrawn; of several editions the latest counts. The row ``bag`` carries the answer. A bag
-    that was changed, withdrawn or is not there gives no figures.
+    withdrawn; of several editions the latest counts. The rows kept of the wave must be those in
+    the bag. The row ``bag`` carries the answer. A bag that was changed, withdrawn, is not there or
+    holds other rows gives no figures.
     """
     units = frames.get("communities", pd.DataFrame(columns=["community"]))
     before = predecessors(units)
     answers = _verified(batch)
+    kept = {
+        name: read_units(batch / "private" / "tables", name, None)
+        for name in _BY_WAVE
+        if (batch / "private" / "tables" / f"{name}.parquet").is_file()
+    }
     rows = []
     for unit in units["community"]:
         for name in before.get(str(unit), [str(unit)]):
-            rows += _of_bag(batch, str(unit), name, answers)
+            rows += _of_bag(batch, str(unit), name, answers, kept)
     out = pd.DataFrame(rows, columns=PUBLISHED.names())
     for column in PUBLISHED.columns:
         numeric = column.type == "float"
@@ -155,8 +162,47 @@ def _verified(batch: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
     return out
 
 
+_RENUMBERED = set("respondent case substitute_for panel_id psu ssu interviewer assessor".split())
+
+
+def _other_rows(inputs: Path, name: str, kept: dict[str, pd.DataFrame]) -> str | None:
+    """Name the table and column in which the rows kept are not those of the signed slice.
+
+    Numbers and words are compared without regard to the order of the rows; names of persons and
+    buildings were renumbered in the slice. A table that was not delivered is not compared.
+    """
+    for table, frame in kept.items():
+        file = inputs / f"{table}.csv"
+        if not file.is_file():
+            continue
+        signed = pd.read_csv(file, dtype=str, keep_default_na=False)
+        signed = signed[signed["community"].eq(name)]
+        own = frame[frame["community"].eq(name)]
+        if len(own) != len(signed):
+            return table
+        for column in signed.columns.intersection(own.columns):
+            if column in _RENUMBERED or signed[column].eq("").all():
+                continue
+            values = own[column]
+            if pd.api.types.is_bool_dtype(values) or str(values.dtype).startswith("datetime"):
+                continue
+            if pd.api.types.is_numeric_dtype(values):
+                mine = pd.to_numeric(values).astype(float).sort_values()
+                told = pd.to_numeric(signed[column]).astype(float).sort_values()
+                same = np.allclose(mine, told, rtol=1e-9, equal_nan=True)
+            else:
+                same = sorted(values.fillna("").astype(str)) == sorted(signed[column])
+            if not same:
+                return f"{table}.{column}"
+    return None
+
+
 def _of_bag(
-    batch: Path, unit: str, name: str, answers: dict[tuple[str, int], tuple[str, str, str]]
+    batch: Path,
+    unit: str,
+    name: str,
+    answers: dict[tuple[str, int], tuple[str, str, str]],
+    kept: dict[str, pd.DataFrame],
 ) -> list[dict[str, object]]:
     editions = sorted(edition for who, edition in answers if who == name)
     base: dict[str, object] = {"community": unit, "source": name}
@@ -175,15 +221,20 @@ def _of_bag(
     verdict, zh, en = answers[name, last]
     head = {"finding": "bag", "verdict": verdict, "value": float(last), "unit": "count"}
     head |= {"display_zh": zh, "display_en": en, "status": "ok"}
-    rows = [base | head]
     folder = batch / "communities" / (name if last == 1 else f"{name}@{last}")
+    other = _other_rows(folder / "data" / "inputs", name, kept)
+    if other is not None and verdict not in ("changed", "withdrawn"):
+        verdict = "changed"
+        head |= {"verdict": verdict, "display_zh": f"{zh}；保存的数据与签名的不同：{other}"}
+        head |= {"display_en": f"{en}; the rows kept are not those that were signed: {other}"}
+    rows = [base | head]
     file = folder / "data" / "findings.json"
     if verdict in ("changed", "withdrawn") or not file.is_file():
         return rows
-    kept = [n for n in PUBLISHED.names() if n not in ("community", "source")]
+    names = [n for n in PUBLISHED.names() if n not in ("community", "source")]
     for told in json.loads(file.read_text(encoding="utf-8")):
         if _TOLD.fullmatch(str(told["finding"])):
-            rows.append({n: told.get(n) for n in kept} | base)
+            rows.append({n: told.get(n) for n in names} | base)
     return rows
 
 
