@@ -219,6 +219,43 @@ def open_cases(rng: Rng) -> Iterator[Draw]:
         }
 
 
+def two_estimates(rng: Rng) -> Iterator[Draw]:
+    """Medians of durations of both waves, and shares of 30 and 40, from the interval of each."""
+    while True:
+        t, cut = rng.exponential(np.repeat([8.0, 5.0], 60)), rng.uniform(5, 25, 120)
+        frame = pd.DataFrame({"d": np.minimum(t, cut), "c": t <= cut})
+        told = []
+        for part in (frame[:60], frame[60:]):
+            made = change.kaplan_meier(part, duration="d", closed="c").set_index("statistic")
+            told.append(made.loc["median"])
+        shares = [
+            change.share(int(rng.binomial(n, p)), n).set_index("method").loc["change.share.wilson"]
+            for n, p in ((30, 0.85), (40, 0.95))
+        ]
+        both = pd.DataFrame(
+            [
+                {"item": item}
+                | {n: float(one["value"]) for n, one in zip(("before", "after"), pair, strict=True)}
+                | {
+                    f"low_{n}": one["ci_low"]
+                    for n, one in zip(("before", "after"), pair, strict=True)
+                }
+                | {
+                    f"high_{n}": one["ci_high"]
+                    for n, one in zip(("before", "after"), pair, strict=True)
+                }
+                for item, pair in (("median", told), ("share", shares))
+            ]
+        )
+        rows = change.compare(both, of="estimates", margin=None).set_index("item")
+        ok = rows["status"].eq("ok")
+        yield {
+            "two intervals: Kaplan-Meier medians, 60 + 60": bool(ok["median"])
+            and missed(rows.loc["median"], -3 * math.log(2)),
+            "two intervals: shares of 30 and 40": missed(rows.loc["share"], 0.10),
+        }
+
+
 def arms(rng: Rng, treated: int, comparison: int) -> Iterator[Draw]:
     n = treated + comparison
     c = np.repeat(np.arange(n), 20)
@@ -330,6 +367,7 @@ SCENES: dict[str, Callable[[Rng], Iterator[Draw]]] = {
     "many_items": many_items,
     "rates": rates,
     "durations": open_cases,
+    "two_estimates": two_estimates,
     "did": lambda rng: arms(rng, 4, 6),
     "did_one_side": lambda rng: arms(rng, 2, 11),
     "did_small": lambda rng: arms(rng, 3, 3),
