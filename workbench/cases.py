@@ -50,8 +50,7 @@ _REQUIRED = (
 
 # what the notebook shows of each table
 COUNTS = ("label_zh", "label_en", "n")
-CARRIED = ("label_zh", "label_en", "display_zh", "wording_zh", "wording_en", "evidence_grade",
-           "reason_zh")  # fmt: skip
+CARRIED = ("label_zh", "wording_zh", "wording_en", "evidence_grade", "reason_zh")
 RANGES = ("label_zh", "label_en", "display_zh", "interval_zh", "n")
 AMONG = ("label_zh", "label_en", "display_zh", "interval_zh", "evidence_grade", "verdict",
          "reason_zh", "reason_en")  # fmt: skip
@@ -389,9 +388,13 @@ def carried(cases: pd.DataFrame, *, programme: str = "", indicator: str = "") ->
             row |= _percent(one, before, after)
         else:
             relative = unit in _INDEX
+            moved = after / before - 1 if relative else after - before
+            told = [f"{100 * moved:+.0f}%"] if relative else [f"{before:g}", f"{after:g}"]
             row |= {
-                "value": after / before - 1 if relative else after - before,
+                "value": moved,
                 "unit": "change_rel" if relative else "score",
+                "wording_zh": f"资料报告为 {' 与 '.join(told)}。",
+                "wording_en": f"{' and '.join(told)} {'was' if relative else 'were'} reported.",
                 "reason_zh": "只有相对变化，原值与样本量未公布" if relative else "样本量未公布",
                 "reason_en": "relative change only: neither level nor number was published"
                 if relative

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -205,3 +207,34 @@ def test_an_estimate_without_interval_or_outside_it_gives_no_number() -> None:
         change.hybrid_difference(pd.DataFrame([good | {"after": 9.0}]))
     problem = caught.value.problems[0]
     assert (problem.code, problem.column, problem.row) == ("change.interval", "after", 1)
+
+
+def test_answers_of_predecessors_are_the_baseline_and_cap_the_grade(tmp_path: Path) -> None:
+    """A-1 is what A-2 and A-3 have become: both have a building 0 and an inspected place 0号楼."""
+    folder = tmp_path / "study"
+    shutil.copytree(Path(__file__).parents[1] / "broken" / "sound", folder)
+    for name in ("responses", "dispositions", "inspections"):
+        file = folder / "data" / f"{name}.csv"
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False)
+        gone = frame["community"].eq("A-1") & frame["wave"].eq("w1")
+        frame[~gone].to_csv(file, index=False)
+    file = folder / "data" / "communities.csv"
+    units = pd.read_csv(file, dtype=str, keep_default_na=False)
+    units["predecessors"] = ["A-2;A-3" if unit == "A-1" else "" for unit in units["community"]]
+    units.to_csv(file, index=False)
+    answers = pd.read_csv(folder / "data" / "responses.csv")
+    before = answers[answers["wave"].eq("w1") & answers["community"].isin(["A-2", "A-3"])]
+    now = answers[answers["wave"].eq("w2") & answers["community"].eq("A-1")]
+
+    c = wb.open(str(folder), "A-1")
+    own = c.answers()
+    was = own[own["wave"].eq("w1")]
+    assert len(was) == len(before)
+    assert was["psu"].nunique() == before.groupby(["community", "psu"]).ngroups
+    made = told(c)
+    for part, frame in (("n_before", before), ("n_after", now)):
+        assert made.loc["change.q1.top2", part] == frame["q1"].between(1, 5).sum()
+    rows = made[made["kind"].eq("comparison") & made["status"].eq("ok")]
+    assert set(rows["evidence_grade"]) == {"E1"}
+    grounds = made[made.index.str.startswith("change.grounds")]
+    assert grounds["display_en"].str.contains("merged or split: at most E1").all()

@@ -242,3 +242,12 @@ def test_a_change_left_open_by_the_correction_alone_says_so() -> None:
     assert one["verdict"] == "cannot_tell"
     assert one["wording_en"].endswith("cannot tell after correction for many tests.")
     assert "校正多重比较后无法判断" in one["wording_zh"]
+
+
+def test_a_large_effect_does_not_lift_a_claim_over_its_cap() -> None:
+    facts = {"kind": "waves", "n_known": True, "dates_known": True, "question_known": True,
+             "interval": True, "risk_ratio_ci": (2.5, 4.0)}  # fmt: skip
+    assert change.grade(facts).grade == "E2"
+    merged = change.grade(facts | {"comparable_units": False})
+    assert merged.grade == "E1"
+    assert "merged or split" in merged.reason_en

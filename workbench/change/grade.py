@@ -289,12 +289,11 @@ def grade(facts: DesignFacts | Mapping[str, Any] | None) -> Grade:
     if _missing(f, why):
         return why.grade(0, 0)
     level = _design(f, why)
-    level = _caps(f, level, why)
-    level, deducted = _deduct(f, level, why)
+    ceiling = _caps(f, level, why)
+    level, deducted = _deduct(f, min(level, ceiling), why)
     says = level
-    if not deducted and level < 4:
-        raised = _upgrade(f, why)
-        level = min(level + raised, 4)
+    if not deducted and level < min(4, ceiling):
+        level += _upgrade(f, why)
     return why.grade(level, says)
 
 
@@ -489,17 +488,21 @@ def _design(f: DesignFacts, why: _Reasons) -> int:
 
 
 def _caps(f: DesignFacts, level: int, why: _Reasons) -> int:
+    """Give the highest rung that may be reached, whatever is added later."""
+    ceiling = 5
     single = 1 in (f.treated, f.comparison)
-    if single and f.kind in ("controlled", "randomised") and level > 2:
-        why.add("只有一个干预或对照社区，至多 E2", "one treated or comparison community: E2")
-        level = 2
-    if single and f.kind in ("synthetic", "series") and level > 3:
-        why.add("只有一个干预社区，至多 E3", "one treated community: at most E3")
-        level = 3
-    if f.comparable_units is not True and level > 1:
+    if single and f.kind in ("controlled", "randomised"):
+        ceiling = 2
+        if level > ceiling:
+            why.add("只有一个干预或对照社区，至多 E2", "one treated or comparison community: E2")
+    if single and f.kind in ("synthetic", "series"):
+        ceiling = 3
+        if level > ceiling:
+            why.add("只有一个干预社区，至多 E3", "one treated community: at most E3")
+    if f.comparable_units is not True:
         why.add("社区曾合并或拆分，至多 E1", "communities were merged or split: at most E1")
-        level = 1
-    return level
+        ceiling = 1
+    return ceiling
 
 
 def _deduct(f: DesignFacts, level: int, why: _Reasons) -> tuple[int, int]:

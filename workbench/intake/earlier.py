@@ -275,8 +275,8 @@ def _signed_settings(study: Study, wave: Wave) -> dict[str, Any]:
 def join_predecessors(study: Study, frames: dict[str, pd.DataFrame], log: Log) -> None:
     """Give units their predecessors' rows of the baseline wave, under their own id.
 
-    Buildings and dwellings keep the predecessor in their name, so that units of one number in two
-    merged communities stay two. The grade of every comparison of such a unit is capped.
+    Buildings, dwellings and inspected places keep the predecessor in their name, so that those of
+    one number in two merged communities stay two. Every comparison of such a unit is at most E1.
     """
     before = predecessors(frames["communities"]) if "communities" in frames else {}
     baseline = study.baseline
@@ -293,7 +293,7 @@ def join_predecessors(study: Study, frames: dict[str, pd.DataFrame], log: Log) -
             if mine.empty or own.any():
                 continue
             moved = mine.assign(community=unit)
-            for column in ("psu", "ssu", "stratum"):
+            for column in ("psu", "ssu", "stratum", "place"):
                 if column in moved:
                     known = mine[column].notna()
                     joined = mine["community"].astype("str") + "/" + mine[column].astype("str")
