@@ -401,6 +401,8 @@ def rate_of_misses(scene: str, draws: int, seed: int = 20261122) -> pd.Series:
         ("durations", 0.15),
         ("series16", 0.17),
         ("staggered_small", 0.17),
+        ("raked6", 0.15),
+        ("two_estimates", 0.15),
     ],
 )
 def test_the_methods_of_the_notebooks_do_not_miss_far_too_often(scene: str, most: float) -> None:
@@ -410,7 +412,10 @@ def test_the_methods_of_the_notebooks_do_not_miss_far_too_often(scene: str, most
 
 
 # what is known to miss more than it says is named in docs/methods/change.md
-LIBERAL = {"series, level, 24 points, lag-1 0.7": 0.09}
+LIBERAL = {
+    "series, level, 24 points, lag-1 0.7": 0.09,
+    "design and Newcombe at 100 %, 8 buildings": 0.09,
+}
 
 
 @pytest.mark.soak
