@@ -185,3 +185,29 @@ def test_until_a_month_takes_back_what_had_not_happened_yet() -> None:
     assert then.settings["waves"][1]["records"] == ["2026-01", "2026-03"]
     assert then.settings["extracts"]["requests"].startswith("2026-04-01T00:00")
     assert c.tables["requests"]["closed"].notna().all()  # the unit itself is as it was
+
+
+def test_ledgers_alike_to_another_units_start_a_check() -> None:
+    from workbench.intake.flags import add_alike
+
+    form = "本周巡查小区公共区域，发现楼道堆物三处，已联系物业当日清运完毕并拍照存档。"
+    own = "周三下午核对四号楼水泵房记录，更换压力表一只，居民代表现场签字确认恢复供水。"
+    documents = pd.DataFrame(
+        {"document": ["d1", "d2", "d3", "d4"], "community": ["U", "V", "U", "U"],
+         "kind": ["ledger", "ledger", "ledger", "minutes"],
+         "text": [form, form.replace("三处", "两处"), own, form]}
+    )  # fmt: skip
+    told = add_alike(documents)
+    assert told["alike"].iloc[0] > 0.8
+    assert told["alike"].iloc[2] < 0.1
+    assert np.isnan(told["alike"].iloc[3])  # minutes are no ledgers
+    c = Community(Path(), {"measures": {}}, {"documents": told[told["community"].eq("U")]},
+                  CIVILISED)  # fmt: skip
+    row = monitoring.record_checks(c).set_index("finding").loc["records.copied.ledgers"]
+    assert row["verdict"] == "failed"
+    assert "1 of 2 ledgers" in row["reason_en"]
+    assert "not a penalty" in row["reason_en"]
+    # by hand: pieces of three characters, shared over all
+    pieces = [{t[i : i + 3] for i in range(len(t) - 2)} for t in documents["text"].iloc[:2]]
+    jaccard = len(pieces[0] & pieces[1]) / len(pieces[0] | pieces[1])
+    assert told["alike"].iloc[0] == pytest.approx(jaccard, abs=1e-3)

@@ -24,6 +24,7 @@ __all__ = ["chart", "monitored", "record_checks", "until"]
 Row = dict[str, Any]
 
 _MONTH = r"\d{4}-\d{2}"
+_ALIKE = 0.5  # likeness from which two ledgers are looked at
 _FEWEST = 12  # months below which a chart has no centre line worth the name
 _RULES = {
     "beyond_3_sd": ("1点超出3σ", "1 beyond 3σ"),
@@ -228,10 +229,10 @@ def record_checks(c: Community) -> pd.DataFrame:
         Findings ``records.<test>.<measurement>`` (kind check, severity warning): failed where a
         check should start. Tests for which the study has no data are left out.
     """
+    rows = _copied(c)
     if not c.has("measurements"):
-        return pd.DataFrame()
+        return pd.DataFrame(rows)
     frame = c.tables["measurements"]
-    rows: list[Row] = []
     slugs = {m["measurement"]: s for s, m in c.measures.items() if m.get("measurement")}
     for name, mine in frame.groupby("indicator", sort=True):
         slug = slugs.get(str(name))
@@ -268,6 +269,26 @@ def _check(
         "status": "ok",
         "method": method,
     } | more
+
+
+def _copied(c: Community) -> list[Row]:
+    """Say how many ledgers are like another unit's; which unit, the house knows (Q-02, C-08)."""
+    if not c.has("documents") or "alike" not in c.tables["documents"]:
+        return []
+    alike = c.tables["documents"]["alike"].dropna()
+    if alike.empty:
+        return []
+    over = int(alike.ge(_ALIKE).sum())
+    said = (
+        f"{len(alike)}份台账中{over}份与其他单位的某份台账有{_ALIKE:.0%}以上的文字片段相同",
+        f"{over} of {len(alike)} ledgers share {_ALIKE:.0%} or more of their pieces of text with a "
+        "ledger of another unit",
+    )
+    label = ("台账文字与其他单位雷同", "Ledgers alike in wording to those of other units")
+    more = {"value": float(alike.max()), "unit": "share", "n": len(alike), "target": _ALIKE}
+    return [
+        _check("copied", "ledgers", None, label, over > 0, said, "scoring.text_overlap", **more)
+    ]
 
 
 def _digits(

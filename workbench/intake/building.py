@@ -13,7 +13,7 @@ from workbench.intake import rules
 from workbench.intake.convert import convert, item_columns
 from workbench.intake.corrections import Applied, Corrector
 from workbench.intake.earlier import add_earlier, join_predecessors
-from workbench.intake.flags import add_flags
+from workbench.intake.flags import add_alike, add_flags
 from workbench.intake.frames import FILE, ROW, FileUsed, Log, Problems, Raw, Tables
 from workbench.intake.mapping import map_source
 from workbench.intake.read import filtered, read_file
@@ -126,6 +126,8 @@ class _Intake:
         )
         if "responses" in frames:
             frames["responses"] = add_flags(frames["responses"], self.study)
+        if "documents" in frames:
+            frames["documents"] = add_alike(frames["documents"])
         files = sorted(self.files.values(), key=lambda file: (not file.outside, file.name))
         if "inspections" in whole:
             check_seals(whole["inspections"], files, self.problems, self.log)

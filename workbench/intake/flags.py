@@ -1,5 +1,8 @@
 """What addresses, devices and free text say about an answer, computed before they are left out.
 
+Ledgers get the column ``alike``: how like the likest ledger of another unit they are (Q-02); the
+texts themselves stay in the house.
+
 A flag never removes an answer; it enters the slice as a word in the column ``flags``:
 
 ``same_ip``      five or more answers of one unit and wave came from one address
@@ -17,7 +20,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from workbench.study import Study
 
-__all__ = ["add_flags"]
+__all__ = ["add_alike", "add_flags"]
 
 _LEAST = {"same_ip": 5, "same_device": 3, "same_text": 3, "same_place": 5}
 _SHORTEST = 8
@@ -49,3 +52,12 @@ def add_flags(responses: pd.DataFrame, study: Study) -> pd.DataFrame:
         out = out.where(~hit, out + ";" + flag)
     out = out.str.removeprefix(";")
     return responses.assign(flags=out.mask(out == ""))
+
+
+def add_alike(documents: pd.DataFrame) -> pd.DataFrame:
+    """Give ``documents`` with ``alike``, 0-1, for ledgers with a text; missing for all others."""
+    from workbench.scoring import copied_texts
+
+    ledgers = documents[documents["kind"].eq("ledger") & documents["text"].notna()]
+    told = copied_texts(ledgers).round(3) if len(ledgers) else pd.Series(dtype=float)
+    return documents.assign(alike=told.reindex(documents.index).astype(float))

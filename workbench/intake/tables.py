@@ -338,6 +338,7 @@ _MORE = (
             ),
             *_c("date", "date"),
             *_c("text", "words", house=True),
+            *_c("alike", "float", low=0),  # made at intake: greatest likeness to another unit's
             *_c("reported verified", "float"),
             *_c("theme"),
             *_c("indicator", "id"),

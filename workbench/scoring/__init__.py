@@ -62,6 +62,7 @@ from workbench.scoring.monitor import (
 )
 from workbench.scoring.ranking import best_set, marginal_rank_sets, rank_of, ranks, simulated_ranks
 from workbench.scoring.records import (
+    copied_texts,
     device_faults,
     digit_preference,
     first_digits,
@@ -133,6 +134,7 @@ __all__ = [
     "cohen_kappa",
     "composite",
     "control_chart",
+    "copied_texts",
     "critic_weights",
     "cronbach_alpha",
     "crossed_effects",

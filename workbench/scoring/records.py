@@ -11,12 +11,21 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import special
+from scipy import sparse, special
 
 from workbench.scoring import _periods
-from workbench.scoring._frames import check_level, critical, need, numbers, refuse, words
+from workbench.scoring._frames import (
+    check_level,
+    critical,
+    need,
+    no_duplicates,
+    numbers,
+    refuse,
+    words,
+)
 
 __all__ = [
+    "copied_texts",
     "device_faults",
     "digit_preference",
     "first_digits",
@@ -235,6 +244,71 @@ def text_overlap(
     out["verdict"] = np.where(out["value"] >= least, "failed", "passed")
     out = out.sort_values("value", ascending=False, kind="stable").reset_index(drop=True)
     return out.assign(unit="share", method="scoring.text_overlap")
+
+
+def copied_texts(
+    texts: pd.DataFrame, *, key: str = "document", unit: str = "community", text: str = "text",
+    size: int = 3, shortest: int = 20,
+) -> pd.Series:  # fmt: skip
+    """Give each text's greatest likeness to a text of another unit.
+
+    Parameters
+    ----------
+    texts : DataFrame
+        One row per text: ``key`` (unique), ``unit``, ``text`` (missing: none).
+    size : int
+        Length of a piece in characters, as in :func:`text_overlap`.
+    shortest : int
+        Shorter texts say nothing: a formula of a few words is alike everywhere.
+
+    Returns
+    -------
+    Series of float
+        By the index of ``texts``: Jaccard 0–1; missing for short texts and where no other unit has
+        one.
+
+    Notes
+    -----
+    Texts of one unit among themselves do not count: a unit may repeat itself. A ledger that follows
+    a form shares the form's words: look at the two before anything is said (Q-02).
+
+    References
+    ----------
+    Broder (1997), On the resemblance and containment of documents.
+
+    Examples
+    --------
+    >>> told = pd.DataFrame({"document": ["a", "b", "c"], "community": ["A", "B", "B"],
+    ...                      "text": ["巡查发现问题已经整改"] * 2 + ["完全不同的另一份记录内容"]})
+    >>> copied_texts(told, shortest=5).tolist()
+    [1.0, 1.0, 0.0]
+    """
+    need(texts, (key, unit, text), of="texts")
+    no_duplicates(texts, (key,), of="texts")
+    said = texts[text].fillna("").astype(str)
+    rows = np.flatnonzero(said.str.len().ge(max(shortest, size)).to_numpy())
+    out = np.full(len(texts), np.nan)
+    if len(rows) < 2:
+        return pd.Series(out, index=texts.index)
+    places: dict[str, int] = {}
+    at, columns = [], []
+    for i, row in enumerate(rows):
+        told = said.iloc[row]
+        for piece in {told[k : k + size] for k in range(len(told) - size + 1)}:
+            at.append(i)
+            columns.append(places.setdefault(piece, len(places)))
+    ones = np.ones(len(at))
+    matrix = sparse.csr_array((ones, (at, columns)), shape=(len(rows), len(places)))
+    many = np.asarray(matrix.sum(axis=1)).ravel()
+    whose = texts[unit].to_numpy()[rows]
+    for start in range(0, len(rows), 500):  # a block of texts against all others
+        block = slice(start, start + 500)
+        shared = (matrix[block] @ matrix.T).toarray()
+        alike = shared / (many[block, None] + many[None, :] - shared)
+        alike[whose[block, None] == whose[None, :]] = -1.0
+        best = alike.max(axis=1)
+        out[rows[block]] = np.where(best < 0, np.nan, best)
+    return pd.Series(out, index=texts.index)
 
 
 def recount(
