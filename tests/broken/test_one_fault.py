@@ -265,6 +265,8 @@ def test_check_tells_on_standard_output_and_run_on_standard_error(
         (workbook(value="#N/A"), "file.formula-error"),
         (workbook(value="=1+1"), "file.formula-bare"),
         (swap("data/facts.csv", "false", "perhaps"), "facts.value"),
+        (line(S, "small_area: {items: [q1]}"), "small-area.undated"),
+        (line(S, "small_area: {items: [q1], chosen: 2026-10-01}"), "small-area.late"),
         (
             line(
                 R, (SOUND / R).read_text(encoding="utf-8").splitlines()[1].replace("R001", "R991")
@@ -274,7 +276,16 @@ def test_check_tells_on_standard_output_and_run_on_standard_error(
         (swap("codebook.yaml", ", class: internal", ""), "codebook.unclassified"),
         (swap("codebook.yaml", ", purpose: assessment", ""), "codebook.unclassified"),
     ],
-    ids=["error", "no stored result", "neither yes nor no", "case twice", "no class", "no purpose"],
+    ids=[
+        "error",
+        "no stored result",
+        "neither yes nor no",
+        "no day of a model",
+        "a late model",
+        "case twice",
+        "no class",
+        "no purpose",
+    ],
 )
 def test_what_may_be_meant_is_a_warning(
     plant: Plant, code: str, study: Path, capsys: pytest.CaptureFixture[str]

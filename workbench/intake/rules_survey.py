@@ -23,6 +23,7 @@ _TOLERANCE = 0.01
 
 def check(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems: Problems) -> None:
     """Enter every breach of a rule about the survey; see ``rules.check_all``."""
+    _small_area(study, problems)
     responses = frames.get("responses")
     if responses is not None:
         _modes(study, responses, problems)
@@ -37,6 +38,32 @@ def check(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems:
         _margins(study, frames, problems)
     if responses is not None:
         _rake(study, frames, units, problems)
+
+
+def _small_area(study: Study, problems: Problems) -> None:
+    """Tell of a small-area model that was chosen too late, or nobody knows when."""
+    model, days = study.settings.small_area, study.current.fieldwork
+    if model is None:
+        return
+    late = model.chosen is not None and days is not None and model.chosen >= days[0]
+    if model.chosen is not None and not late:
+        return
+    problems.add(
+        "small-area.late" if late else "small-area.undated",
+        "小区域模型选定时外业已开始，不予计算"
+        if late
+        else "没有写明小区域模型何时选定，报告会照此说明",
+        "the small-area model was chosen after field work began: it is not computed"
+        if late
+        else "the day on which the small-area model was chosen is not given; the report says so",
+        "下一期在外业之前选定并写明 chosen:" if late else "写明 chosen: 日期",
+        "choose it before the next field work and give chosen:" if late else "give chosen: a day",
+        file="study.yaml",
+        column="small_area.chosen",
+        expected=f"< {days[0]}" if days is not None else "YYYY-MM-DD",
+        found=str(model.chosen or ""),
+        severity="warning",
+    )
 
 
 def _kind(study: Study, modes: pd.Series) -> pd.Series:
