@@ -164,3 +164,14 @@ def test_all_problems_come_at_once_and_the_bundled_library_is_not_written(
     arguments: list[Any] = ["cases", "add", str(file)]
     assert main(arguments) == 2
     assert "case_id" in capsys.readouterr().err
+
+
+def test_relative_claims_and_claims_in_points_are_worded_as_reported(
+    library: pd.DataFrame,
+) -> None:
+    told = cases.carried(library).set_index("finding")
+    relative = told.loc["x.case.rect-rel-01"]
+    assert (relative["wording_zh"], relative["unit"]) == ("资料报告为 +45.0%。", "change_rel")
+    points = told.loc["x.case.rect-trd-03"]
+    assert points["wording_zh"] == "资料报告为 −18.0个百分点。"
+    assert points["value"] == pytest.approx(-0.18)

@@ -52,8 +52,7 @@ _REQUIRED = (
 COUNTS = ("label_zh", "label_en", "n")
 CARRIED = ("label_zh", "wording_zh", "wording_en", "evidence_grade", "reason_zh")
 RANGES = ("label_zh", "label_en", "display_zh", "interval_zh", "n")
-AMONG = ("label_zh", "label_en", "display_zh", "interval_zh", "evidence_grade", "verdict",
-         "reason_zh", "reason_en")  # fmt: skip
+AMONG = ("label_zh", "display_zh", "interval_zh", "evidence_grade", "verdict", "reason_zh")
 
 # middle word of a case's id -> what its two figures are
 KINDS: dict[str, tuple[str, str, str]] = {
@@ -363,6 +362,7 @@ def carried(cases: pd.DataFrame, *, programme: str = "", indicator: str = "") ->
     import pandas as pd
 
     from workbench import change
+    from workbench.findings import number
 
     rows = []
     for one in _chosen(cases, programme, indicator).to_dict("records"):
@@ -389,12 +389,18 @@ def carried(cases: pd.DataFrame, *, programme: str = "", indicator: str = "") ->
         else:
             relative = unit in _INDEX
             moved = after / before - 1 if relative else after - before
-            told = [f"{100 * moved:+.0f}%"] if relative else [f"{before:g}", f"{after:g}"]
+            points = unit == "pp_change"
+            printed = "change_rel" if relative else "pp"
+            size = moved if relative else moved / 100
+            zh, en = (
+                number(size, printed, lang) if relative or points else f"{before:g}{joint}{after:g}"
+                for lang, joint in (("zh", " 与 "), ("en", " and "))
+            )
             row |= {
-                "value": moved,
-                "unit": "change_rel" if relative else "score",
-                "wording_zh": f"资料报告为 {' 与 '.join(told)}。",
-                "wording_en": f"{' and '.join(told)} {'was' if relative else 'were'} reported.",
+                "value": size if points else moved,
+                "unit": printed if relative or points else "score",
+                "wording_zh": f"资料报告为 {zh}。",
+                "wording_en": f"{en} {'was' if relative else 'were'} reported.",
                 "reason_zh": "只有相对变化，原值与样本量未公布" if relative else "样本量未公布",
                 "reason_en": "relative change only: neither level nor number was published"
                 if relative

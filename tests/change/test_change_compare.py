@@ -319,6 +319,8 @@ def _bad_cases() -> dict[str, tuple[Any, str | None]]:
 
     return {
         "waves without rows": (call(answers, baseline=1, current=3), "change.wave"),
+        "one wave twice": (call(answers, baseline=1, current=1), "change.wave"),
+        "exposure missing": (call(rates.assign(e=[None, 1.0]), **rate), "change.exposure"),
         "nobody in both": (call(answers.assign(p=range(80)), person="p", **waves), "change.overlap"),
         "one wave empty": (
             call(answers.assign(q=answers["q"].where(answers["wave"] == 1)), **waves), None),

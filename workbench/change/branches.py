@@ -54,6 +54,16 @@ def waves(data: pd.DataFrame, names: Sequence[str], of: Waves) -> tuple[pd.DataF
             refuse(
                 "column", "缺少所需的列", "a column is missing", "补上该列", "add it", column=name
             )
+    if baseline == current:
+        refuse(
+            "wave",
+            "基期与本期相同",
+            "baseline and current wave are the same",
+            "写明两个不同的期",
+            "name two different waves",
+            column=by,
+            found=str(baseline),
+        )
     parts = []
     for wave in (baseline, current):
         part = data[data[by] == wave]
@@ -152,6 +162,19 @@ def rates(
             "write exposure= (household-years)",
         )
     first, second = waves(data, [*items, exposure], of_waves)
+    size = pd.to_numeric(data[exposure], errors="coerce").to_numpy(dtype=float)
+    bad = np.flatnonzero(data[of_waves[0]].isin(of_waves[1:]).to_numpy() & ~(size > 0))
+    if len(bad):
+        refuse(
+            "exposure",
+            "暴露量须大于 0",
+            "exposure is above zero",
+            "补上户数与时间，或不列入该期",
+            "give households and time, or leave the period out",
+            column=exposure,
+            row=int(bad[0]) + 1,
+            found=str(data[exposure].iloc[bad[0]]),
+        )
     rows = []
     for item in items:
         given = (first[item], second[item])
