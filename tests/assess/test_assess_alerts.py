@@ -94,11 +94,33 @@ def test_three_low_months_concern_awarded_units_and_two_concern_candidates() -> 
     told = _fired(candidate, target)
     assert "warning.W-04" not in told
     assert told["warning.W-05.waste_sorting_accuracy"] == "failed"
-    better = _series("w", LOW | {"2026-11": 0.93})
+    better = _series("w", LOW | {"2026-10": 0.93})
     assert _fired(_unit(measures=WASTE, measurements=better), target)["warning.W-05"] == "passed"
-    gone = _series("w", {"2026-09": 0.8, "2026-10": 0.8})  # November is missing
+    # the window begins in September: two low months are enough before the notice
+    early = _series("w", {"2026-09": 0.8, "2026-10": 0.8})
+    told = _fired(_unit(measures=WASTE, measurements=early), target)
+    assert told["warning.W-05.waste_sorting_accuracy"] == "failed"
+    gone = _series("w", {"2026-08": 0.8, "2026-10": 0.8})  # one month of the window
     silent = alerts.warnings(_unit(measures=WASTE, measurements=gone), target)
     assert "W-05" in silent.iloc[-1]["reason_en"]
+
+
+def test_below_the_standard_without_a_warning_is_noted() -> None:
+    target = _indicators(
+        finding="indicator.waste_sorting_accuracy", indicator="waste_sorting_accuracy",
+        target=0.9, target_zh="≥90%", target_en="≥90%",
+    )  # fmt: skip
+    awarded = [("awarded", "true", "2026-01-10")]
+
+    def said(share: float) -> str:
+        months = _series("w", {f"2026-{m:02d}": 0.93 for m in range(5, 10)} | {"2026-10": share})
+        c = _unit(measures=WASTE, facts=awarded, measurements=months)
+        row = alerts.warnings(c, target).set_index("finding").loc["warning.W-04"]
+        assert row["verdict"] == "passed"
+        return str(row["display_en"])
+
+    assert said(0.86).endswith("2026-10 at 86.0, below the standard ≥90%")
+    assert "below" not in said(0.90)
 
 
 def test_requests_past_their_deadline_and_conflicts_after_a_day() -> None:

@@ -22,8 +22,9 @@ __all__ = ["awarded_on", "warnings"]
 
 Row = dict[str, Any]
 
-# doc 002 §8.2 (W-05): candidates are watched in October and November
-_WATCHED = ("10", "11")
+# doc 002 §8.2 (W-05): candidates are watched in October and November; since the notice falls into
+# November, the window starts in September (X-51)
+_WATCHED = ("09", "10", "11")
 # months before a surge whose median it is held against
 _BEFORE = 3
 
@@ -67,7 +68,7 @@ def warnings(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     rows: list[Row] = []
     if len(told):
         rows = told[told["rule"].isin(list(mine))].to_dict("records")  # type: ignore[assignment]
-    rows = _itemised(c, rows, frame)
+    rows = [_below(c, row, frame) for row in _itemised(c, rows, frame)]
     seen = {str(row["rule"]) for row in rows}
     silent: list[str] = []
     for name, one in mine.items():
@@ -82,6 +83,30 @@ def warnings(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     if silent:
         rows.append(_silent(c, silent))
     return pd.DataFrame(rows)
+
+
+def _below(c: Community, row: Row, frame: pd.DataFrame) -> Row:
+    """Note that the last month misses the standard although no warning fires (X-50)."""
+    if row["rule"] != "W-04" or row["verdict"] != "passed":
+        return row
+    slug = c.protocol.warnings["W-04"].condition.indicator
+    mine = frame[frame["finding"].eq(f"indicator.{slug}") & frame["target"].notna()]
+    months = _months(c, str(slug))
+    span = records.window(c, c.wave)
+    if span is not None and len(months):
+        months = months[months["period"].le(f"{span[1] - pd.Timedelta('1h'):%Y-%m}")]
+    months = months[months["value"].notna()] if len(months) else months
+    if mine.empty or not len(months):
+        return row
+    standard, last = 100 * float(mine["target"].iloc[0]), months.iloc[-1]
+    if float(last["value"]) >= standard:
+        return row
+    zh, en = mine["target_zh"].iloc[0], mine["target_en"].iloc[0]
+    return row | {
+        "display_zh": f"{row['display_zh']}；{last['period']}为{last['value']:.1f}，低于标准{zh}",
+        "display_en": f"{row['display_en']}; {last['period']} at {last['value']:.1f}, below the "
+        f"standard {en}",
+    }
 
 
 def _itemised(c: Community, rows: list[Row], frame: pd.DataFrame) -> list[Row]:
@@ -198,7 +223,7 @@ def _months(c: Community, slug: str) -> pd.DataFrame:
 
 
 def _below_standard(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[Row]:
-    """Hold October and November against each monthly indicator's own target (W-05)."""
+    """Hold September to November against each monthly indicator's own target (W-05, X-51)."""
     from workbench.protocol.units import UNITS
 
     span = records.window(c, c.wave)
@@ -214,7 +239,7 @@ def _below_standard(c: Community, name: str, one: Any, frame: pd.DataFrame) -> l
         year = f"{(span[1] - pd.Timedelta('1h')).year:04d}"
         watched = [f"{year}-{m}" for m in _WATCHED]
         months = months[months["period"].isin(watched) & months["value"].notna()]
-        if len(months) < len(_WATCHED):
+        if len(months) < (one.condition.consecutive or 1):
             continue
         looked += 1
         share = UNITS[c.protocol.indicator(slug).unit].family == "share"
