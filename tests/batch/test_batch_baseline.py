@@ -14,7 +14,7 @@ import pytest
 from workbench.batch.run import run
 from workbench.batch.slices import cut_unit, load_study
 from workbench.intake import build, write_tables
-from workbench.intake.earlier import _other_rows
+from workbench.intake.earlier import _other_rows, codebook_of
 
 FIRST = "  - {id: w1, role: current, records: [2026-01, 2026-03]}\n"
 BOTH = """\
@@ -124,3 +124,23 @@ def test_rows_kept_beside_the_bag_must_be_those_that_were_signed(
     assert _other_rows(tmp_path, "A", kept) == found
     (tmp_path / "responses.csv").unlink()  # not delivered: nothing to compare with
     assert _other_rows(tmp_path, "A", kept) is None
+
+
+def test_the_questions_of_a_batch_are_those_in_its_bags(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    shutil.copytree(Path(__file__).parents[1] / "broken" / "sound", folder)
+    file = folder / "study.yaml"
+    text = file.read_text(encoding="utf-8")
+    old = (
+        "{id: w1, role: baseline, fieldwork: [2026-04-01, 2026-04-30], records: [2025-11, 2026-04]}"
+    )
+    assert old in text
+    file.write_text(text.replace(old, "{id: w1, role: baseline, batch: ../out}"), encoding="utf-8")
+    bag = tmp_path / "out/communities/A-1/data/inputs"
+    bag.mkdir(parents=True)
+    earlier = {"q1": {"wording": {"zh": "旧"}}, "gone": {"wording": {"zh": "删去的题"}}}
+    (bag / "study.json").write_text(json.dumps({"codebook": earlier}), encoding="utf-8")
+    study = load_study(str(folder))
+    first, second = study.settings.waves
+    assert codebook_of(study, first) == {"q1": {"wording": {"zh": "旧"}}}
+    assert codebook_of(study, second) is None
