@@ -94,3 +94,25 @@ def test_an_institutions_ledger_takes_no_demonstration_and_needs_its_key(
     assert (out / "ledger/checkpoint").read_bytes() == (tmp_path / "log/checkpoint").read_bytes()
     monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "other"))
     assert code(lambda: open_study(study, out)) == "ledger.key"
+
+
+def test_rules_other_than_those_entered_before_field_work_are_told(
+    tiny: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tiny(), tmp_path / "out"
+    for name in ("communities.csv", "measurements.csv"):  # one unit and one language, to be quick
+        lines = (folder / name).read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [x for x in lines if not x.startswith(("AA-02", "AA-03"))]
+        (folder / name).write_text("".join(kept), encoding="utf-8")
+    file = folder / "study.yaml"
+    entered = file.read_text(encoding="utf-8").replace("[zh, en]", "[zh]")
+    file.write_text(entered, encoding="utf-8")
+    assert main(["open", str(folder), "--out", str(out)]) == 0
+    file.write_text(entered.replace("margin_pp: 5", "margin_pp: 1"), encoding="utf-8")
+    assert main(["run", str(folder), "--out", str(out), "--jobs", "1"]) == 0
+    capsys.readouterr()
+    assert main(["--messages", "en", "verify", str(out)]) == 1
+    told = capsys.readouterr().out
+    assert "data/inputs/study.json: not as it was entered before field work (decisions)" in told
+    # the report is signed: its rules cannot be entered after it
+    assert main(["open", str(folder), "--out", str(out), "--reason", "another margin"]) == 2
