@@ -90,6 +90,49 @@ def test_three_communities_are_reproduced_in_full(
         assert "完全重现" in report.text("zh")
 
 
+@pytest.mark.soak
+def test_wheels_kept_with_the_batch_are_used_where_the_environment_is_another(
+    demo_batch: Path,
+    run: Callable[..., AuditReport],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(demo_batch / "communities/JX-07", out / "communities/JX-07")
+    environment.keep(out / "environment")
+    monkeypatch.setattr(environment, "differences", _first_differs(environment.differences))
+    told = run(out / "communities/JX-07")
+    assert told.exit_code == 0, told.text("en")
+    assert told.reproduced is Reproduced.FULL
+    assert told.environment == []
+    assert told.execution["wheels"] is True
+    assert "the wheels kept in the batch" in told.text("en")
+
+
+def _first_differs(compare: Callable[..., Any]) -> Callable[..., Any]:
+    """Answer the first question, about this Python, as an auditor's machine would."""
+    asked: list[int] = []
+
+    def differences(recorded: Any, here: Any) -> Any:
+        asked.append(1)
+        if len(asked) == 1:
+            return [{"name": "numpy", "recorded": "1", "here": "2"}]
+        return compare(recorded, here)
+
+    return differences
+
+
+@pytest.mark.parametrize("unit", ["JX-07"])
+def test_another_python_that_has_the_workbench_may_be_named(
+    demo_batch: Path, run: Callable[..., AuditReport], unit: str
+) -> None:
+    """A link to this one, as a virtual environment has it: the path that is named is executed."""
+    told = run(demo_batch / "communities" / unit, python=Path(sys.executable))
+    assert told.exit_code == 0
+    assert told.execution["wheels"] is False
+    assert told.reproduced is Reproduced.FULL
+
+
 def test_the_context_is_recomputed_when_the_overview_is_brought_and_json_is_one_document(
     demo_batch: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

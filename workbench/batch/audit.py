@@ -87,7 +87,8 @@ class AuditReport:
     environment
         What differs between the recorded environment and the one used.
     execution
-        How it was executed: ``python``, ``network`` (closed, open), ``cpu_limited``, seconds.
+        How it was executed: ``python``, ``network`` (closed, open), ``cpu_limited``, ``wheels``
+        (whether with those kept in the batch), seconds.
     counts
         Numbers of findings and figures: ``findings``, ``findings_same``, ``context``,
         ``context_recomputed``, ``figures``, ``figures_same``.
@@ -170,6 +171,12 @@ class AuditReport:
                 "运行环境与记录一致" if zh else "the environment is the recorded one, all versions"
             )
         network = run["network"] == "closed"
+        if run["wheels"]:
+            lines.append(
+                "用批次所存的 wheel 文件（environment/）执行"
+                if zh
+                else "executed with the wheels kept in the batch (environment/)"
+            )
         lines.append(
             f"独立进程，{'无网络' if network else '系统不允许关闭网络'}，用时 {run['seconds']} 秒"
             if zh
@@ -389,7 +396,9 @@ def _kept_python(report: AuditReport, bag: Path, data: Path, place: Path) -> Pat
     if not environment.differences(recorded, environment.running()) or not wheels.is_dir():
         return Path(sys.executable)
     try:
-        return environment.install(wheels, place / "python")
+        installed = environment.install(wheels, place / "python")
+        report.execution["wheels"] = True
+        return installed
     except MachineError as error:
         problem = error.problems[0]
         report.notes.append(
@@ -472,6 +481,7 @@ def _again(
             "python": here["python"],
             "network": "closed" if closed else "open",
             "cpu_limited": bool(told["cpu_limited"]),
+            "wheels": bool(report.execution.get("wheels")),
             "seconds": round(report.execution.get("seconds", 0.0) + took, 1),
         }
         assert isinstance(again, dict)
