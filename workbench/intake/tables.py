@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from workbench.intake.register import entry_of
+
 __all__ = ["PERIOD", "PUBLISHED", "TABLES", "Column", "Table", "column_of"]
 
 PERIOD = re.compile(
@@ -59,7 +61,12 @@ class Table:
 
 
 def column_of(table: Table, name: str) -> Column | None:
-    """Give the column of this name; ``rw1``, ``rw2`` … are replicate weights of responses."""
+    """Give the column of this name; ``rw1``, ``rw2`` … are replicate weights of responses.
+
+    One that has no class and purpose in :mod:`workbench.intake.register` is none.
+    """
+    if entry_of(table.name, name) is None:
+        return None
     for column in table.columns:
         if column.name == name:
             return column
