@@ -196,6 +196,9 @@ def test_funds_and_warnings_say_the_same_of_the_lag(harbour, judged) -> None:
     lag = assess.funds(harbour).set_index("finding").loc["funds.progress"]
     assert warned.loc["warning.W-01", "verdict"] == lag["verdict"] == "failed"
     assert warned.loc["warning.W-01", "value"] == lag["value"]
+    stated = assess.funds(harbour).set_index("finding").loc["funds.allocation.stated_sum"]
+    assert stated["verdict"] == "failed"  # 105 per cent
+    assert "38.1 / 28.6 / 19.0 / 9.5 / 4.8, an option only" in stated["reason_en"]
     assert "they disagree and are to be checked" in warned.loc["warning.W-01", "display_en"]
     cycle = warned.loc["warning.W-03"]
     assert cycle["verdict"] == "failed"

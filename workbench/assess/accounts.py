@@ -119,6 +119,10 @@ def _shares(c: Community, lines: pd.DataFrame) -> list[Row]:
             stated=dict(zip(_ORDER, (s / 100 for s in stated), strict=True)),
         )
         rows += _compared("allocation", "资金分配", "Allocation", told, "R-61")
+        if abs(sum(stated) - 100) > 1e-9:  # a marked option, used for nothing
+            scaled = " / ".join(f"{100 * s / sum(stated):.1f}" for s in stated)
+            rows[-1]["reason_zh"] = f"不归一；归一到100时为{scaled}，仅作备选"
+            rows[-1]["reason_en"] = f"not normalised; to 100 it would be {scaled}, an option only"
     if "min_soft_share" in parameters and lines["nature"].notna().any():
         least = float(parameters["min_soft_share"].value)
         told = scoring.budget_shares(
