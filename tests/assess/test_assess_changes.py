@@ -238,3 +238,20 @@ def test_answers_of_predecessors_are_the_baseline_and_cap_the_grade(tmp_path: Pa
     assert set(rows["evidence_grade"]) == {"E1"}
     grounds = made[made.index.str.startswith("change.grounds")]
     assert grounds["display_en"].str.contains("merged or split: at most E1").all()
+
+
+def test_both_answers_of_one_person_belong_together_without_buildings(unit: Make) -> None:
+    rng = np.random.default_rng(11)
+    before = rng.integers(1, 6, 80).astype(float)
+    after = np.where(rng.random(80) < 0.15, np.minimum(before + 1, 5), before)
+    people = [f"n{i}" for i in range(80)]
+    answers = {"psu": None, "q1": [*after, *before], "panel_id": people * 2}
+    found = told(unit(80, 80, **answers))
+    assert found.loc["change.check.15", "verdict"] == "passed"
+    panel = found.loc["change.q1.top2"]
+    apart = told(unit(80, 80, **(answers | {"panel_id": None}))).loc["change.q1.top2"]
+    gained = (after >= 4).astype(float) - (before >= 4).astype(float)
+    error = gained.std(ddof=1) / math.sqrt(80)  # the paired difference, recomputed naively
+    assert panel["value"] == pytest.approx(gained.mean())
+    assert panel["std_error"] == pytest.approx(error, rel=0.01)
+    assert apart["std_error"] > 1.8 * error

@@ -70,7 +70,7 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
     told: dict[str, Any] = {
         "item_facts": {item: _asked(c, item) for item in items},
         "variables": _composition(c, sample.base),
-        "clusters": "psu" if _has_psu(sample) else None,
+        "clusters": _units(sample),
         "earlier": _earlier(c, items),
         "months": months_of(c),
         "instruments": tuple(_instrument(c, w, items) for w in (str(c.baseline), c.wave)),
@@ -83,7 +83,7 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
         told["person"] = "panel_id"
     if sample.base.data.get("community", pd.Series(dtype=str)).nunique() > 1:
         told["community"] = "community"
-    plain = survey.Design(sample.base.data, psu="psu") if _has_psu(sample) else sample.base
+    plain = survey.Design(sample.base.data, psu=_units(sample)) if _units(sample) else sample.base
     parts = [pd.DataFrame(withheld)] if withheld else []
     found = []
     for family in _families(c, items):
@@ -407,8 +407,13 @@ def _families(c: Community, items: list[str]) -> list[list[str]]:
     return [family for family in (main, [i for i in items if i not in main]) if family]
 
 
-def _has_psu(sample: Sample) -> bool:
-    return sample.base is not None and bool(sample.base.data["psu"].notna().all())
+def _units(sample: Sample) -> str | None:
+    """Name the column of the design's sampling units: buildings, or the persons of a panel."""
+    if sample.base is None:
+        return None
+    if sample.base.data["psu"].notna().all():
+        return "psu"
+    return "person" if "person" in sample.base.data else None
 
 
 def facts_of(c: Community) -> dict[str, Any]:

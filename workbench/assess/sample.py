@@ -95,8 +95,9 @@ def design(c: Community, waves: Sequence[str] | None = None) -> Sample:
     """Make the survey design of the unit and weight it to the population.
 
     Buildings are the primary sampling units, the same in both waves, so that both waves are one
-    design; without buildings each questionnaire is one. No finite-population correction is used:
-    it makes intervals too narrow at the size of these samples (docs/methods/survey.md). Weights
+    design; without buildings each person (``panel_id``) is one, else each questionnaire. No
+    finite-population correction is used: it makes intervals too narrow at the size of these samples
+    (docs/methods/survey.md). Weights
     follow the study's ``weighting``, wave by wave: replicate weights that came with the data,
     adjustment for non-response by classes of the dispositions, raking to margins, trimming.
     ``waves`` are this one and the baseline unless others are named.
@@ -153,6 +154,17 @@ def _base(c: Community, frame: pd.DataFrame) -> tuple[survey.Design, list[tuple[
                 )
             )
         columns["psu"] = "psu"
+    elif "panel_id" in frame and frame["panel_id"].notna().any():
+        # without buildings the two answers of one person are what belongs together
+        own = pd.Series([f"row {i}" for i in frame.index], index=frame.index)
+        frame["person"] = frame["panel_id"].astype(object).where(frame["panel_id"].notna(), own)
+        columns["psu"] = "person"
+        notes.append(
+            (
+                "没有楼栋；同一人各期的回答作为一个抽样单元",
+                "no buildings: the answers of one person in both waves are one sampling unit",
+            )
+        )
     gone = frame["stratum"].isna()
     if not gone.all():
         frame["stratum"] = frame["stratum"].where(~gone, "?")
@@ -301,6 +313,7 @@ def weights(c: Community, sample: Sample) -> pd.DataFrame:
         labelled(f"weights.{name}", "estimate", zh, en, value=float(told[name]), unit=unit)
         | {"wave": c.wave, "n": int(told["n"]), "method": "weights.kish"}
         for name, (zh, en, unit) in _WEIGHTS.items()
+        if name != "psus" or now.data["psu"].notna().any()
     ]
     n, effective = int(told["n"]), round(float(told["n_effective"]))
     done = sample.raked is not sample.base

@@ -116,7 +116,10 @@ def checks(
         )
     if data is not None and person is not None:
         names = [data.loc[data[by] == wave, person] for wave in (baseline, current)]
-        paired = bool(raw["method"].isin(["change.paired_t", "change.difference.tango"]).any())
+        how = ["change.paired_t", "change.difference.tango"]
+        if psu is not None and data.groupby(person)[psu].nunique().le(1).all():
+            how.append("change.difference.design")  # one unit of the design holds both answers
+        paired = bool(raw["method"].isin(how).any())
         found.append(design.check_pairs(*names, paired=paired))
     if told.kind == "panel" or told.attrition is not None:
         found.append(design.check_attrition(told.attrition, boundary=told.attrition_boundary))
