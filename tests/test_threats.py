@@ -184,7 +184,8 @@ def test_no_template_evaluates_text() -> None:
 
 
 def test_the_table_of_a_cell_escapes_markup() -> None:
-    shown = findings._table([{"finding": "a", "label_zh": "<img src=x onerror=alert(1)>"}])
+    told = {"finding": "a", "label_zh": "<img src=x onerror=alert(1)>"}
+    shown = findings._table([told], list(told))
     assert "<img" not in shown
     assert "&lt;img" in shown
 

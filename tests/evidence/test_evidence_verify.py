@@ -11,6 +11,7 @@ from typing import Any
 import pypdf
 import pytest
 
+from workbench import results
 from workbench.errors import InputError
 from workbench.evidence import bag as bags
 from workbench.evidence import keys, pdfsign
@@ -150,12 +151,18 @@ def test_an_unsigned_overview_does_not_spoil_a_batch_but_a_changed_one_does(
 ) -> None:
     data = out / "overview" / "data"
     data.mkdir(parents=True)
-    (data / "results.csv").write_text("community,score\nJX-01,80\n")
+    units = [path.name for path in sorted((out / "communities").iterdir()) if path.is_dir()]
+    rows = []
+    for unit in units:
+        found = json.loads((out / "communities" / unit / "data" / "findings.json").read_text())
+        rows.append(({"community": unit, "state": "signed"}, found))
+    told = results.to_csv(results.results(rows)).decode()
+    (data / "results.csv").write_text(told)
     _renew(out / "overview", "overview")
     report = check(out)
     assert report.exit_code == 0
     assert "overview.unsigned" in codes(report, Verdict.VALID)
-    (data / "results.csv").write_text("community,score\nJX-01,90\n")
+    (data / "results.csv").write_text(told.replace("signed", "failed", 1))
     assert places(check(out), "bag.file-changed") == {"data/results.csv"}
 
 

@@ -108,7 +108,7 @@ _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
     ),
     "documents": (
         ("public", _NAME, "community"),
-        ("internal", _SCORE, "document kind date reported verified theme indicator"),
+        ("internal", _SCORE, "document kind date reported verified theme indicator alike"),
         ("internal", _WORDS, "text"),
     ),
     "supply": (
