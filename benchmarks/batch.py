@@ -240,7 +240,7 @@ def _ways() -> dict[str, Callable[[Path, Sequence[str]], tuple[float, float, Rec
 
 def run(*, quick: bool) -> Iterator[str]:
     """Give the lines of this block."""
-    rounds, count = (1, 2) if quick else (3, 4)
+    rounds, count = (1, 2) if quick else (2, 4)
     ways = _ways()
     each: dict[str, list[float]] = {name: [] for name in ways}
     once: dict[str, list[float]] = {name: [] for name in ways}

@@ -252,7 +252,7 @@ def test_findings_are_written_by_column_in_groups(tmp_path: Path) -> None:
         for u in range(400)
     )
     write_findings(units, tmp_path / "f.parquet")
-    assert pq.ParquetFile(tmp_path / "f.parquet").num_row_groups == 3
+    assert pq.ParquetFile(tmp_path / "f.parquet").num_row_groups == 12
     frame = pd.read_parquet(tmp_path / "f.parquet", columns=["community", "finding", "value"])
     assert len(frame) == 120_000
     assert frame["value"].iloc[301] == 1 / 7

@@ -158,7 +158,7 @@ _NUMBERS = set(
     "value std_error ci_low ci_high level n numerator denominator base target attainment "
     "points max_points p_value p_adjusted df n_effective baseline edition".split()
 )
-_GROUP = 50_000  # rows held in memory while findings.parquet is written
+_GROUP = 10_000  # rows held in memory while findings.parquet is written
 
 
 def write_findings(units: Iterable[list[dict[str, Any]]], file: Path) -> None:
