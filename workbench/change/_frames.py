@@ -14,6 +14,7 @@ from workbench.errors import InputError, Problem
 __all__ = [
     "COLUMNS",
     "check_level",
+    "check_waves",
     "figures",
     "not_computed",
     "numbers",
@@ -121,6 +122,27 @@ def problem(code: str, zh: str, en: str, remedy_zh: str, remedy_en: str, **place
 def refuse(code: str, zh: str, en: str, remedy_zh: str, remedy_en: str, **place: Any) -> NoReturn:
     """Raise one problem as :class:`workbench.errors.InputError`."""
     raise InputError(problem(code, zh, en, remedy_zh, remedy_en, **place))
+
+
+def check_waves(
+    data: pd.DataFrame, columns: Iterable[str], by: str, baseline: Any, current: Any
+) -> None:
+    """Refuse a comparison that lacks a column, or is of a wave with itself."""
+    for name in columns:
+        if name not in data.columns:
+            refuse(
+                "column", "缺少所需的列", "a column is missing", "补上该列", "add it", column=name
+            )
+    if baseline == current:
+        refuse(
+            "wave",
+            "基期与本期相同",
+            "baseline and current wave are the same",
+            "写明两个不同的期",
+            "name two different waves",
+            column=by,
+            found=str(baseline),
+        )
 
 
 def check_level(level: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.change._frames import not_computed, record, refuse, row, table
+from workbench.change._frames import check_waves, not_computed, record, refuse, row, table
 from workbench.change._means import mean_difference
 from workbench.change.cross import answers
 from workbench.change.did import did
@@ -49,21 +49,7 @@ def plain(data: Design | pd.DataFrame) -> pd.DataFrame:
 def waves(data: pd.DataFrame, names: Sequence[str], of: Waves) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give the rows of the two waves; each must have some."""
     by, baseline, current = of
-    for name in (by, *names):
-        if name not in data.columns:
-            refuse(
-                "column", "缺少所需的列", "a column is missing", "补上该列", "add it", column=name
-            )
-    if baseline == current:
-        refuse(
-            "wave",
-            "基期与本期相同",
-            "baseline and current wave are the same",
-            "写明两个不同的期",
-            "name two different waves",
-            column=by,
-            found=str(baseline),
-        )
+    check_waves(data, (by, *names), by, baseline, current)
     parts = []
     for wave in (baseline, current):
         part = data[data[by] == wave]

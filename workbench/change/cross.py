@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from workbench.change._frames import check_level, not_computed, refuse, row, table
+from workbench.change._frames import check_level, check_waves, not_computed, refuse, row, table
 from workbench.change.proportions import newcombe
 from workbench.survey import Design
 
@@ -164,21 +164,7 @@ def _check(
     current: Any,
     standardise: Sequence[str],
 ) -> None:
-    for name in (by, *items, *standardise):
-        if name not in data.columns:
-            refuse(
-                "column", "缺少所需的列", "a column is missing", "补上该列", "add it", column=name
-            )
-    if baseline == current:
-        refuse(
-            "wave",
-            "基期与本期相同",
-            "baseline and current wave are the same",
-            "写明两个不同的期",
-            "name two different waves",
-            column=by,
-            found=str(baseline),
-        )
+    check_waves(data, (by, *items, *standardise), by, baseline, current)
     for wave in (baseline, current):
         if not (data[by] == wave).any():
             seen = ", ".join(str(v) for v in pd.unique(data[by].dropna())[:8])
