@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "findings": {"errors", "charts"},
     "charts": {"errors", "wording"},
     "yamlfile": {"errors"},
+    "calendars": {"errors", "bundle"},
     "wording": set(),
     "errors": set(),
 }

@@ -11,6 +11,7 @@ _WHERE = {
     "expectations": "expectations",
     "demo": "data/demo",
     "examples": "data/examples",
+    "calendars": "data/calendars",
     "cases": "data/published_cases.csv",
 }
 
@@ -18,7 +19,8 @@ _WHERE = {
 def path(name: str) -> Path:
     """Give the place of a bundled part.
 
-    ``notebooks``, ``expectations``, ``demo``, ``examples`` (a folder per programme) or ``cases``.
+    ``notebooks``, ``expectations``, ``demo``, ``examples`` (a folder per programme), ``calendars``
+    or ``cases``.
 
     Raises
     ------
