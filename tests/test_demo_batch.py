@@ -12,11 +12,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pypdf
 import pytest
 
 from workbench.batch.execute import execute, sealed_bytes
 from workbench.evidence.verify import verify
 from workbench.findings import COLUMNS
+from workbench.report.front import front_pages
+from workbench.report.register import Register
+from workbench.report.text import reader_problems, sentences
+from workbench.report.words import Words
 
 ROOT = Path(__file__).resolve().parents[1]
 TRUTH = json.loads((ROOT / "data" / "demo" / "truth.json").read_text(encoding="utf-8"))
@@ -173,6 +178,26 @@ def test_the_reports_table_of_points_adds_up_as_it_is_printed(demo_batch: Path) 
         # each is rounded to a tenth, the maximum to a whole point
         assert sum(float(p) for p, _ in pairs) == pytest.approx(total, abs=0.05 * len(pairs) + 0.05)
         assert sum(float(m) for _, m in pairs) == pytest.approx(100, abs=0.5 * len(pairs))
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_body_of_every_report_has_at_most_ten_pages(demo_batch: Path, lang: str) -> None:
+    for unit in assessed(demo_batch):
+        pdf = pypdf.PdfReader(demo_batch / "communities" / unit / "data" / f"report.{lang}.pdf")
+        annex = re.compile("附录A" if lang == "zh" else "Annex A")
+        named = [one for one in pdf.outline if isinstance(one, dict)]
+        first = next(one for one in named if annex.match(str(one["/Title"])))
+        assert pdf.get_destination_page_number(first) <= 12, unit
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_first_two_pages_of_every_report_can_be_read(demo_batch: Path, lang: str) -> None:
+    code = {"finding": "report.code", "section": "report", "display_zh": "0", "display_en": "0"}
+    for unit in assessed(demo_batch):
+        register = Register([*findings(demo_batch, unit).values(), code], lang)
+        told = sentences(front_pages(register, Words(lang)))
+        assert len(told) > 20
+        assert reader_problems(told, register, lang) == [], unit
 
 
 def test_a_fresh_kernel_gives_the_same_notebook_as_a_forked_one(

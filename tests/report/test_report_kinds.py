@@ -28,7 +28,7 @@ def rows(item: str | None) -> list[dict[str, Any]]:
 
 
 def names(item: str | None) -> list[str]:
-    told = body_sections(Register(rows(item), "en"), Words("en"), {})
+    told, _ = body_sections(Register(rows(item), "en"), Words("en"), {})
     return [section["id"] for section in told]
 
 

@@ -13,20 +13,15 @@ from workbench.report.body import body_sections
 from workbench.report.front import front_pages
 from workbench.report.register import Num, Quote, Register, foreign, tenths, tenths_range
 from workbench.report.tables import Page, comparisons, estimates, groups, waves
-from workbench.report.text import by_loss, changes, objection, reader_problems, verdict
+from workbench.report.text import (
+    by_loss,
+    changes,
+    objection,
+    reader_problems,
+    sentences,
+    verdict,
+)
 from workbench.report.words import WORDS, Words
-
-
-def sentences(value: Any) -> list[list[Any]]:
-    """Every list of runs in the blocks of pages one and two."""
-    runs = (str, Num, Quote, Tone)
-    if isinstance(value, dict):
-        return [s for item in value.values() for s in sentences(item)]
-    if isinstance(value, list) and value and all(isinstance(item, runs) for item in value):
-        return [[item.text if isinstance(item, Tone) else item for item in value]]
-    if isinstance(value, list):
-        return [s for item in value for s in sentences(item)]
-    return [[value]] if isinstance(value, str) else []
 
 
 def said(findings: list[dict[str, Any]], lang: str) -> list[str]:

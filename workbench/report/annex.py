@@ -40,8 +40,11 @@ def annexes(
     words: Words,
     methods: Mapping[str, Mapping[str, str]],
     before: Sequence[Any] = (),
+    further: Sequence[Block] = (),
 ) -> list[dict[str, Any]]:
     """Give the annexes in order, lettered from A; ``before`` is all that is printed before them.
+
+    ``further`` are the results that the body leaves to an annex.
 
     A text that stands there is not printed again where each number comes from.
     """
@@ -50,13 +53,15 @@ def annexes(
         ("disclosure", _disclosure(page)),
         ("methods", _methods(page, methods)),
     ]
+    if further:
+        parts.insert(0, ("further", list(further)))
     field = page.rows("fieldwork")
     if field:
         texts = [pair for pair in field if pair[1].get("kind") == "text"]
         rest = [pair for pair in field if pair not in texts]
         notes = [[page.label(k)[0], words("colon"), *page.num(k)] for k, _ in texts]
         listed: list[Block] = [{"type": "notes", "items": notes}] if notes else []
-        parts.insert(1, ("fieldwork", [*estimates(page, rest), *listed]))
+        parts.insert(-1, ("fieldwork", [*estimates(page, rest), *listed]))
     flaws = [key for key, row in register.rows.items() if of_source(row)]
     if flaws:
         items = [

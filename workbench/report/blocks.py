@@ -11,7 +11,7 @@ from typing import Any
 from workbench.report.register import Num, Quote, Register, Run, foreign
 from workbench.wording import ems
 
-__all__ = ["Block", "Tone", "keys", "line", "plain", "table", "to_json"]
+__all__ = ["Block", "Tone", "fits_half", "keys", "line", "plain", "table", "to_json"]
 
 Block = dict[str, Any]
 
@@ -76,10 +76,15 @@ def table(
     }
 
 
+def fits_half(label: str, value: str) -> bool:
+    """Tell whether a label and its value are short enough for half a line."""
+    return ems(label) < 9 and ems(value) < 17
+
+
 def keys(register: Register, rows: Sequence[Sequence[Sequence[Any]]]) -> Block:
     """Make a list of label and value, two pairs a line where all are short."""
-    texts = [[ems(register.plain(_runs(cell))) for cell in row] for row in rows]
-    double = len(rows) > 5 and all(a < 9 and b < 17 for a, b in texts)
+    texts = [[register.plain(_runs(cell)) for cell in row] for row in rows]
+    double = len(rows) > 5 and all(fits_half(*text) for text in texts)
     return {"type": "keys", "double": double, "rows": rows}
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from workbench.report.blocks import Block, keys, line, table
+from workbench.report.blocks import Block, fits_half, keys, line, table
 from workbench.report.register import Finding, Num, Register, finite
 from workbench.report.tables import (
     Cell,
@@ -28,7 +28,7 @@ FIGURES = {
     "composition": "response",
     "items": "satisfaction",
     "subgroups": "satisfaction",
-    "quadrants": "satisfaction",
+    "quadrants": "priorities",
     "change": "change",
     "moved": "change",
     "survival": "requests",
@@ -54,6 +54,7 @@ KNOWN = set(
 
 
 _LONG_LABEL = {"zh": 24, "en": 48}
+_MANY = 6  # rows from which on two stand in a line, and comparisons of units in an annex
 
 
 def _sub(title: str) -> Block:
@@ -77,8 +78,18 @@ def _keys(page: Page, pairs: Iterable[Pair]) -> list[Block]:
 
 
 def _head(page: Page) -> list[Block]:
+    """Give what the report is about, two facts a line where they are short."""
     apart = ("head.signatory.", "head.demonstration", "head.objection")
-    return _keys(page, [pair for pair in page.rows("head") if not pair[0].startswith(apart)])
+    told = [pair for pair in page.rows("head") if not pair[0].startswith(apart)]
+    short = [
+        (key, row)
+        for key, row in told
+        if page.register.has(key)
+        and fits_half(page.register.plain(page.label(key)), page.register.plain(page.num(key)))
+    ]
+    if len(short) < _MANY:
+        return _keys(page, told)
+    return _keys(page, short) + _keys(page, [pair for pair in told if pair not in short])
 
 
 def _data(page: Page) -> list[Block]:
@@ -128,6 +139,20 @@ def _checked(page: Page, checks: Sequence[Pair], section: str) -> list[Block]:
     return out
 
 
+def _threats(page: Page, checks: Sequence[Pair], section: str) -> list[Block]:
+    """Name what speaks against a comparison; the table of these checks stands in an annex."""
+    if not checks:
+        return []
+    w = page.words
+    page.later(section, "sub.threats", _checked(page, checks, section))
+    made = [p for p in checks if p[1].get("status") != "not_computed"]
+    failed = [p for p in made if p[1].get("verdict") not in ("passed", "not_applicable")]
+    if not failed:
+        return []
+    names = list(dict.fromkeys(page.register.label(key) for key, _ in failed))
+    return [_para([w("sub.against"), w("colon"), *line(names, w("semicolon")), w("verdict.end")])]
+
+
 def _result(page: Page, key: str, row: Finding) -> Cell:
     """Give what a check counted, or else its verdict."""
     told = page.num(key)
@@ -145,22 +170,18 @@ def _response(page: Page) -> list[Block]:
     out = waves(page, [pair for pair in other if pair not in texts]) + _keys(page, texts)
     if composed:
         w = page.words
-        out.append(_sub(w("sub.composition")))
-        out.append(
-            table(
-                [(w("col.group"), 2, "left"), (w("col.n"), 0, "right"),
-                 (w("col.sample"), 0, "right"), (w("col.population"), 0, "right"),
-                 (w("col.note"), 2, "left")],
-                [[page.label(key), page.num(key, "n"), page.num(key), page.num(key, "target"),
-                  page.note(key, row)] for key, row in composed],
-            )
+        made = table(
+            [(w("col.group"), 2, "left"), (w("col.n"), 0, "right"),
+             (w("col.sample"), 0, "right"), (w("col.population"), 0, "right"),
+             (w("col.note"), 2, "left")],
+            [[page.label(key), page.num(key, "n"), page.num(key), page.num(key, "target"),
+              page.note(key, row)] for key, row in composed],
         )  # fmt: skip
+        page.later("response", "sub.composition", [made])
     weights = page.rows("weights")
-    if weights:
-        out.append(_sub(page.words("sub.weights")))
-        out += estimates(page, [pair for pair in weights if pair[1].get("kind") != "text"])
-        out += _keys(page, [pair for pair in weights if pair[1].get("kind") == "text"])
-    return out
+    told = [pair for pair in weights if pair[1].get("kind") == "text"]
+    page.later("response", "sub.weights", estimates(page, [p for p in weights if p not in told]))
+    return out + _keys(page, told)
 
 
 def volunteered(row: Finding) -> bool:
@@ -171,16 +192,32 @@ def volunteered(row: Finding) -> bool:
 def _satisfaction(page: Page) -> list[Block]:
     told = page.rows("satisfaction")
     own = [pair for pair in told if not volunteered(pair[1])] or told
-    out = waves(page, own)
+    shares = [(k, r) for k, r in own if r.get("unit") == "share" and not _supposed(r)] or own
+    out = waves(page, shares)
+    rest = [pair for pair in own if pair not in shares]
+    page.later("satisfaction", "sub.means", waves(page, rest))
     if len(own) < len(told):
         out.append({"type": "notes", "items": [[page.words("sub.opt_in")]]})
     pairs = page.rows("subgroups")
     if pairs:
         out += [_sub(page.words("sub.subgroups")), *groups(page, pairs)]
-    pairs = page.rows("priorities")
-    if pairs:
-        out += [_sub(page.words("sub.priorities")), *estimates(page, pairs)]
+    drawn = page.figures.get("priorities", [])
+    page.later(
+        "satisfaction", "sub.priorities", [*drawn, *estimates(page, page.rows("priorities"))]
+    )
     return out
+
+
+def _supposed(row: Finding) -> bool:
+    """Tell whether a finding says what would be if those who did not answer differed."""
+    return row.get("method") == "survey.sensitivity_band"
+
+
+def _aside(pair: Pair) -> bool:
+    """Tell whether a comparison is for an annex: not made, or a variant of another."""
+    key, row = pair
+    variant = key.endswith((".unweighted", ".standardised", ".composition"))
+    return variant or row.get("status") == "not_computed"
 
 
 def _change(page: Page) -> list[Block]:
@@ -189,8 +226,11 @@ def _change(page: Page) -> list[Block]:
     texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
     checks = [pair for pair in pairs if pair[1].get("kind") == "check"]
     other = [pair for pair in pairs if pair not in [*compared, *texts, *checks]]
-    out = comparisons(page, compared) + estimates(page, other) + _keys(page, texts)
-    return out + _checked(page, checks, "change")
+    aside = [pair for pair in compared if _aside(pair)]
+    out = comparisons(page, [pair for pair in compared if pair not in aside])
+    page.later("change", "sub.uncompared", comparisons(page, aside))
+    page.later("change", "sub.grounds", estimates(page, other) + _keys(page, texts))
+    return out + _threats(page, checks, "change")
 
 
 def _requests(page: Page) -> list[Block]:
@@ -200,7 +240,7 @@ def _requests(page: Page) -> list[Block]:
     checks = [pair for pair in pairs if pair[1].get("kind") == "check"]
     other = [pair for pair in pairs if pair not in [*compared, *texts, *checks]]
     out = waves(page, other) + comparisons(page, compared) + _keys(page, texts)
-    return out + (_checked(page, checks, "requests") if checks else [])
+    return out + _threats(page, checks, "requests")
 
 
 def _indicators(page: Page) -> list[Block]:
@@ -450,7 +490,14 @@ def _ledgers(*parts: tuple[str, ...]) -> Callable[[Page], list[Block]]:
 def _ruleset(page: Page) -> list[Block]:
     pairs = page.rows("ruleset")
     texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
-    return _keys(page, texts) + _ledger(page, [pair for pair in pairs if pair not in texts])
+    numbers = _ledger(page, [pair for pair in pairs if pair not in texts])
+    page.later("ruleset", "", [*_keys(page, texts), *numbers])
+    return []
+
+
+def _reference(page: Page) -> list[Block]:
+    page.later("reference", "", _ledger(page, page.rows("reference")))
+    return []
 
 
 def _followup(page: Page) -> list[Block]:
@@ -525,9 +572,16 @@ def _decisions(page: Page) -> list[Block]:
     return [table(columns, rows)] if rows else []
 
 
+_PLAIN_AGREEMENT = ("visit", "total", "pair", "pairs_agree")
+
+
 def _agreement(page: Page) -> list[Block]:
-    """Make the table of those who scored: totals, differences, coefficients."""
-    return estimates(page, page.rows("agreement"))
+    """Make the table of those who scored: totals and differences; coefficients in an annex."""
+    pairs = page.rows("agreement")
+    plain = [pair for pair in pairs if pair[0].split(".")[1] in _PLAIN_AGREEMENT]
+    rest = [pair for pair in pairs if pair not in plain]
+    page.later("agreement", "sub.coefficients", estimates(page, rest))
+    return estimates(page, plain)
 
 
 def _standing(page: Page) -> list[Block]:
@@ -542,7 +596,12 @@ def _context(page: Page) -> list[Block]:
     texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
     compared = [pair for pair in pairs if pair[1].get("kind") == "comparison"]
     other = [pair for pair in pairs if pair not in texts and pair not in compared]
-    return estimates(page, other) + comparisons(page, compared) + _keys(page, texts)
+    made = comparisons(page, compared)
+    if len(compared) >= _MANY:
+        page.later("context", "sub.others", made)
+        made = []
+    page.later("context", "sub.batch", _keys(page, texts))
+    return estimates(page, other) + made
 
 
 def of_source(row: Finding) -> bool:
@@ -603,7 +662,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Page], list[Block]]], ...] = (
     ("score", _score),
     ("ruleset", _ruleset),
     ("deductions", _deductions),
-    ("reference", _plain("reference")),
+    ("reference", _reference),
     ("followup", _followup),
     ("eligibility", _eligibility),
     ("warnings", _warnings),
@@ -644,24 +703,27 @@ def _ordered(register: Register) -> list[tuple[str, Callable[[Page], list[Block]
 
 def body_sections(
     register: Register, words: Words, figures: dict[str, list[Block]]
-) -> list[dict[str, Any]]:
-    """Give the numbered sections; one without findings or figures is left out.
+) -> tuple[list[dict[str, Any]], list[Block]]:
+    """Give the numbered sections, and the blocks that they leave to the annex of further results.
 
-    Decisions, warnings and limits are always there: that there were none is news too.
+    A section without findings or figures is left out. Decisions, warnings and limits are always
+    there: that there were none is news too. A section names what of it stands in the annex.
     """
-    page = Page(register, words)
+    page = Page(register, words, figures)
     out: list[dict[str, Any]] = []
+    further: list[Block] = []
     for name, make in _ordered(register):
         blocks = [*figures.get(name, []), *make(page)]
+        title = words(f"sec.{name}")
+        later = page.further.get(name, [])
+        for sub, more in later:
+            further += [_sub(words("colon").join(part for part in (title, sub) if part)), *more]
         if not blocks and name in _ALWAYS:
             blocks = [_para([words("empty.section")])]
-        if blocks:
-            out.append(
-                {
-                    "id": name,
-                    "no": str(len(out) + 1),
-                    "title": words(f"sec.{name}"),
-                    "blocks": blocks,
-                }
-            )
-    return out
+        if not blocks:
+            continue
+        if later:
+            named = words("semicolon").join(sub or title for sub, _ in later)
+            blocks.append({"type": "notes", "items": [words.fill("note.further", what=named)]})
+        out.append({"id": name, "no": str(len(out) + 1), "title": title, "blocks": blocks})
+    return out, further

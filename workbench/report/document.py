@@ -231,7 +231,7 @@ def assessed(
     )
     placed, files = _figure_blocks(figures, lang)
     front = front_pages(register, words)
-    sections = body_sections(register, words, placed)
+    sections, further = body_sections(register, words, placed)
     sections.append(
         {
             "id": "signatures",
@@ -243,7 +243,7 @@ def assessed(
     parts = {
         "front": front,
         "sections": sections,
-        "annexes": annexes(register, words, methods, [front, sections]),
+        "annexes": annexes(register, words, methods, [front, sections], further),
     }
     return _finish(doc, parts, register), files
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.report.blocks import Block, Tone, line, table
@@ -36,12 +36,25 @@ Cell = list[Any]
 class Page:
     """What every section needs: the findings by section, the words, shorthands for cells."""
 
-    def __init__(self, register: Register, words: Words) -> None:
+    def __init__(
+        self,
+        register: Register,
+        words: Words,
+        figures: Mapping[str, list[Block]] | None = None,
+    ) -> None:
         self.register = register
         self.words = words
+        self.figures = figures or {}
+        self.further: dict[str, list[tuple[str, list[Block]]]] = {}
         self.by_section: dict[str, list[Pair]] = {}
         for key, row in register.rows.items():
             self.by_section.setdefault(str(row.get("section")), []).append((key, row))
+
+    def later(self, section: str, title: str, blocks: list[Block]) -> None:
+        """Leave blocks of a section to the annex of further results, under a title of their own."""
+        if blocks:
+            told = self.words(title) if title else ""
+            self.further.setdefault(section, []).append((told, blocks))
 
     def rows(self, *sections: str, kind: str | None = None) -> list[Pair]:
         """Give the findings of sections, in the order recorded."""

@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from workbench.report.blocks import Piece, Tone
 from workbench.report.register import Num, Quote, Register, Run, finite
 from workbench.report.words import Words
 
-__all__ = ["JARGON", "by_loss", "reader_problems", "verdict"]
+__all__ = ["JARGON", "by_loss", "reader_problems", "sentences", "verdict"]
 
 # Words that a reader without training in statistics stumbles over.
 JARGON = {
@@ -155,6 +156,17 @@ def objection(register: Register, words: Words) -> list[list[Run]]:
     if register.has("head.objection_contact"):
         out.append(words.fill("object.where", where=Num("head.objection_contact")))
     return out
+
+
+def sentences(value: Any) -> list[list[Run]]:
+    """List every run of words in blocks, each as :func:`reader_problems` takes it."""
+    if isinstance(value, dict):
+        return [s for item in value.values() for s in sentences(item)]
+    if isinstance(value, list) and value and all(isinstance(v, Piece) for v in value):
+        return [[item.text if isinstance(item, Tone) else item for item in value]]
+    if isinstance(value, list):
+        return [s for item in value for s in sentences(item)]
+    return [[value]] if isinstance(value, str) else []
 
 
 def reader_problems(sentences: Iterable[Iterable[Run]], register: Register, lang: str) -> list[str]:

@@ -236,6 +236,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "sub.channel": ("按渠道", "By channel"),
     "sub.dimension": ("按维度", "By dimension"),
     "sub.points": ("按指标", "By indicator"),
+    "sub.means": ("平均分与自愿参与者的假设", "Means, and what if others differed"),
+    "sub.threats": ("比较的检查", "Checks of the comparison"),
+    "sub.against": ("使比较变弱的情形", "What weakens the comparison"),
+    "sub.uncompared": ("另一种算法和不能比较的项", "Variants, and what cannot be compared"),
+    "sub.grounds": ("证据等级的理由", "Grounds of the grades"),
+    "sub.coefficients": ("一致性系数", "Coefficients of agreement"),
+    "sub.others": ("与未干预单位的变化之差", "Beside units without the intervention"),
+    "sub.batch": ("汇总笔记本", "The batch notebook"),
+    "note.further": ("附录“详细结果”中还有：{what}。", "Annex “Further results” adds: {what}."),
     "sub.opt_in": (
         "自愿参与者的回答另列于附录：他们不代表全体居民。",
         "Answers of those who chose to take part are in an annex: they do not stand for all "
@@ -356,6 +365,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "sign.unnamed": ("姓名待填", "name to follow"),
     # -- annexes
     "annex": ("附录{letter}", "Annex {letter}"),
+    "annex.further": ("详细结果", "Further results"),
     "annex.disclosure": ("调查信息披露", "Disclosure"),
     "annex.fieldwork": ("调查实施", "Field work"),
     "sub.priorities": ("重要度与需求", "Importance and needs"),
