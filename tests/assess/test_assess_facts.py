@@ -15,7 +15,12 @@ from workbench.protocol import Protocol
 
 def _unit(rows: int) -> Community:
     protocol: Any = SimpleNamespace(parameters={}, resolutions={})
-    settings = {"weighting": {}, "scope": [], "tables": {"responses": {"rows": rows}}}
+    settings = {
+        "weighting": {},
+        "scope": [],
+        "measures": {},
+        "tables": {"responses": {"rows": rows}},
+    }
     tables = {"responses": pd.DataFrame({"wave": []}), "requests": pd.DataFrame({"request": ["x"]})}
     return Community(Path(), settings, tables, cast("Protocol", protocol))
 

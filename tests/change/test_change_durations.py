@@ -86,12 +86,18 @@ def test_a_zone_in_one_column_only_is_refused() -> None:
     assert caught.value.problems[0].code == "change.zone"
 
 
+def test_all_closed_before_the_limit_is_all_in_time() -> None:
+    frame = pd.DataFrame({"d": [1.0, 2.0], "c": [True, True]})
+    told = change.kaplan_meier(frame, duration="d", closed="c", within=[3.0])
+    assert told.set_index("statistic").loc["share_within", "value"] == 1.0
+
+
 @pytest.mark.parametrize(
     ("frame", "statistic", "word"),
     [
         (pd.DataFrame({"d": [1.0, 2.0], "c": [False, False]}), "median", "no case was closed"),
         (pd.DataFrame({"d": [1.0, 2.0, 9.0], "c": [True, False, False]}), "median", "half"),
-        (pd.DataFrame({"d": [1.0, 2.0], "c": [True, True]}), "share_within", "followed"),
+        (pd.DataFrame({"d": [1.0, 2.0], "c": [True, False]}), "share_within", "followed"),
         (pd.DataFrame({"d": [], "c": []}), "median", "no case"),
     ],
 )

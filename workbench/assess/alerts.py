@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess import accounts, records
-from workbench.assess.indicators import _truth
+from workbench.assess.indicators import _truth, judged_by
 from workbench.assess.score import warnings as by_month
 from workbench.assess.series import by_period
 from workbench.findings import interval, number
@@ -183,7 +183,7 @@ def _threshold(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[R
     mine = frame[frame["finding"].eq(f"indicator.{slug}") & frame["value"].notna()]
     if mine.empty:
         return []
-    row = mine.to_dict("records")[0]
+    row = judged_by(mine).to_dict("records")[0]
     low_side = one.condition.below is not None
     bound = float(one.condition.below if low_side else one.condition.above)
     if UNITS[c.protocol.indicator(slug).unit].family == "share":

@@ -416,6 +416,29 @@ def outside(c: Community) -> pd.DataFrame:
     return pd.DataFrame([row | {"value": float(len(left)), "unit": "count"}])
 
 
+def _counted(c: Community) -> list[tuple[str, str]]:
+    """Say by what an indicator is judged that rests on a register of cases."""
+    scope = set(c.settings["scope"])
+    mine = [m for slug, m in c.measures.items() if slug in scope and m.get("requests") is not None]
+    said = []
+    if any(m.get("cases") != "sample" for m in mine):
+        said.append(
+            (
+                "诉求登记视为全数，没有抽样误差：目标按登记的实际结果判定；登记之外的诉求无从得知",
+                "The register of requests is taken as whole and has no sampling error: targets are "
+                "judged by what it holds; nothing is known of requests that were not entered",
+            )
+        )
+    if any(m.get("cases") == "sample" for m in mine):
+        said.append(
+            (
+                "部分诉求指标出自抽取的个案，按区间判定",
+                "Some indicators rest on a sample of requests and are judged by their interval",
+            )
+        )
+    return said
+
+
 def limits(c: Community) -> pd.DataFrame:
     """Say what the report cannot carry: what is missing, assumed, or resolved in the source."""
     said: list[tuple[str, str]] = []
@@ -451,6 +474,7 @@ def limits(c: Community) -> pd.DataFrame:
                 "Intervals hold sampling error only, not errors of wording or untrue answers",
             )
         )
+    said += _counted(c)
     if c.settings["weighting"].get("borrow"):
         said.append(
             (

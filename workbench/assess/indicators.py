@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from workbench import change, scoring, survey
+from workbench import scoring, survey
 from workbench.assess import records
 from workbench.assess.inspections import marks, places, unmerged
 from workbench.assess.lower import combined
+from workbench.assess.requested import requested, told_of_register
 from workbench.assess.sample import NO_ANSWERS, Sample, absent
 from workbench.assess.satisfaction import scale_ends, top_codes
 from workbench.assess.series import gone as _gone
-from workbench.assess.series import measurement
+from workbench.assess.series import measurement, span_of
 from workbench.errors import InputError
 from workbench.findings import number
 
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["indicators", "span_of", "targets", "values", "worded"]
+__all__ = ["indicators", "judged_by", "targets", "values", "worded"]
 
 Row = dict[str, Any]
 
@@ -41,7 +42,7 @@ _UNITS = {
     "score_5": "score",
 }
 _NOT_INSPECTED = ("本期没有检查这些项目", "these items were not inspected in this wave")
-_TIMED = ("value", "std_error", "ci_low", "ci_high")
+_TIMED = ("value", "std_error", "ci_low", "ci_high", "known_low", "known_high")
 _SIGN = {">=": "≥", "<=": "≤", ">": ">", "<": "<", "=": "≥"}
 _TAKEN = (
     "value unit std_error ci_low ci_high level n numerator denominator df n_effective method "
@@ -74,6 +75,7 @@ def values(c: Community, sample: Sample) -> list[Row]:
         row.setdefault("unit", unit)
         if unit == "days" and row["unit"] == "hours":  # durations are computed in hours
             row |= {n: row[n] / 24 for n in _TIMED if row.get(n) is not None} | {"unit": unit}
+        row |= told_of_register(row, row["unit"])
         channel = measure["channel"] if measure else None
         row = {"indicator": slug, "channel": channel, "unit": unit} | row
         if measure and str(measure.get("statistic")).startswith("change_"):
@@ -103,7 +105,7 @@ def _value(c: Community, sample: Sample, slug: str, measure: Mapping[str, Any]) 
         if channel == "fact":
             return _fact(c, measure)
         if measure.get("requests") is not None:
-            return _requests(c, measure)
+            return requested(c, measure)
         return measurement(c, measure, span_of(c, measure))
     except InputError as error:
         problem = error.problems[0]
@@ -257,101 +259,20 @@ def _truth(value: Any) -> bool | None:
     return None if pd.isna(value) else _BOOL.get(str(value).strip().lower())
 
 
-def span_of(c: Community, measure: Mapping[str, Any]) -> tuple[pd.Timestamp, pd.Timestamp] | None:
-    """Give the window of an entry: ``last_n_months`` before the end of this wave's records."""
-    wave = records.window(c, c.wave)
-    named = measure.get("window")
-    if wave is None or not named:
-        return wave
-    months = int(str(named).removeprefix("last_").removesuffix("_months"))
-    return wave[1] - pd.DateOffset(months=months), wave[1]
+def judged_by(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put what a register leaves open in place of the interval, where the register says it.
 
-
-def _requests(c: Community, measure: Mapping[str, Any]) -> Row:
-    if not c.has("requests"):
-        return _gone("没有诉求记录", "there are no records of requests")
-    span = span_of(c, measure)
-    if span is None:
-        return _gone("没有规定记录的月份", "the months of records are not given")
-    frame = c.tables["requests"]
-    inside = frame["received"].ge(span[0]) & frame["received"].lt(span[1])
-    frame = frame[inside & frame["duplicate_of"].isna()]
-    for column, wanted in dict(measure.get("requests") or {}).items():
-        accepted = wanted if isinstance(wanted, list) else [wanted]
-        frame = frame[frame[column].isin(accepted)]
-    statistic = measure["statistic"]
-    if statistic == "count":
-        return {"value": float(len(frame)), "n": len(frame), "method": "records.count"}
-    if statistic == "per_100_households_year":
-        households = c.unit.get("households")
-        if not households:
-            return _gone("没有户数", "the number of households is not known")
-        told = change.rate(
-            float(len(frame)),
-            households=float(households),
-            years=records.years(span),
-            level=c.level,
-        )
-        return _first(told)
-    if frame.empty:
-        return _gone("窗口内没有诉求", "no request in the window")
-    if statistic == "share":
-        return _share_of(c, frame, measure)
-    timed = records.timed(frame)
-    if timed.empty:
-        return _gone("没有可用的时间", "no request with usable times")
-    return _duration(c, timed, measure)
-
-
-def _share_of(c: Community, frame: pd.DataFrame, measure: Mapping[str, Any]) -> Row:
-    """Share of requests that meet ``where``; open ones count as the entry's ``open`` says."""
-    if measure.get("open") == "excluded":
-        frame = frame[frame["closed"].notna()]
-    fits: Any = pd.Series(True, index=frame.index)
-    for column, wanted in dict(measure["where"]).items():
-        accepted = wanted if isinstance(wanted, list) else [wanted]
-        if pd.api.types.is_datetime64_any_dtype(frame[column]):  # whether the step was taken
-            fits &= frame[column].notna().isin(accepted)
-            continue
-        if pd.api.types.is_float_dtype(frame[column]):
-            accepted = [float(value) for value in accepted]
-        fits &= frame[column].isin(accepted)
-    n, met = len(frame), int(fits.sum())
-    if not n:
-        return _gone("没有已办结的诉求", "no closed request")
-    low, high = survey.binomial_interval(met, n, level=c.level)
-    numbers = {"value": met / n, "ci_low": low, "ci_high": high, "level": c.level}
-    return numbers | {"n": n, "numerator": met, "denominator": n, "method": "survey.ci.wilson"}
-
-
-def _duration(c: Community, frame: pd.DataFrame, measure: Mapping[str, Any]) -> Row:
-    start, _, end = str(measure["clock"]).partition("..")
-    if measure.get("within") == "due":
-        return _by_due(c, frame, end)
-    told = change.kaplan_meier(
-        frame,
-        start=start,
-        end=end,
-        censored_at=records.drawn_at(c),
-        within=(float(measure.get("within_hours") or 72),),  # the median does not use it
-        unit="hours",
-        level=c.level,
-    )
-    wanted = "median" if measure["statistic"] == "median" else "share_within"
-    row = _first(told[told["statistic"].eq(wanted)])
-    return row | {"n": len(frame)}
-
-
-def _by_due(c: Community, frame: pd.DataFrame, end: str) -> Row:
-    """Share done by the request's own due time, among those whose due time has come."""
-    drawn = records.drawn_at(c)
-    due = frame[frame["due"].notna() & (frame["due"].le(drawn) if drawn is not None else True)]
-    if due.empty:
-        return _gone("没有已到期的诉求", "no request whose due time has come")
-    n, met = len(due), int(due[end].le(due["due"]).sum())
-    low, high = survey.binomial_interval(met, n, level=c.level)
-    numbers = {"value": met / n, "ci_low": low, "ci_high": high, "level": c.level}
-    return numbers | {"n": n, "numerator": met, "denominator": n, "method": "survey.ci.wilson"}
+    A target, gate or payment is judged by these limits; the interval of so few cases, seen as
+    chance, stands in the report and serves comparisons.
+    """
+    if "known_low" not in frame:
+        return frame
+    counted = frame["known_low"].notna()
+    limits = {
+        f"ci_{end}": frame[f"ci_{end}"].mask(counted, frame[f"known_{end}"])
+        for end in ("low", "high")
+    }
+    return frame.assign(**limits, std_error=frame["std_error"].mask(counted, float("nan")))
 
 
 def unestimated(frame: pd.DataFrame) -> pd.Series:
@@ -424,14 +345,17 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
     """
     rows = values(c, sample)
     rows = [row | _base(c, sample, row) for row in rows]
-    names = dict.fromkeys(("indicator", "channel", *_TAKEN, *(n for row in rows for n in row)))
+    known = ("known_low", "known_high")
+    names = dict.fromkeys(
+        ("indicator", "channel", *_TAKEN, *known, *(n for row in rows for n in row))
+    )
     measured = pd.DataFrame(rows, columns=list(names))
     wanted = targets(c)
     decision = c.settings["decisions"].get("target")
     has = wanted[wanted["target_kind"].notna()]
     unsure = unestimated(measured)
     # attainment takes no answer of a survey as exact; marks without an error are alike
-    marked = measured.drop(columns=["level"]).assign(
+    marked = judged_by(measured.drop(columns=["level"])).assign(
         channel=measured["channel"].mask(unsure, "survey")
     )
     judged = scoring.attainment(
@@ -445,6 +369,11 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
     blind = judged["indicator"].isin(measured.loc[unsure, "indicator"])
     judged.loc[blind, ["attainment_se", "attainment_low", "attainment_high"]] = float("nan")
     judged.loc[blind & judged["decision"].isin(["met", "not_met"]), "decision"] = "cannot_tell"
+    shown = measured.set_index("indicator")
+    for end in ("ci_low", "ci_high"):
+        judged[end] = judged[end].mask(
+            judged["known_low"].notna(), judged["indicator"].map(shown[end])
+        )
     keep = [n for n in judged.columns if n not in {"label_zh", "label_en", "dimension"}]
     out = wanted[["indicator", "label_zh", "label_en", "dimension"]].merge(
         judged[keep].drop_duplicates("indicator"), on="indicator", how="left"
@@ -455,8 +384,8 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
         lookup = wanted.set_index("indicator")[f"target_{lang}"]
         out[f"target_{lang}"] = out["indicator"].map(lookup)
     out["responsible_zh"] = out["indicator"].map(wanted.set_index("indicator")["responsible_zh"])
-    known = out["ci_low"].eq(out["ci_high"]) & out["std_error"].isna()
-    out.loc[known, ["ci_low", "ci_high"]] = None  # a count of records, not an estimate
+    exact = out["ci_low"].eq(out["ci_high"]) & out["std_error"].isna()
+    out.loc[exact, ["ci_low", "ci_high"]] = None  # a count of records, not an estimate
     own = out["indicator"].isin(wanted.loc[wanted["own_scale"], "indicator"])
     out.loc[own, ["verdict", "decision", "target"]] = None
     out["own_scale"] = own
@@ -493,6 +422,8 @@ def _base(c: Community, sample: Sample, row: Row) -> Row:
     if row["unit"] == "days" and old.get("unit") == "hours":
         told = {n: v / 24 if v is not None else None for n, v in told.items()}
     low, high, error = (told[n] for n in ("ci_low", "ci_high", "std_error"))
+    if told["known_low"] is not None:
+        low, high, error = told["known_low"], told["known_high"], None
     if error is None and low is not None and high is not None:
         error = (high - low) / (2 * NormalDist().inv_cdf((1 + c.level) / 2))
     shown = [number(told["value"], str(row["unit"]), lang) for lang in ("zh", "en")]

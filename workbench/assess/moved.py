@@ -11,9 +11,10 @@ import pandas as pd
 from workbench import change
 from workbench.assess.bridge import as_of_baseline
 from workbench.assess.changes import check_rows, facts_of, intact, months_of
-from workbench.assess.indicators import span_of, targets, unit_of, values
+from workbench.assess.indicators import targets, unit_of, values
 from workbench.assess.sample import Sample
 from workbench.assess.satisfaction import bound_items
+from workbench.assess.series import span_of
 from workbench.findings import number
 
 if TYPE_CHECKING:

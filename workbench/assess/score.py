@@ -13,7 +13,7 @@ import pandas as pd
 from workbench import scoring
 from workbench.assess import records
 from workbench.assess.followup import pictures
-from workbench.assess.indicators import unestimated
+from workbench.assess.indicators import judged_by, unestimated
 from workbench.assess.inspections import marks, places
 from workbench.assess.series import by_period
 from workbench.findings import interval, number
@@ -495,7 +495,7 @@ def eligibility(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     told = scoring.eligibility(
         rules,
         as_of=dt.date.fromisoformat(str(c.settings["issued"])),
-        values=known[["indicator", "value", "std_error", "ci_low", "ci_high", "status"]],
+        values=judged_by(known)[["indicator", "value", "std_error", "ci_low", "ci_high", "status"]],
         decision=c.settings["decisions"].get("gate"),
         level=c.level,
     )

@@ -15,7 +15,7 @@ from workbench.scoring import _periods
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["by_period", "ended", "measurement"]
+__all__ = ["by_period", "ended", "measurement", "span_of"]
 
 Row = dict[str, Any]
 Span = tuple[pd.Timestamp, pd.Timestamp]
@@ -102,6 +102,16 @@ def _expected(span: Span, cadence: str) -> list[str]:
     zone = str(span[0].tz)
     every = [_periods.text(place, cadence) for place in range(first, last + 1)]
     return [p for p in every if _start(p, zone) >= span[0]]
+
+
+def span_of(c: Community, measure: Mapping[str, Any]) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """Give the window of an entry: ``last_n_months`` before the end of this wave's records."""
+    wave = records.window(c, c.wave)
+    named = measure.get("window")
+    if wave is None or not named:
+        return wave
+    months = int(str(named).removeprefix("last_").removesuffix("_months"))
+    return wave[1] - pd.DateOffset(months=months), wave[1]
 
 
 def measurement(c: Community, measure: Mapping[str, Any], span: Span | None) -> Row:
@@ -239,4 +249,6 @@ def _added(c: Community, statistic: str, total: float, span: Span | None) -> Row
         total, households=float(households), years=records.years(span), level=c.level
     ).to_dict("records")[0]
     names = "value unit std_error ci_low ci_high level n numerator denominator method status flags"
-    return {str(n): told.get(n) for n in [*names.split(), "reason_zh", "reason_en"]}
+    row = {str(n): told.get(n) for n in [*names.split(), "reason_zh", "reason_en"]}
+    # every case of the months is in the series: counted, not sampled
+    return row | {"known_low": row["value"], "known_high": row["value"]}

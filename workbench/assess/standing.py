@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess.alerts import awarded_on
-from workbench.assess.indicators import _truth, unestimated
+from workbench.assess.indicators import _truth, judged_by, unestimated
 from workbench.assess.score import DECIDED
 from workbench.errors import InputError
 from workbench.findings import number
@@ -199,7 +199,7 @@ def _history(c: Community) -> list[Row]:
 
 def _indicator(frame: pd.DataFrame, slug: str) -> Row | None:
     mine = frame[frame["finding"].eq(f"indicator.{slug}") & frame["value"].notna()]
-    return None if mine.empty else {str(k): v for k, v in mine.iloc[0].to_dict().items()}
+    return None if mine.empty else {str(k): v for k, v in judged_by(mine).iloc[0].to_dict().items()}
 
 
 def _subsidy(c: Community, frame: pd.DataFrame) -> list[Row]:

@@ -280,7 +280,7 @@ def _group_rows(
     curve = _curve(t, d)
     rows = [_median_row(curve, level, unit, common)]
     for time in within:
-        if time > t.max():
+        if time > t.max() and curve.survival[-1] > 0:  # else all had closed by then
             rows.append(
                 not_computed(
                     "share_within",

@@ -155,6 +155,7 @@ class Requests(_Model):
     within_hours: float | None = Field(default=None, gt=0)
     where: _Where | None = None
     open: Literal["unresolved", "excluded"] | None = None
+    cases: Literal["all", "sample"] | None = None  # all of them, unless it says sample
     window: _WindowText | None = None
     base: Literal["baseline"] | None = None
     check: _Check | None = None
