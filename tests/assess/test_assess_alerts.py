@@ -232,3 +232,96 @@ def test_money_for_participation_follows_the_studys_rule(
     )  # fmt: skip
     told = standing(c, frame, pd.DataFrame()).set_index("finding")
     assert told.loc["standing.bonus", "verdict"] == verdict
+
+
+def test_a_month_that_is_missing_makes_the_candidates_run_untold() -> None:
+    """84, missing, 84 in September to November: neither two in a row nor a pass (2.7)."""
+    target = _indicators(
+        finding="indicator.waste_sorting_accuracy", indicator="waste_sorting_accuracy",
+        target=0.9, target_zh="≥90%",
+    )  # fmt: skip
+    gap = _series("w", {"2026-09": 0.84, "2026-10": NAN, "2026-11": 0.84})
+    row = alerts.warnings(_unit(measures=WASTE, measurements=gap), target).set_index("finding")
+    assert row.loc["warning.W-05.waste_sorting_accuracy", "verdict"] == "cannot_tell"
+    assert row.loc["warning.W-05.waste_sorting_accuracy", "flags"] == "missing_period"
+
+
+def _order(**columns: Any) -> pd.DataFrame:
+    at = pd.Timestamp("2026-07-01", tz="Asia/Shanghai")
+    row = {"request": "r1", "kind": "dispute", "received": at, "assigned": pd.NaT,
+           "answered": pd.NaT, "closed": pd.NaT, "due": pd.NaT, "duplicate_of": None,
+           "set_aside": False}  # fmt: skip
+    frame = pd.DataFrame([row | columns])
+    steps = ("assigned", "answered", "closed", "due")
+    return frame.assign(
+        **{n: pd.to_datetime(frame[n], utc=True).dt.tz_convert("Asia/Shanghai") for n in steps}
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "hours", "verdict"),
+    [
+        ("assigned", 24, "passed"),  # within 24 hours is in time
+        ("answered", 24.1, "failed"),
+        ("closed", 20, "passed"),  # settled at once: nobody was assigned, and somebody stepped in
+    ],
+)
+def test_a_conflict_is_taken_up_by_whoever_came_first(
+    step: str, hours: float, verdict: str
+) -> None:
+    at = pd.Timestamp("2026-07-01", tz="Asia/Shanghai")
+    told = _order(**{step: at + pd.Timedelta(hours=hours)})
+    later = _order(request="r2", kind="need", received=at + pd.Timedelta("90D"))  # the extract
+    c = _unit(protocol.load("participation"), requests=pd.concat([told, later]))
+    assert _fired(c)["warning.W-12"] == verdict
+
+
+def test_an_order_overdue_since_before_the_wave_is_not_forgotten() -> None:
+    old, now = (pd.Timestamp(day, tz="Asia/Shanghai") for day in ("2026-01-05", "2026-08-01"))
+    day = pd.Timedelta("1D")
+    orders = pd.concat(
+        [
+            _order(request="old", kind="complaint", received=old, due=old + day),
+            _order(request="done", kind="complaint", received=old, due=old + day, closed=now),
+            _order(request="new", kind="complaint", received=now, due=now + day, closed=now),
+        ]
+    )
+    told = alerts.warnings(_unit(requests=orders), _indicators()).set_index("finding")
+    late = told.loc["warning.W-08"]
+    assert (late["verdict"], late["numerator"], late["denominator"]) == ("failed", 1, 2)
+    assert "(old)" in late["display_en"]
+
+
+def _rectified(value: float, base: float | None, **settings: Any) -> Any:
+    """The warning of the phase for a participation rate that records report."""
+    slug = "resident_participation_rate"
+    months = {"2026-04": base, "2026-11": value} if base is not None else {"2026-11": value}
+    c = _unit(
+        protocol.load("rectification"),
+        measures={slug: {"channel": "record", "measurement": "p", "statistic": "last"}},
+        measurements=_series("p", months),  # type: ignore[arg-type]
+    )
+    waves = [{"id": "a", "records": ["2026-01", "2026-04"]}, *c.settings["waves"]]
+    c.settings.update({"phase": "S", "unit": "community", "waves": waves, "codebook": {}})
+    c.settings.update({"baseline": "a" if base is not None else None} | settings)
+    frame = _indicators(finding=f"indicator.{slug}", indicator=slug, value=value)
+    return alerts.warnings(c, frame).set_index("finding")
+
+
+def test_thresholds_that_fire_from_day_one_stand_beside_those_of_the_phase() -> None:
+    """From 28 % to 60 % in 60 months: 34.4 % by the end of the first year (X-28)."""
+    told = _rectified(0.35, 0.28)
+    assert told.loc["warning.W-02", "verdict"] == "failed"  # below 50 %, as from day one
+    phase = told.loc["warning.W-02.phase"]
+    assert phase["target"] == pytest.approx(0.28 + 0.32 * 12 / 60)
+    assert phase["verdict"] == "passed"
+    assert "20% of the way" in phase["reason_en"]
+    assert _rectified(0.34, 0.28).loc["warning.W-02.phase", "verdict"] == "failed"
+    # without a baseline of its own, or a phase, nothing is made up
+    alone = _rectified(0.34, None).loc["warning.W-02.phase"]
+    assert (alone["verdict"], alone["status"]) == ("cannot_tell", "not_computed")
+    assert "no baseline" in alone["reason_en"]
+    assert (
+        "names no phase"
+        in _rectified(0.34, 0.28, phase=None).loc["warning.W-02.phase", "reason_en"]
+    )

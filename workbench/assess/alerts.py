@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,7 @@ def warnings(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
         rows += found
         if not found:
             silent.append(name)
+    rows += _phase_related(c, frame)
     rows.sort(key=lambda row: str(row["rule"]))
     if silent:
         rows.append(_silent(c, silent))
@@ -205,6 +207,89 @@ def _threshold(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[R
     return [_row(name, one, verdict, (said[0], said[1]), **more)]
 
 
+def _phase_related(c: Community, frame: pd.DataFrame) -> list[Row]:
+    """Put beside a threshold that fires from day one the one that goes with the phase (X-28).
+
+    The phase's own target where the programme dates one; else the way from the unit's baseline to
+    the final target, covered evenly over the programme's months by the end of the phase.
+    """
+    known = c.protocol.resolutions.get("X-28")
+    names = [n for n, w in c.protocol.warnings.items()
+             if known is not None and w.condition.indicator in known.indicators]  # fmt: skip
+    rows: list[Row] = []
+    for name in names:
+        one, slug = c.protocol.warnings[name], str(c.protocol.warnings[name].condition.indicator)
+        mine = frame[frame["finding"].eq(f"indicator.{slug}") & frame["value"].notna()]
+        if mine.empty:
+            continue
+        row = judged_by(mine).to_dict("records")[0]
+        plan = _planned(c, slug)
+        label = {
+            "label_zh": f"{name} {one.title.zh}：与阶段相应的阈值",
+            "label_en": f"{name} {one.title.en}: threshold of the phase",
+        }
+        more = {"finding": f"warning.{name}.phase", "indicator": slug, **label}
+        if isinstance(plan, tuple):
+            more |= {"status": "not_computed", "reason_zh": plan[0], "reason_en": plan[1]}
+            rows.append(_row(name, one, "cannot_tell", ("", ""), **more))
+            continue
+        ends = [float(row[k]) for k in ("ci_low", "ci_high") if pd.notna(row[k])]
+        values = ends if len(ends) == 2 else [float(row["value"])]
+        bound = round(plan["bound"], 12)
+        late = [round(v, 12) < bound if plan["up"] else round(v, 12) > bound for v in values]
+        verdict = "failed" if all(late) else "passed" if not any(late) else "cannot_tell"
+        unit = str(row["unit"])
+        said = [
+            f"{number(float(row['value']), unit, lang)}{join}{number(bound, unit, lang)}"
+            for lang, join in (("zh", "，阶段阈值"), ("en", ", threshold of the phase "))
+        ]
+        more |= {"value": float(row["value"]), "unit": unit, "target": bound}
+        more |= {"reason_zh": plan["zh"], "reason_en": plan["en"]}
+        rows.append(_row(name, one, verdict, (said[0], said[1]), **more))
+    return rows
+
+
+def _planned(c: Community, slug: str) -> Row | tuple[str, str]:
+    """Give where an indicator should stand by the end of the phase; else the reason (zh, en)."""
+    from workbench.assess.bridge import as_of_baseline
+    from workbench.assess.indicators import unit_of, values
+    from workbench.assess.sample import design
+
+    phase = c.protocol.phases.get(str(c.settings.get("phase")))
+    if phase is None:
+        return "研究没有写明阶段", "the study names no phase"
+    dated = c.protocol.targets([slug], phase=c.settings["phase"], unit=c.settings["unit"])[0]
+    final = c.protocol.targets([slug], unit=c.settings["unit"])[0]
+    up = final["direction"] != "down"
+    scale = 100.0 if unit_of(c, slug) == "share" else 1.0
+    if dated["status"] == "ok" and dated["due"] and dated["target_phase"]:
+        said = {"zh": "取本阶段的目标（X-28）", "en": "the target of this phase (X-28)"}
+        return {"bound": dated["value"] / scale, "up": up, **said}
+    if final["status"] != "ok" or final["kind"] != "level":
+        return "计划进度没有给定：没有目标", "planned progress is not given: there is no target"
+    then = None
+    if c.baseline:
+        old = dataclasses.replace(as_of_baseline(c), settings={
+            **as_of_baseline(c).settings, "scope": [slug]})  # fmt: skip
+        then = values(old, design(c))[0].get("value")
+    if then is None or pd.isna(then):
+        return "没有本单位的基期值", "the unit has no baseline value of its own"
+    months = [p.last_month for p in c.protocol.phases.values() if p.clock == phase.clock]
+    share = phase.last_month / max(months)
+    bound = then + (final["value"] / scale - then) * share
+    unit = unit_of(c, slug)
+    ends = [(number(then, unit, lang), number(final["value"] / scale, unit, lang))
+            for lang in ("zh", "en")]  # fmt: skip
+    return {
+        "bound": bound,
+        "up": up,
+        "zh": f"基期{ends[0][0]}，最终目标{ends[0][1]}，按月平均推进，至本阶段末应走完{share:.0%}"
+        "（测评方假设，X-28）",
+        "en": f"from {ends[1][0]} at the baseline to {ends[1][1]}, evenly by month: {share:.0%} of "
+        "the way by the end of this phase (assumption of the assessor, X-28)",
+    }
+
+
 def _months(c: Community, slug: str) -> pd.DataFrame:
     """Give the monthly values of an indicator in its printed unit; empty without any."""
     from workbench.protocol.units import UNITS
@@ -238,8 +323,8 @@ def _below_standard(c: Community, name: str, one: Any, frame: pd.DataFrame) -> l
         months = _months(c, slug)
         year = f"{(span[1] - pd.Timedelta('1h')).year:04d}"
         watched = [f"{year}-{m}" for m in _WATCHED]
-        months = months[months["period"].isin(watched) & months["value"].notna()]
-        if len(months) < (one.condition.consecutive or 1):
+        months = months[months["period"].isin(watched)]
+        if len(months) < (one.condition.consecutive or 1) or not months["value"].notna().any():
             continue
         looked += 1
         share = UNITS[c.protocol.indicator(slug).unit].family == "share"
@@ -252,6 +337,11 @@ def _below_standard(c: Community, name: str, one: Any, frame: pd.DataFrame) -> l
                     f"{row['label_en']} ({card['period']}): {card['values']}")  # fmt: skip
             rows.append(_row(name, one, "failed", said, indicator=slug, period=card["period"],
                              finding=f"warning.{name}.{slug}"))  # fmt: skip
+        elif card["verdict"] == "cannot_tell":  # a missing month is neither a pass nor a fail
+            said = (f"{row['label_zh']}：{card['reason_zh']}",
+                    f"{row['label_en']}: {card['reason_en']}")  # fmt: skip
+            more = {"finding": f"warning.{name}.{slug}", "flags": card["flags"] or None}
+            rows.append(_row(name, one, "cannot_tell", said, indicator=slug, **more))
     if rows or not looked:
         return rows
     return [_row(name, one, "passed", (f"{looked}项指标", f"{looked} indicators"))]
@@ -281,16 +371,23 @@ def _overdue(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[Row
     """List requests past their own deadline, or conflicts without anybody within 24 hours."""
     if not c.has("requests"):
         return []
-    told, drawn = records.cases(c, c.wave), records.drawn_at(c)
+    drawn, span = records.drawn_at(c), records.window(c, c.wave)
+    if span is None or drawn is None:
+        return []
     hours = one.condition.above
+    told = c.tables["requests"]
+    # of this wave's months, and from before them what is still open: the oldest are the worst
+    told = told[told["received"].lt(span[1]) & told["duplicate_of"].isna()]
+    told = records.timed(told[told["received"].ge(span[0]) | told["closed"].isna()])
     if hours is not None:
         told = told[told["kind"].eq("dispute")]
-        done = told["assigned"].fillna(told["answered"]) if "assigned" in told else told["answered"]
+        steps = [n for n in ("assigned", "answered", "closed") if n in told]
+        done = told[steps].min(axis=1)  # whoever came first stepped in
         due = told["received"] + pd.Timedelta(hours=float(hours))
     else:
         told = told[told["due"].notna()]
         done, due = told["closed"], told["due"]
-    if told.empty or drawn is None:
+    if told.empty:
         return []
     late = done.fillna(drawn).gt(due)
     still = late & done.isna()
