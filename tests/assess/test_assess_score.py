@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from workbench import scoring
+from workbench.assess import gates
 from workbench.community import Community
 from workbench.protocol import Protocol
 
@@ -48,7 +49,7 @@ class _Protocol:
     def gates(self) -> list[dict[str, Any]]:
         gate = {"rule": "R-17", "indicator": "a", "op": ">=", "value": 70.0, "unit": "percent"}
         words = {f"{n}_{g}": n for n in ("name", "display") for g in ("zh", "en")}
-        return [gate | words | {"kind": "level", "applied": True}]
+        return [gate | words | {"kind": "level", "applied": True, "window_months": None}]
 
 
 def _unit(**tables: pd.DataFrame) -> Community:
@@ -169,7 +170,7 @@ def test_a_part_without_indicators_gives_its_weight_away_aloud(
 
 
 def _gate(frame: pd.DataFrame) -> Any:
-    return sc.eligibility(_unit(), frame).iloc[0]
+    return gates.eligibility(_unit(), frame).iloc[0]
 
 
 def test_a_gate_on_a_sample_without_interval_cannot_tell() -> None:

@@ -14,6 +14,7 @@ from workbench.assess.civic import milestones, participation
 from workbench.assess.facts import arrivals, decisions, head, limits, outside
 from workbench.assess.fieldwork import fieldwork
 from workbench.assess.followup import claims, followup, objections
+from workbench.assess.gates import eligibility
 from workbench.assess.indicators import indicators
 from workbench.assess.indices import appraisal, efficacy
 from workbench.assess.inspections import agreement, calibration
@@ -34,7 +35,7 @@ from workbench.assess.response import response
 from workbench.assess.ruleset import reference, ruleset
 from workbench.assess.sample import design, weights
 from workbench.assess.satisfaction import earlier, satisfaction, subgroups
-from workbench.assess.score import deductions, eligibility, score
+from workbench.assess.score import deductions, score
 from workbench.assess.standards import standards
 from workbench.assess.standing import standing
 

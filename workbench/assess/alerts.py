@@ -228,7 +228,7 @@ def _phase_related(c: Community, frame: pd.DataFrame) -> list[Row]:
             "label_zh": f"{name} {one.title.zh}：与阶段相应的阈值",
             "label_en": f"{name} {one.title.en}: threshold of the phase",
         }
-        more = {"finding": f"warning.{name}.phase", "indicator": slug, **label}
+        more: Row = {"finding": f"warning.{name}.phase", "indicator": slug, **label}
         if isinstance(plan, tuple):
             more |= {"status": "not_computed", "reason_zh": plan[0], "reason_en": plan[1]}
             rows.append(_row(name, one, "cannot_tell", ("", ""), **more))

@@ -25,7 +25,7 @@ from workbench.findings import number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["indicators", "judged_by", "targets", "values", "worded"]
+__all__ = ["by_fact", "indicators", "judged_by", "targets", "values", "worded"]
 
 Row = dict[str, Any]
 
@@ -103,7 +103,7 @@ def _value(c: Community, sample: Sample, slug: str, measure: Mapping[str, Any]) 
         if channel == "inspection":
             return _inspection(c, measure)
         if channel == "fact":
-            return _fact(c, measure)
+            return by_fact(c, measure)
         if measure.get("requests") is not None:
             return requested(c, measure)
         return measurement(c, measure, span_of(c, measure))
@@ -234,7 +234,8 @@ def _inspection(c: Community, measure: Mapping[str, Any]) -> Row:
     return row
 
 
-def _fact(c: Community, measure: Mapping[str, Any]) -> Row:
+def by_fact(c: Community, measure: Mapping[str, Any]) -> Row:
+    """Say whether a fact holds, within the entry's window where it has one."""
     frame = c.tables["facts"] if c.has("facts") else pd.DataFrame(columns=["fact"])
     mine = frame[frame["fact"].eq(measure["fact"])]
     if mine.empty:
@@ -246,9 +247,13 @@ def _fact(c: Community, measure: Mapping[str, Any]) -> Row:
         return _gone(f"事实的取值无法识别：“{said}”", f"not a known truth word: “{said}”")
     months = measure.get("window_months")
     if months:
+        if bool((words.astype(bool) & mine["date"].isna()).any()):
+            return _gone(
+                "事实没有日期，不能判断是否在期限内",
+                "a fact has no date, so its window cannot be judged",
+            )
         end = pd.Timestamp(c.settings["issued"])
-        recent = mine["date"].isna() | mine["date"].ge(end - pd.DateOffset(months=int(months)))
-        words = words & recent
+        words = words & mine["date"].ge(end - pd.DateOffset(months=int(months)))
     return {"value": float(words.any()), "unit": "yes_no", "n": len(mine), "method": "records.fact"}
 
 

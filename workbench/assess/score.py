@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import re
 from collections.abc import Mapping
@@ -13,15 +12,14 @@ import pandas as pd
 from workbench import scoring
 from workbench.assess import records
 from workbench.assess.followup import pictures
-from workbench.assess.indicators import judged_by, unestimated
 from workbench.assess.inspections import marks, places
 from workbench.assess.series import by_period
-from workbench.findings import interval, number
+from workbench.findings import number
 
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["DECIDED", "deductions", "eligibility", "score", "warnings"]
+__all__ = ["OPT_IN", "chosen", "deductions", "score", "warnings"]
 
 _MYSTERY = "mystery_visits"
 _CHANNELS = {
@@ -197,11 +195,11 @@ def score(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _modelled(frame: pd.DataFrame, points: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
     """Mark the scores whose interval holds the model-based interval of an opt-in survey."""
-    if not _chosen(frame) & set(points["indicator"]):
+    if not chosen(frame) & set(points["indicator"]):
         return out
     for i in out.index[out["part"].eq("total")]:
-        told = (("flags", "opt_in", ";"), ("reason_zh", _OPT_IN[0], "；"),
-                ("reason_en", _OPT_IN[1], "; "))  # fmt: skip
+        told = (("flags", "opt_in", ";"), ("reason_zh", OPT_IN[0], "；"),
+                ("reason_en", OPT_IN[1], "; "))  # fmt: skip
         for column, word, join in told:
             was = out.loc[i, column]
             out.loc[i, column] = join.join(
@@ -210,7 +208,7 @@ def _modelled(frame: pd.DataFrame, points: pd.DataFrame, out: pd.DataFrame) -> p
     return out
 
 
-def _chosen(frame: pd.DataFrame) -> set[str]:
+def chosen(frame: pd.DataFrame) -> set[str]:
     """Give the indicators that rest on answers of people who chose to take part."""
     if "flags" not in frame:
         return set()
@@ -218,7 +216,7 @@ def _chosen(frame: pd.DataFrame) -> set[str]:
     return set(frame.loc[["opt_in" in told for told in words], "indicator"])
 
 
-_OPT_IN = (
+OPT_IN = (
     "区间中含自愿参与样本的模型区间，不是抽样区间",
     "the interval holds the model-based interval of an opt-in survey, which is no sampling "
     "interval",
@@ -450,132 +448,6 @@ def _remedy(c: Community, slug: str, items: list[str]) -> dict[str, Any]:
     }
     row["pictures_zh"], row["pictures_en"] = pictures(c, one.to_dict())
     return {name: value for name, value in row.items() if value is not None and value == value}
-
-
-# R-26 is asked of social organisations, each of which is judged in ``accounts.organisations``
-_OF_OTHERS = ("R-26",)
-_GATE_SIGN = {">=": "≥", "<=": "≤", ">": ">", "<": "<", "=": "≥"}
-
-
-def eligibility(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
-    """Hold the unit against every gate of the protocol, with the study's decision rule.
-
-    Verdict (the decision), the rule it was made by and the statistical outcome stand apart. A gate
-    that the study does not apply is shown all the same and decides nothing.
-    """
-    from workbench.protocol.units import UNITS
-
-    frame = _own(frame)
-    rules: list[dict[str, Any]] = []
-    labels: dict[str, dict[str, Any]] = {}
-    for gate in c.protocol.gates():
-        if gate["rule"] in _OF_OTHERS:
-            continue
-        slug = gate["indicator"]
-        scale = 100.0 if UNITS[gate["unit"]].family == "share" else 1.0
-        name = f"{gate['rule']}.{slug}"
-        if f"rule.{name}" in labels:  # two conditions on one indicator, such as years and staff
-            name += f".{len(labels)}"
-        operator, threshold = _GATE_SIGN.get(gate["op"], "≥"), gate["value"]
-        if gate["kind"] in {"bool", "zero"}:
-            operator = "≥" if threshold else "≤"
-            threshold = float(threshold or 0)
-        condition = {
-            "kind": "threshold",
-            "indicator": slug,
-            "operator": operator,
-            "threshold": None if threshold is None else threshold / scale,
-        }
-        rules.append({"id": name, "conditions": [condition]})
-        labels[f"rule.{name}"] = gate
-    if not rules:
-        return pd.DataFrame()
-    unsure = frame[unestimated(frame)].set_index("indicator")
-    known = frame[frame["value"].notna() & ~frame["indicator"].isin(unsure.index)]
-    told = scoring.eligibility(
-        rules,
-        as_of=dt.date.fromisoformat(str(c.settings["issued"])),
-        values=judged_by(known)[["indicator", "value", "std_error", "ci_low", "ci_high", "status"]],
-        decision=c.settings["decisions"].get("gate"),
-        level=c.level,
-    )
-    units = frame.set_index("indicator")["unit"]
-    chosen = _chosen(frame)
-    rows = []
-    for row in told.to_dict("records"):
-        gate = labels[row["finding"]]
-        slug = gate["indicator"]
-        applied = "" if gate["applied"] else "（仅列示，不作决定）"
-        english = "" if gate["applied"] else " (shown only, decides nothing)"
-        unit = units.get(slug, "ratio")
-        row |= {
-            "kind": "check",
-            "unit": unit,
-            "indicator": slug,
-            "label_zh": f"{gate['rule']} {gate['name_zh']} {gate['display_zh']}{applied}",
-            "label_en": f"{gate['rule']} {gate['name_en']} {gate['display_en']}{english}",
-            "rule": gate["rule"],
-            "flags": row["outcome"],
-        }
-        for lang in ("zh", "en"):
-            row[f"display_{lang}"] = number(row["value"], unit, lang)
-            row[f"target_{lang}"] = gate[f"display_{lang}"]
-        if row.get("status") == "ok":
-            row["reason_zh"], row["reason_en"] = _decided(row, unit, gate)
-        if slug in chosen:
-            row["reason_zh"] = f"{row['reason_zh']}；{_OPT_IN[0]}"
-            row["reason_en"] = f"{row['reason_en']}; {_OPT_IN[1]}"
-        if slug in unsure.index and gate["value"] is not None:
-            row.update(_undecided(unsure.loc[slug].to_dict(), unit, gate))
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _undecided(one: Mapping[Any, Any], unit: str, gate: Mapping[str, Any]) -> dict[Any, Any]:
-    """Give what a gate says of a sampled value whose error is not known: it cannot be told."""
-    value = [number(one["value"], unit, lang) for lang in ("zh", "en")]
-    return {
-        "value": one["value"],
-        "display_zh": value[0],
-        "display_en": value[1],
-        "verdict": "cannot_tell",
-        "outcome": "cannot_tell",
-        "flags": "cannot_tell",
-        "decision": "cannot_tell",
-        "status": "low_precision",
-        "reason_zh": f"实测{value[0]}，要求{gate['display_zh']}，"
-        "是抽样或评分的结果而误差无法估计，不能判断",
-        "reason_en": f"measured {value[1]}, required {gate['display_en']}, rests on a sample or on "
-        "marks whose error cannot be estimated: it cannot be told",
-    }
-
-
-DECIDED = {
-    "point": ("按估计值决定", "decided by the estimate"),
-    "lower": ("按区间不利的一端决定", "decided by the less favourable limit"),
-    "upper": ("按区间有利的一端决定", "decided by the more favourable limit"),
-}
-_OUTCOMES = {
-    "met": ("统计上达到", "statistically met"),
-    "not_met": ("统计上未达到", "statistically not met"),
-    "cannot_tell": ("统计上无法判断", "statistically undecided"),
-}
-
-
-def _decided(row: Mapping[Any, Any], unit: str, gate: Mapping[str, Any]) -> tuple[str, str]:
-    """Say value, demand, rule and statistical outcome of a gate in words."""
-    said = []
-    for i, lang in enumerate(("zh", "en")):
-        zh = lang == "zh"
-        span = interval(row.get("ci_low"), row.get("ci_high"), unit, lang)
-        value = number(row["value"], unit, lang)
-        parts = [f"实测{value}" if zh else f"measured {value}"]
-        if row.get("decision"):
-            parts[0] += (f"（{span}）" if zh else f" ({span})") if span else ""
-            parts += [_OUTCOMES[row["outcome"]][i], DECIDED[row["decision"]][i]]
-        parts.insert(1, ("要求" if zh else "required ") + str(gate[f"display_{lang}"]))
-        said.append(("，" if zh else ", ").join(parts))
-    return said[0], said[1]
 
 
 def warnings(c: Community) -> pd.DataFrame:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess.alerts import awarded_on
+from workbench.assess.gates import DECIDED
 from workbench.assess.indicators import _truth, judged_by, unestimated
-from workbench.assess.score import DECIDED
 from workbench.errors import InputError
 from workbench.findings import number
 from workbench.scoring.standing import TRANSITIONS

@@ -329,7 +329,34 @@ def gates(protocol: Protocol) -> list[dict[str, Any]]:
                     "source": target.source,
                 }
             )
+    rows += _veto(protocol)
     return sorted(rows, key=lambda row: (str(row["rule"]), str(row["indicator"])))
+
+
+def _veto(protocol: Protocol) -> list[dict[str, Any]]:
+    """Return the veto on environment satisfaction (R-20) where a study gave its threshold."""
+    told, slug = protocol.parameters.get("veto_environment"), "environment_satisfaction"
+    if told is None or told.value is None or slug not in protocol.indicators:
+        return []
+    indicator = protocol.indicator(slug)
+    target = Target(op=">=", value=float(told.value), role="gate", rule="R-20", source=told.source)
+    return [
+        {
+            "rule": "R-20",
+            "indicator": slug,
+            "name_zh": indicator.name.zh,
+            "name_en": indicator.name.en,
+            "op": ">=",
+            "value": float(told.value),
+            "unit": indicator.unit,
+            "kind": "level",
+            "window_months": None,
+            "applied": True,
+            "display_zh": printed(target, indicator.unit, "zh"),
+            "display_en": printed(target, indicator.unit, "en"),
+            "source": told.source,
+        }
+    ]
 
 
 def shares(protocol: Protocol, weights: Mapping[str, float] | None = None) -> list[dict[str, Any]]:
