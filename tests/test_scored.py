@@ -130,6 +130,31 @@ def test_decisions_are_counted_under_each_rule() -> None:
     gates = scored.gates(_batch(rows)).set_index("finding")
     assert gates.loc["overview.pass_rate", "value"] == 1
     assert "4 pass, 0 fail" in gates.loc["overview.gate.rule.R-17.s", "display_en"]
+    assert gates.loc["overview.award", "status"] == "not_computed"  # nothing stated in advance
+    counted = [row | {"flags": "register"} for row in rows]
+    assert scored.decisions(_batch(counted)).empty  # a register is no sample
+
+
+def test_gates_say_whom_they_keep_out_and_by_what_a_title_is_given() -> None:
+    rows = [
+        {"finding": "rule.R-18.fee", "community": f"U{i:02d}", "value": 0.6 if i < 3 else 0.8,
+         "target": 0.7, "target_zh": "≥70%", "label_zh": "门槛", "label_en": "gate", "rule": "R-18",
+         "verdict": "failed" if i < 3 else "passed"}
+        for i in range(10)
+    ]  # fmt: skip
+    rows += [
+        {"finding": f"ruleset.parameter.{name}", "community": "U00", "display_zh": zh, "display_en": en}
+        for name, zh, en in (("award_rule", "名额", "quota"), ("tie_rule", "抽签", "by lot"),
+                             ("pass_band", "50、80", "50, 80"))
+    ]  # fmt: skip
+    told = scored.gates(_batch(rows)).set_index("finding")
+    # U00 and U02 are old compounds, U01 is commercial
+    assert told.loc["overview.gate.rule.R-18.fee", "display_en"].endswith(
+        "of those that fail: commercial housing 1, old compound 2"
+    )
+    assert told.loc["overview.pass_rate", "value"] == pytest.approx(0.7)
+    assert "50% to 80%" in told.loc["overview.pass_rate", "label_en"]
+    assert told.loc["overview.award", "display_en"].startswith("quota; ties: by lot")
 
 
 def _marks(linked: bool) -> list[dict[str, Any]]:

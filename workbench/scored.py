@@ -6,8 +6,10 @@ and goes into its context; what concerns all of them stands in the overview only
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from workbench.assess.facts import KINDS
 from workbench.errors import InputError
 from workbench.findings import interval, number
 
@@ -328,9 +330,12 @@ def gap(b: Batch, *, limit: float = 0.20) -> pd.DataFrame:
 
 
 def _sampled(b: Batch, prefix: str) -> pd.DataFrame:
-    """Give rows with a bound, a sign and an interval."""
+    """Give rows with a bound, a sign and the interval of a sample."""
     rows = b.findings[b.findings["finding"].str.startswith(prefix)]
     rows = rows[rows["value"].notna() & rows["target"].notna() & rows["ci_low"].notna()]
+    if "flags" in rows:  # counted in a register: no sample decides
+        counted = rows["flags"].astype(str).str.split(";").map(lambda w: "register" in w)
+        rows = rows[~counted.astype(bool)]
     return rows[rows["target_zh"].fillna("").str[:1].isin(_SIGNS)]
 
 
@@ -408,6 +413,7 @@ def gates(b: Batch) -> pd.DataFrame:
     for name, part in rules.groupby("finding", sort=True):
         counts = part["verdict"].value_counts()
         said = {word: int(counts.get(word, 0)) for word in ("passed", "failed", "cannot_tell")}
+        removed = _by_kind(b, part.loc[part["verdict"].eq("failed"), "community"])
         rows.append(
             {
                 "finding": f"overview.gate.{name}",
@@ -419,23 +425,27 @@ def gates(b: Batch) -> pd.DataFrame:
                 "n": len(part),
                 "rule": part["rule"].iloc[0],
                 "method": "scoring.eligibility",
-                "display_zh": "通过{passed}，未通过{failed}，无法判断{cannot_tell}".format(**said),
+                "display_zh": "通过{passed}，未通过{failed}，无法判断{cannot_tell}".format(**said)
+                + (f"；未通过的类型：{removed[0]}" if removed[0] else ""),
                 "display_en": "{passed} pass, {failed} fail, {cannot_tell} cannot be told".format(
                     **said
-                ),
+                )
+                + (f"; of those that fail: {removed[1]}" if removed[1] else ""),
             }
         )
     applied = rules[~rules["label_zh"].fillna("").str.contains("仅列示")]
     if applied.empty:
         return pd.DataFrame(rows)
-    told = scoring.pass_rate(applied[["community", "verdict"]]).to_dict("records")[0]
+    decided = _decided(b)
+    band = _band(decided)
+    told = scoring.pass_rate(applied[["community", "verdict"]], band=band).to_dict("records")[0]
     rate = number(told["value"], "share", "zh")
     rows.append(
         {
             "finding": "overview.pass_rate",
             "kind": "text",
-            "label_zh": "初审通过率（来源：60%–70%）",
-            "label_en": "Pass rate of the review (source: 60–70 %)",
+            "label_zh": f"初审通过率（区间：{band[0]:.0%}–{band[1]:.0%}）",
+            "label_en": f"Pass rate of the review (band: {band[0]:.0%} to {band[1]:.0%})",
             "value": told["value"],
             "unit": "share",
             "numerator": told["numerator"],
@@ -448,4 +458,54 @@ def gates(b: Batch) -> pd.DataFrame:
             "method": told["method"],
         }
     )
-    return pd.DataFrame(rows)
+    return pd.DataFrame([*rows, _award(decided)])
+
+
+def _by_kind(b: Batch, units: pd.Series) -> tuple[str, str]:
+    """Count units by type of compound: whom a gate keeps out (X-47)."""
+    kinds = b.units[b.units["community"].isin(units)]["kind"].fillna("")
+    counts = kinds[kinds.ne("")].value_counts().sort_index()
+    named = [(KINDS.get(str(k), (str(k),) * 2), int(n)) for k, n in counts.items()]
+    return (
+        "，".join(f"{name[0]}{n}" for name, n in named),
+        ", ".join(f"{name[1]} {n}" for name, n in named),
+    )
+
+
+def _decided(b: Batch) -> dict[str, tuple[str, str]]:
+    """Give what the study decided of the ranking, as its units print it."""
+    told = b.read(r"ruleset\.parameter\.(pass_band|award_rule|tie_rule)")
+    return {
+        str(one["finding"]).rpartition(".")[2]: (one["display_zh"], one["display_en"])
+        for one in told.drop_duplicates("finding").to_dict("records")
+    }
+
+
+def _band(decided: Mapping[str, tuple[str, str]]) -> tuple[float, float]:
+    if "pass_band" not in decided:
+        return 0.60, 0.70  # R-19, doc 002 §8.2
+    low, high = (float(word) / 100 for word in decided["pass_band"][1].split(", "))
+    return low, high
+
+
+def _award(decided: Mapping[str, tuple[str, str]]) -> Row:
+    """Say by what rule a title is given and ties are broken; both are stated in advance (R-40)."""
+    row: Row = {
+        "finding": "overview.award",
+        "kind": "text",
+        "rule": "R-40",
+        "label_zh": "授予规则与并列规则",
+        "label_en": "Rule of the award, rule for ties",
+    }
+    lacking = [n for n in ("award_rule", "tie_rule") if n not in decided]
+    if lacking:
+        return row | {
+            "status": "not_computed",
+            "reason_zh": "没有事先给定，名次不等于授予",
+            "reason_en": "not stated in advance: a rank is no award",
+        }
+    zh, en = ([decided[n][k] for n in ("award_rule", "tie_rule")] for k in (0, 1))
+    return row | {
+        "display_zh": f"{zh[0]}；并列：{zh[1]}（名次表中得分相同者同名次）",
+        "display_en": f"{en[0]}; ties: {en[1]} (equal scores share a rank in the table)",
+    }

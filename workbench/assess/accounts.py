@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from workbench import scoring
-from workbench.assess import records
+from workbench.assess import budgets, records
 from workbench.assess.sample import labelled
 from workbench.findings import number
 
@@ -50,13 +50,27 @@ def funds(c: Community) -> pd.DataFrame:
     DataFrame
         Findings ``funds.*``: lines and subtotals with ``value`` = spent/planned, ``numerator`` and
         ``denominator`` in yuan; shares of the plan with the source's share as target; the lag
-        behind plan (W-01). Empty without ``funds``.
+        behind plan (W-01); the sums of the shares that the programme states (R-62), need by size
+        (R-63), reward (R-58), welfare (R-67). Without ``funds`` the need alone.
     """
     if not c.has("funds"):
-        return pd.DataFrame()
+        return pd.DataFrame(budgets.need(c, None))
     lines = c.tables["funds"].drop(columns="community")
-    rows = [*_lines(lines), *_shares(c, lines), *progress(c), *_special(c)]
-    return pd.DataFrame(rows)
+    rows = [*_lines(lines), *_shares(c, lines), *budgets.stated_sources(c), *progress(c)]
+    year = _this_year(c, lines)
+    planned = float(year["planned"].sum()) if len(year) else None
+    rows += [*budgets.need(c, planned), *_special(c), *budgets.reward(c)]
+    return pd.DataFrame([*rows, *budgets.welfare(c, lines)])
+
+
+def _this_year(c: Community, lines: pd.DataFrame) -> pd.DataFrame:
+    """Leave the lines of the year in which this wave's records end."""
+    span = records.window(c, c.wave)
+    return lines.iloc[:0] if span is None else lines[lines["period"].eq(f"{_last(span):%Y}")]
+
+
+def _last(span: tuple[pd.Timestamp, pd.Timestamp]) -> pd.Timestamp:
+    return span[1] - pd.Timedelta("1h")
 
 
 def _lines(lines: pd.DataFrame) -> list[Row]:
@@ -132,9 +146,13 @@ def _shares(c: Community, lines: pd.DataFrame) -> list[Row]:
         )
         rows += _compared("nature", "软硬件投入", "Hard and soft", told, "R-66")
     if lines["source"].notna().any():
-        told = scoring.budget_shares(
-            lines.assign(source=lines["source"].fillna("")), group="source"
-        )
+        named = lines["source"].fillna("")
+        floors: dict[str, float] | None = None
+        if c.protocol.programme == "participation" and "fund_sources" in parameters:
+            # doc 003 §6.2 names the government's share as a whole
+            named = named.mask(named.isin(budgets.GOVERNMENT), "government")
+            floors = {"government": float(parameters["fund_sources"].value[0]) / 100}
+        told = scoring.budget_shares(lines.assign(source=named), group="source", minimum=floors)
         rows += _compared("source", "资金来源", "Source", told, "R-62")
     return rows
 
@@ -175,9 +193,7 @@ def progress(c: Community) -> list[Row]:
     warning = c.protocol.warnings.get("W-01")
     if span is None or warning is None or not c.has("funds"):
         return []
-    lines = c.tables["funds"]
-    last = span[1] - pd.Timedelta("1h")
-    mine = lines[lines["period"].eq(f"{last:%Y}")]
+    last, mine = _last(span), _this_year(c, c.tables["funds"])
     if mine.empty:
         return []
     behind = float(warning.condition.above or 20)

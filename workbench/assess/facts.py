@@ -14,7 +14,7 @@ from workbench.findings import number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["MODES", "arrivals", "decisions", "head", "limits", "outside"]
+__all__ = ["KINDS", "MODES", "arrivals", "decisions", "head", "limits", "outside"]
 
 _LEVELS = {
     "compound": ("小区", "residential compound"),
@@ -22,7 +22,7 @@ _LEVELS = {
     "subdistrict": ("街道", "subdistrict"),
     "district": ("区县", "district"),
 }
-_KINDS = {
+KINDS = {
     "old_compound": ("老旧小区", "old compound"),
     "commercial": ("商品房小区", "commercial housing"),
     "work_unit": ("单位型宿舍", "work-unit housing"),
@@ -93,7 +93,7 @@ def head(c: Community) -> pd.DataFrame:
         _text("head.unit", "被测单位", "Unit", (unit["name"], unit.get("name_en") or unit["name"])),
         _text("head.id", "编号", "Id", (c.community, c.community)),
         _text("head.level", "层级", "Level", _LEVELS.get(unit["level"], (unit["level"],) * 2)),
-        _text("head.type", "类型", "Type", _KINDS.get(unit.get("kind") or "", ("—", "—"))),
+        _text("head.type", "类型", "Type", KINDS.get(unit.get("kind") or "", ("—", "—"))),
         _text(
             "head.parent",
             "上级",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import scoring
+from workbench.assess.indicators import judged_by
 from workbench.assess.sample import labelled
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def appraisal(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
         "participation": chosen.value if chosen is not None else None,
         "administrative": "upper_task_completion",
     }
-    own = {one["indicator"]: one for one in _own(measured).to_dict("records")}
+    own = {one["indicator"]: one for one in judged_by(_own(measured)).to_dict("records")}
     split = tuple(float(v) for v in parameters["resident_split"].value)
     block = float(parameters["resident_block"].value)
     scheme = scoring.appraisal_scheme((split[0], split[1], split[2]), resident_block=block)

@@ -225,6 +225,7 @@ def told_of_register(row: Mapping[str, Any], unit: str) -> Row:
         )
     old = [row.get(f"reason_{lang}") for lang in ("zh", "en")]
     return {
+        "flags": ";".join(w for w in (row.get("flags"), "register") if w),
         "reason_zh": "；".join(s for s in (old[0], said[0]) if s),
         "reason_en": "; ".join(s for s in (old[1], said[1]) if s),
     }

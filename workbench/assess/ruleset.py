@@ -52,7 +52,8 @@ def ruleset(c: Community, measured: pd.DataFrame, scores: pd.DataFrame) -> pd.Da
     Returns
     -------
     DataFrame
-        ``ruleset.changes`` (R-07), ``ruleset.share.*`` (R-04, R-05, R-09) and, with a
+        ``ruleset.changes`` (R-07), ``ruleset.share.*`` (R-04, R-05, R-09),
+        ``ruleset.parameter.*`` (what the study or a recommendation decided) and, with a
         micro-adjustment, its minutes and the score without it (R-06).
     """
     protocol = c.protocol
@@ -81,7 +82,64 @@ def ruleset(c: Community, measured: pd.DataFrame, scores: pd.DataFrame) -> pd.Da
                 reason_en=f"for reference: {one['reference_en']}",
             )
         )
-    return pd.DataFrame([*rows, *_micro(c, measured, scores)])
+    return pd.DataFrame([*rows, *_decided(c), *_micro(c, measured, scores)])
+
+
+_YES = {True: ("是", "yes"), False: ("否", "no")}
+
+
+def _decided(c: Community) -> list[Row]:
+    """Print each parameter that the source leaves to the study or to a recommendation."""
+    rows = []
+    for name, one in c.protocol.parameters.items():
+        if one.value is None or one.origin == "source":
+            continue
+        parts = one.value if isinstance(one.value, list) else [one.value]
+        shown = [
+            _YES[part] if isinstance(part, bool)
+            else (f"{part:.0%}",) * 2 if one.type == "share"
+            else _CHOICES.get(str(part), (str(part),) * 2)
+            for part in parts
+        ]  # fmt: skip
+        by = {"study": ("本项目给定", "given by the study")}.get(
+            one.origin, ("来源未定，按建议处理", "not in the source; as recommended")
+        )
+        rows.append(
+            labelled(
+                f"ruleset.parameter.{name}",
+                "text",
+                f"{one.rule} {one.name.zh}",
+                f"{one.rule} {one.name.en}",
+                rule=one.rule,
+                display_zh="、".join(s[0] for s in shown),
+                display_en=", ".join(s[1] for s in shown),
+                reason_zh=f"{by[0]}（{one.source}）",
+                reason_en=f"{by[1]} ({one.source})",
+            )
+        )
+    return rows
+
+
+_CHOICES = {
+    "source": ("来源文件", "the source"),
+    "commissioned": ("委托方给定", "commissioned"),
+    "assumption": ("测评方假设", "assumption of the assessor"),
+    "both": ("两者", "both"),
+    "step": ("阶梯", "step"),
+    "linear": ("线性", "linear"),
+    "residents": ("居民", "residents"),
+    "adults": ("成年居民", "adults"),
+    "households": ("住户", "households"),
+    "third_party": ("第三方", "the third party"),
+    "provincial_office": ("省级文明办", "the provincial civilisation office"),
+    "minimum_score": ("最低分", "minimum score"),
+    "quota": ("名额", "quota"),
+    "shared": ("并列同名次", "equal scores share a rank"),
+    "satisfaction_first": ("满意度高者在前", "higher satisfaction first"),
+    "third_party_first": ("第三方得分高者在前", "higher third-party score first"),
+    "draw": ("抽签", "by lot"),
+    "weighted_mean_of_attainment": ("目标达成度加权平均", "weighted mean of target attainment"),
+}
 
 
 def _residents(points: float, weights: Mapping[str, float]) -> Row:

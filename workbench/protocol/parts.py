@@ -349,7 +349,7 @@ class Place(Part):
     """
 
     indicator: Slug | None = None
-    role: Literal["target", "gate", "alert"] = "gate"
+    role: Literal["target", "norm", "gate", "alert"] = "gate"
     key: Literal["value", "floor", "window_months"] = "value"
     times: Number = 1
     item: int | None = Field(default=None, ge=0)

@@ -134,7 +134,12 @@ def fund_progress(lines: pd.DataFrame, *, elapsed: float, behind_pp: float = 20.
     return out if has_unit else out.drop(columns="community")
 
 
-def reward(base_yuan: Floats | pd.Series, *, share: float, met: Floats | pd.Series) -> Floats:
+def reward(
+    base_yuan: Floats | pd.Series | list[float],
+    *,
+    share: float,
+    met: Floats | pd.Series | list[float],
+) -> Floats:
     """Give the reward instead of a subsidy: a share of the base where the targets are met.
 
     Parameters

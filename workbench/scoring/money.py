@@ -161,7 +161,13 @@ def participation_award(
     )
 
 
-def annual_need(households: Floats | pd.Series, *, small: int, large: int) -> pd.DataFrame:
+def annual_need(
+    households: Floats | pd.Series | list[float],
+    *,
+    small: int,
+    large: int,
+    bands: Mapping[str, tuple[float, float]] = ANNUAL_NEED_YUAN,
+) -> pd.DataFrame:
     """Give the yearly need of funds by size.
 
     Parameters
@@ -169,8 +175,10 @@ def annual_need(households: Floats | pd.Series, *, small: int, large: int) -> pd
     households : array
         Households of each community.
     small, large : int
-        Below ``small`` a community is small, from ``large`` on it is large; the source gives no
-        bounds, so they have no default.
+        Below ``small`` a community is small, from ``large`` on it is large: doc 003 §6.2 prints
+        3,000 and 8,000 and leaves to whom 8,000 belongs (X-85: the upper limit is exclusive).
+    bands : mapping of size to (low, high)
+        Yuan a year for ``small``, ``medium`` and ``large``.
 
     Returns
     -------
@@ -185,7 +193,7 @@ def annual_need(households: Floats | pd.Series, *, small: int, large: int) -> pd
     if not 0 < small < large:
         raise refuse("bounds", "应有 0 < small < large", "0 < small < large is needed")
     size = np.select([np.isnan(h), h < small, h >= large], ["", "small", "large"], "medium")
-    ends = [ANNUAL_NEED_YUAN.get(str(s), (np.nan, np.nan)) for s in size]
+    ends = [bands.get(str(s), (np.nan, np.nan)) for s in size]
     return pd.DataFrame(
         {"size": size, "low_yuan": [e[0] for e in ends], "high_yuan": [e[1] for e in ends],
          "method": "scoring.annual_need"}
