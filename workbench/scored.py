@@ -334,8 +334,8 @@ def _sampled(b: Batch, prefix: str) -> pd.DataFrame:
     rows = b.findings[b.findings["finding"].str.startswith(prefix)]
     rows = rows[rows["value"].notna() & rows["target"].notna() & rows["ci_low"].notna()]
     if "flags" in rows:  # counted in a register: no sample decides
-        counted = rows["flags"].astype(str).str.split(";").map(lambda w: "register" in w)
-        rows = rows[~counted.astype(bool)]
+        sampled = ["register" not in str(told).split(";") for told in rows["flags"]]
+        rows = rows.iloc[[i for i, drawn in enumerate(sampled) if drawn]]
     return rows[rows["target_zh"].fillna("").str[:1].isin(_SIGNS)]
 
 
