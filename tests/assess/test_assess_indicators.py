@@ -166,12 +166,12 @@ def test_rates_take_the_level_of_the_study() -> None:
 @pytest.mark.parametrize(("word", "value"), [("有", 1.0), ("Y", 1.0), ("否", 0.0), ("合格", 1.0)])
 def test_facts_are_read_with_the_words_of_intake(word: str, value: float) -> None:
     facts = pd.DataFrame({"fact": ["f"], "value": [word], "date": [pd.NaT]})
-    assert ind._fact(_unit({"facts": facts}), {"fact": "f"})["value"] == value
+    assert ind.by_fact(_unit({"facts": facts}), {"fact": "f"})["value"] == value
 
 
 def test_an_unknown_truth_word_is_not_a_no() -> None:
     facts = pd.DataFrame({"fact": ["f"], "value": ["maybe"], "date": [pd.NaT]})
-    told = ind._fact(_unit({"facts": facts}), {"fact": "f"})
+    told = ind.by_fact(_unit({"facts": facts}), {"fact": "f"})
     assert told["status"] == "not_computed"
     assert "maybe" in told["reason_zh"]
 

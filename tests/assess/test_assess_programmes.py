@@ -436,3 +436,37 @@ def test_every_unit_of_a_published_case_has_words_in_both_languages() -> None:
     module = import_module("workbench.assess.ruleset")
     used = {row["unit"] for row in module._published()} - {"index_before_100", ""}
     assert used <= set(module._UNITS)
+
+
+# targets of several phases, and what was decided where the source is silent
+
+
+def test_a_value_is_held_against_the_target_of_each_phase() -> None:
+    """Waste sorting after a year: 60 in the phase table, 80 in the end (X-03)."""
+    c = unit()
+    frame = measured(waste_sorting_accuracy=0.7, effective_decision_rate=0.72).assign(
+        ci_low=float("nan"), ci_high=float("nan"), target_kind="level"
+    )
+    found = told(assess.ruleset(c, frame, pd.DataFrame()))
+    assert found["ruleset.phases.waste_sorting_accuracy"]["display_en"] == (
+        "short term (1 year) 60%, met; final 80%, not met"
+    )
+    # kept although a pilot had reached 75 (X-11)
+    reached = found["ruleset.phases.effective_decision_rate"]["display_en"]
+    assert (
+        reached == "short term (1 year) 65%, met; final 70%, met (already reached elsewhere, X-11)"
+    )
+
+
+def test_what_the_source_leaves_open_is_printed_with_who_decided() -> None:
+    c = dataclasses.replace(
+        unit(), protocol=load("rectification", parameters={"audit_sample": 0.1})
+    )
+    frame = measured(waste_sorting_accuracy=0.7).assign(
+        ci_low=float("nan"), ci_high=float("nan"), target_kind="level"
+    )
+    found = told(assess.ruleset(c, frame, pd.DataFrame()))
+    assert found["ruleset.parameter.audit_sample"]["display_en"] == "10%"
+    assert "given by the study" in found["ruleset.parameter.audit_sample"]["reason_en"]
+    assert "as recommended" in found["ruleset.parameter.index_formula_ref"]["reason_en"]
+    assert "ruleset.parameter.min_years" not in found  # the source states it

@@ -9,15 +9,19 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from workbench import bundle
+from workbench import bundle, scoring
+from workbench.assess.indicators import judged_by
 from workbench.assess.sample import labelled
 from workbench.assess.score import score
 from workbench.findings import number
+from workbench.protocol.targets import printed
 
 if TYPE_CHECKING:
     from workbench.community import Community
+    from workbench.protocol.model import Target
 
 __all__ = ["reference", "ruleset"]
 
@@ -53,6 +57,7 @@ def ruleset(c: Community, measured: pd.DataFrame, scores: pd.DataFrame) -> pd.Da
     -------
     DataFrame
         ``ruleset.changes`` (R-07), ``ruleset.share.*`` (R-04, R-05, R-09),
+        ``ruleset.phases.*`` (all targets of an indicator that has several, X-03 to X-11),
         ``ruleset.parameter.*`` (what the study or a recommendation decided) and, with a
         micro-adjustment, its minutes and the score without it (R-06).
     """
@@ -82,7 +87,89 @@ def ruleset(c: Community, measured: pd.DataFrame, scores: pd.DataFrame) -> pd.Da
                 reason_en=f"for reference: {one['reference_en']}",
             )
         )
+    rows += _phases(c, own)
     return pd.DataFrame([*rows, *_decided(c), *_micro(c, measured, scores)])
+
+
+_OUTCOMES = {
+    "met": ("已达到", "met"),
+    "not_met": ("未达到", "not met"),
+    "cannot_tell": ("无法判断", "cannot tell"),
+}
+
+
+def _phases(c: Community, own: pd.DataFrame) -> list[Row]:
+    """Hold a value against every dated and undated target of its indicator (X-03 to X-10).
+
+    The one of the phase counts and stands in the table; the others are shown, and cost no points.
+    A target that pilots had reached elsewhere is kept and marked (X-11).
+    """
+    known = c.protocol.resolutions.get("X-11")
+    reached = set(known.indicators) if known is not None else set()
+    rows = []
+    for one in judged_by(own).to_dict("records"):
+        slug = str(one["indicator"])
+        indicator = c.protocol.indicator(slug)
+        aims = [
+            t for t in indicator.targets
+            if t.role == "target" and t.locality is None and t.year is None
+            and t.kind in ("level", "change_rel") and t.value is not None
+        ]  # fmt: skip
+        if len(aims) < 2 and slug not in reached:
+            continue
+        aims.sort(
+            key=lambda t: t.month or (c.protocol.phases[t.phase].last_month if t.phase else 999)
+        )
+        said: list[tuple[str, str]] = []
+        for aim in aims:
+            outcome = _OUTCOMES[_outcome(c, one, aim)]
+            when = c.protocol.phases[aim.phase].name if aim.phase else None
+            date = ("最终", "final") if when is None else (when.zh, when.en)
+            if aim.month is not None:
+                date = f"第{aim.month}月", f"month {aim.month}"
+            said.append(
+                (
+                    f"{date[0]}{printed(aim, indicator.unit, 'zh')}，{outcome[0]}",
+                    f"{date[1]} {printed(aim, indicator.unit, 'en')}, {outcome[1]}",
+                )
+            )
+        mark = ("（他处试点已达到，X-11）", " (already reached elsewhere, X-11)")
+        more = mark if slug in reached else ("", "")
+        rows.append(
+            labelled(
+                f"ruleset.phases.{slug}",
+                "text",
+                f"各阶段目标：{one['label_zh']}",
+                f"Targets by phase: {one['label_en']}",
+                indicator=slug,
+                display_zh="；".join(s[0] for s in said) + more[0],
+                display_en="; ".join(s[1] for s in said) + more[1],
+            )
+        )
+    return rows
+
+
+def _outcome(c: Community, one: Mapping[Any, Any], aim: Target) -> str:
+    """Say whether a value meets one target; a change is judged where no sample enters it."""
+    indicator = c.protocol.indicator(str(one["indicator"]))
+    name = "change" if aim.kind == "change_rel" else "value"
+    value = one.get(name)
+    if value is None or pd.isna(value):
+        return "cannot_tell"
+    ends = [one["ci_low"], one["ci_high"]]
+    if aim.kind == "change_rel" and one["channel"] != "record":
+        return "cannot_tell"
+    if aim.kind == "change_rel" or any(e is None or pd.isna(e) for e in ends):
+        if one["channel"] in ("survey", "inspection"):
+            return "cannot_tell"
+        ends = [value, value]
+    factor = float(c.measures.get(str(one["indicator"]), {}).get("factor") or 1.0)
+    factor = {"days": 1.0, "share": 100.0}.get(str(one["unit"]), factor)
+    bound = float(aim.value or 0.0) / (100.0 if aim.kind == "change_rel" else factor)
+    up = indicator.direction != "down"
+    sign = {">=": "≥", "<=": "≤", "=": "≥" if up else "≤"}.get(aim.op, aim.op)
+    low, high = (np.array([float(e)]) for e in ends)
+    return str(scoring.three_outcomes(low, high, np.array([sign]), np.array([bound]))[0])
 
 
 _YES = {True: ("是", "yes"), False: ("否", "no")}
