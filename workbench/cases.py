@@ -316,11 +316,36 @@ def _chosen(cases: pd.DataFrame, programme: str, indicator: str) -> pd.DataFrame
 
 
 _PROGRAMMES_ZH = {
-    "rectification": "社区治理",
-    "subdistrict": "街道社区",
-    "civilised": "文明小区",
+    "rectification": "社区综合整顿",
+    "subdistrict": "街办创建",
+    "civilised": "文明小区评选",
     "participation": "居民参与",
 }
+
+
+_UNITS_ZH = {
+    "days": "天",
+    "hours": "小时",
+    "minutes": "分钟",
+    "score_100": "百分制得分",
+    "score_5": "五分制得分",
+    "count": "个",
+    "count_per_year": "次/年",
+    "days_per_week": "天/周",
+    "m2_per_person": "平方米/人",
+    "pupils_per_teacher": "学生/教师",
+    "ratio": "比值",
+    "pp_change": "百分点变化",
+    "pp_difference": "百分点之差",
+    "per_1000": "每千人",
+    "residents_per_worker": "居民/社工",
+    "months_against_plan": "比计划的月数",
+    "persons": "人",
+    "yuan": "元",
+    "ten_thousand_yuan": "万元",
+    "ten_thousand_yuan_per_year": "万元/年",
+}
+"""Units of the library in Chinese; another of a library of one's own is printed as written."""
 
 
 def _programme(slug: str) -> str:
@@ -426,10 +451,14 @@ def _label(one: Mapping[Any, Any], unit: str) -> dict[str, str]:
         r"(?P<en>.*?)\s*[(（](?P<zh>[^()（）]*[\u4e00-\u9fff][^()（）]*)[)）]", place
     )
     zh, en = (found["zh"], found["en"]) if found else (place, place)
-    of = "" if unit in (*_PERCENT, *_INDEX) else unit.replace("_", " ")
+    if place == "not named":
+        zh = "未具名"
+    shown = unit not in (*_PERCENT, *_INDEX)
+    of = unit.replace("_", " ") if shown else ""
+    of_zh = _UNITS_ZH.get(unit, of) if shown else ""
     name = str(one["indicator"]).replace("_", " ")
     return {
-        "label_zh": f"{one['indicator_zh']}（{zh}" + (f"；{of}）" if of else "）"),
+        "label_zh": f"{one['indicator_zh']}（{zh}" + (f"；{of_zh}）" if of_zh else "）"),
         "label_en": f"{name} ({en}" + (f"; {of})" if of else ")"),
     }
 

@@ -13,7 +13,8 @@ from workbench import bundle
 from workbench.batch import state
 from workbench.batch.pool import Failure, Task
 from workbench.batch.slices import digest, environment, package_digest
-from workbench.batch.work import SliceJob, cut_slice, slice_note
+from workbench.batch.work import SliceJob, cut_slice, opened_study, slice_note
+from workbench.batch.workers import Local, apart
 from workbench.errors import InputError, MachineError, Problem
 from workbench.evidence.files import sha256_file, write_atomic
 
@@ -114,8 +115,6 @@ def tables(study: Study, out: Path, told: Progress) -> tuple[list[str], str]:
     MachineError
         When they changed while shards that read the earlier ones are at work.
     """
-    from workbench.intake import build, write_tables
-
     key = digest({"package": package_digest(), "sources": _source_digests(study, out)})
     folder = out / "private" / "tables"
     note = out / "private" / "tables.json"
@@ -134,16 +133,31 @@ def tables(study: Study, out: Path, told: Progress) -> tuple[list[str], str]:
                 )
             )
     told.say("读入数据", "reading the data")
-    built = build(study)
+    read = apart(Local(1), Task("tables", _read, (str(study.folder), str(out.resolve()), key)))
+    if isinstance(read, list):
+        return read, key
+    raise InputError(*read)
+
+
+def _read(job: tuple[str, str, str]) -> list[str] | tuple[Problem, ...]:
+    """Read the tables in a worker; give the ids of the units, or what is wrong with the data."""
+    from workbench.intake import build, write_tables
+
+    out, key = Path(job[1]), job[2]
+    folder, note = out / "private" / "tables", out / "private" / "tables.json"
+    try:
+        study = opened_study(job[0])
+        built = build(study)
+    except InputError as error:
+        return tuple(error.problems)
     note.unlink(missing_ok=True)
     if folder.exists():
         shutil.rmtree(folder)
     write_tables(built, folder)
     frame = built.frames["communities"]
-    level = study.settings.unit
-    units = sorted(frame.loc[frame["level"].eq(level), "community"].tolist())
+    units = sorted(frame.loc[frame["level"].eq(study.settings.unit), "community"].tolist())
     write_atomic(note, json.dumps({"key": key, "units": units}).encode())
-    return units, key
+    return units
 
 
 def _source_digests(study: Study, out: Path) -> dict[str, str]:

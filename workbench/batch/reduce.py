@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import bundle, findings
 from workbench.batch import state
-from workbench.batch.pool import Failure, Task
+from workbench.batch.pool import Task
 from workbench.batch.slices import digest, environment, package_digest
 from workbench.batch.work import map_folder, map_note
-from workbench.errors import MachineError, NotebookError, Problem
+from workbench.batch.workers import apart
+from workbench.errors import NotebookError, Problem
 from workbench.evidence.files import (
     replace_directory,
     sha256_bytes,
@@ -32,11 +33,8 @@ from workbench.evidence.files import (
 if TYPE_CHECKING:
     from workbench.batch.progress import Progress
     from workbench.batch.workers import Workers
-    from workbench.study import Study
 
 __all__ = ["context_digest", "context_of", "reduce", "write_findings"]
-
-_SECONDS = 4 * 3600.0
 
 _UNIT = (
     "name name_en kind parent households residents adults age_class treated intervention_date"
@@ -51,13 +49,15 @@ _COMMON = (
 class _Job:
     out: str
     notebook: str
+    units: tuple[str, ...]
+    key: str
 
 
 def _folder(out: Path) -> Path:
     return out / "private" / "reduce"
 
 
-def reduce(study: Study, out: Path, units: list[str], told: Progress, workers: Workers) -> None:
+def reduce(out: Path, units: list[str], told: Progress, workers: Workers) -> None:
     """Make every unit's context, if it is not made yet for these findings.
 
     Raises
@@ -79,24 +79,18 @@ def reduce(study: Study, out: Path, units: list[str], told: Progress, workers: W
     frozen = any(row.signed for row in state.brief(out).values())
     if kept is None or (kept["key"] != key and not frozen):
         told.say("汇总全部单位", "reducing over all units")
-        _inputs(study, out, notes)
-        job = _Job(str(out.resolve()), str(notebook.resolve()))
-        for _, answer in workers.run([Task("batch", _execute, job)], seconds=_SECONDS):
-            if isinstance(answer, Failure):
-                raise MachineError(
-                    Problem(code="reduce", zh="汇总笔记本未能执行", en=answer.message)
+        job = _Job(str(out.resolve()), str(notebook.resolve()), tuple(units), key)
+        error = apart(workers, Task("reduce", _reduce, job))
+        if error is not None:
+            raise NotebookError(
+                Problem(
+                    code="reduce.cell",
+                    zh="汇总笔记本出错",
+                    en="the batch notebook failed",
+                    column=error["cell"],
+                    found=f"{error['ename']}: {error['evalue']}",
                 )
-            if answer is not None:
-                raise NotebookError(
-                    Problem(
-                        code="reduce.cell",
-                        zh="汇总笔记本出错",
-                        en="the batch notebook failed",
-                        column=answer["cell"],
-                        found=f"{answer['ename']}: {answer['evalue']}",
-                    )
-                )
-        _contexts(out, notes, key)
+            )
 
 
 def _without_digest(row: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +115,7 @@ def _kept(out: Path) -> dict[str, Any] | None:
     return json.loads(file.read_bytes()) if file.exists() else None
 
 
-def _inputs(study: Study, out: Path, notes: Mapping[str, tuple[str, str] | None]) -> None:
+def _inputs(out: Path, notes: Mapping[str, tuple[str, str] | None]) -> None:
     """Write what the batch notebook reads: all findings by column, the units, the settings."""
     data = _folder(out) / "data"
     if data.exists():
@@ -194,8 +188,18 @@ def _cell(value: Any, number: bool) -> Any:
     return float(value) if number else str(value)
 
 
+def _reduce(job: _Job) -> dict[str, Any] | None:
+    """Reduce in a worker: inputs, notebook, contexts; give the error of a cell, if there is one."""
+    out = Path(job.out)
+    notes = {unit: _note(out, unit) for unit in job.units}
+    _inputs(out, notes)
+    error = _execute(job)
+    if error is None:
+        _contexts(out, notes, job.key)
+    return error
+
+
 def _execute(job: _Job) -> dict[str, Any] | None:
-    """Execute the batch notebook in a worker; give the error of a cell, if there is one."""
     from workbench.batch.environment import record_environment
     from workbench.batch.execute import execute, sealed_bytes
 

@@ -25,8 +25,8 @@ from workbench.batch.progress import Progress
 from workbench.batch.reduce import context_digest, reduce
 from workbench.batch.render import RenderJob, open_keys, render_unit, write_overview
 from workbench.batch.slices import digest, environment, load_study, package_digest, read_study
-from workbench.batch.work import MapJob, map_note, map_unit
-from workbench.batch.workers import Local, Workers
+from workbench.batch.work import MapJob, map_note, map_unit, opened_study
+from workbench.batch.workers import Local, Workers, apart
 from workbench.errors import InputError, MachineError, Problem
 from workbench.evidence.bag import bag_info, digests
 from workbench.evidence.files import recover, sha256_file, write_atomic
@@ -38,7 +38,7 @@ __all__ = ["Cause", "Outcome", "enter_all", "recount", "run"]
 
 T = TypeVar("T")
 
-ENTRIES = 1000  # reports entered in the ledger together, at most
+ENTRIES = 250  # reports entered in the ledger together, at most
 FEW = 8  # units for which the equality test of a study's own notebook is not worth its time
 TRIES = 2  # executions of a unit that is lost for a reason that may pass; then it is left alone
 
@@ -218,13 +218,14 @@ class _Run:
             )
             if settled:
                 with self._turn():
-                    _after_kernels(reduce, self.opened, out, units, self.told, workers)
+                    _after_kernels(reduce, out, units, self.told, workers)
                 contexts = True
                 langs = tuple(languages or self.opened.settings.languages)
                 _after_kernels(self._render, chosen, keys, rows, langs, workers)
         with self._turn():
             if contexts:
-                write_overview(self.opened, out, units)
+                job = (str(self.opened.folder), str(out.resolve()), units)
+                apart(Local(1), Task("overview", _overview, job))
             else:
                 self.told.say(
                     f"已执行 {mapped}/{len(units)}，全部完成后汇总并出具报告",
@@ -401,6 +402,10 @@ class _Run:
         if row.signed:
             return True
         return row.state == "draft" and row.render_key == self._render_key(unit, key, langs)
+
+
+def _overview(job: tuple[str, str, Sequence[str]]) -> None:
+    write_overview(opened_study(job[0]), Path(job[1]), job[2])
 
 
 def _row_of(earlier: state.Brief | None, unit: str, key: str, answer: Any) -> dict[str, Any] | None:

@@ -359,7 +359,7 @@ def enter_signed(
         digests[name] = bags.digests(bag)
         replace_directory(folder / name)
     copy_log(ledger, out / "ledger")
-    hand_on(out, ledger.verifier.text(), [attest.bag_certs(folder / name) for name in names])
+    hand_on(out, ledger.verifier.text(), (attest.bag_certs(folder / name) for name in names))
     return digests
 
 

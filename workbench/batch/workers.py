@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from workbench.batch.pool import Task, run_tasks
+from workbench.batch.pool import Failure, Task, run_tasks
+from workbench.errors import MachineError, Problem
 
-__all__ = ["Local", "Workers"]
+__all__ = ["Local", "Workers", "apart"]
 
 
 class Workers(Protocol):
@@ -36,3 +37,31 @@ class Local:
     def run(self, tasks: Iterable[Task], *, seconds: float = 7200.0) -> Iterator[tuple[Task, Any]]:
         """Do the tasks in ``jobs`` processes."""
         return run_tasks(tasks, jobs=self.jobs, seconds=seconds, environment=self.environment)
+
+
+def apart(workers: Workers, task: Task, *, seconds: float = 4 * 3600.0) -> Any:
+    """Do one task in a process of its own, so that what it reads is not held by the runner.
+
+    Raises
+    ------
+    MachineError
+        When it could not be done.
+    """
+    ((_, answer),) = workers.run([task], seconds=seconds)
+    if isinstance(answer, Failure):
+        raise MachineError(
+            Problem(
+                code=f"batch.{task.name}" if answer.code != "disk-full" else "batch.disk",
+                zh=_PARTS[task.name][0],
+                en=_PARTS[task.name][1],
+                found=answer.message,
+            )
+        )
+    return answer
+
+
+_PARTS = {
+    "tables": ("读入数据未能完成", "the data could not be read to the end"),
+    "reduce": ("汇总笔记本未能执行", "the batch notebook could not be executed"),
+    "overview": ("总览未能写出", "the overview could not be written"),
+}
