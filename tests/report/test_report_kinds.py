@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from workbench.protocol import PROGRAMMES, load
+from workbench.protocol.check import SECTIONS
 from workbench.report.body import _SECTIONS, body_sections
 from workbench.report.register import Register
 from workbench.report.words import Words
@@ -52,3 +53,7 @@ def test_every_section_of_a_kind_is_one_the_report_can_print(programme: str) -> 
     for kind in kinds.values():
         assert set(kind.sections) <= known
         assert len(set(kind.sections)) == len(kind.sections)
+
+
+def test_the_sections_a_protocol_may_name_are_those_of_the_report() -> None:
+    assert set(SECTIONS) == {name for name, _ in _SECTIONS} - {"head", "other"}

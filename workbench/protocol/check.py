@@ -29,6 +29,14 @@ def _fault(
     )
 
 
+SECTIONS = (
+    "data response satisfaction change requests agreement indicators score ruleset deductions "
+    "reference followup eligibility warnings standing lower demand participation "
+    "funds milestones claims objections context decisions limits"
+).split()
+"""Sections that a kind of report may name; a test holds that they are those of the report."""
+
+
 def faults(protocol: Protocol, *, file: str) -> list[Problem]:
     """Return every contradiction between the parts of a protocol, in the order of its keys."""
     found = [
@@ -38,6 +46,7 @@ def faults(protocol: Protocol, *, file: str) -> list[Problem]:
         *_schemes(protocol, file),
         *_parameters(protocol, file),
         *_conditions(protocol, file),
+        *_kinds(protocol, file),
     ]
     if not found:
         found = [*_weights(protocol, file), *_micro(protocol, file)]
@@ -187,16 +196,19 @@ def _targets(protocol: Protocol, slug: str, indicator: Indicator, file: str) -> 
                     code="duplicate-target",
                 )
             yield from _against_direction(indicator, target, at, file)
-            if protocol.unit != "nation" and _share_beyond(indicator, target):
-                yield _fault(
-                    file,
-                    f"{at}.value",
-                    f"百分比目标 {target.value:g} 超出 0—100",
-                    f"a percentage of {target.value:g} is outside 0-100",
-                    "百分比写 0—100 的数字",
-                    "write percentages as 0-100",
-                    code="range",
-                )
+            yield from _floor(indicator, target, at, file)
+        national = protocol.unit == "nation"
+        if target.role in {"target", "gate"} and not national and _share_beyond(indicator, target):
+            given = _given(protocol, slug, target.role)
+            yield _fault(
+                file,
+                f"parameters.{given}" if given else f"{at}.value",
+                f"百分比目标 {target.value:g} 超出 0—100",
+                f"a percentage of {target.value:g} is outside 0-100",
+                "百分比写 0—100 的数字",
+                "write percentages as 0-100",
+                code="range",
+            )
     for n, baseline in enumerate(indicator.baselines):
         if baseline.unit is not None and baseline.unit not in UNITS:
             yield unknown_problem(
@@ -208,6 +220,53 @@ def _targets(protocol: Protocol, slug: str, indicator: Indicator, file: str) -> 
                 file=file,
                 column=f"indicators.{slug}.baselines[{n}].unit",
             )
+
+
+def _given(protocol: Protocol, slug: str, role: str) -> str | None:
+    """Return the parameter by which a study wrote a figure of an indicator."""
+    for name, parameter in protocol.parameters.items():
+        places = parameter.sets if parameter.origin == "study" else ()
+        if any((p.indicator, p.role, p.key) == (slug, role, "value") for p in places):
+            return name
+    return None
+
+
+def _floor(indicator: Indicator, target: Target, at: str, file: str) -> Iterator[Problem]:
+    """Hold the value that earns nothing against the one that earns all (R-13, R-14)."""
+    if target.kind != "level" or target.floor is None or target.value is None:
+        return
+    up = indicator.direction == "up"
+    if indicator.direction not in {"up", "down"} or (
+        target.floor < target.value if up else target.floor > target.value
+    ):
+        return
+    side = ("低于", "below") if up else ("高于", "above")
+    yield _fault(
+        file,
+        f"{at}.floor",
+        f"得0分的值{target.floor:g}应{side[0]}目标{target.value:g}",
+        f"the value that earns nothing, {target.floor:g}, must lie {side[1]} the target "
+        f"{target.value:g}",
+        "改正 floor 或 value",
+        "correct floor or value",
+        code="floor",
+    )
+
+
+def _kinds(protocol: Protocol, file: str) -> Iterator[Problem]:
+    """Check that each kind of report prints sections that there are."""
+    for name, kind in protocol.report_kinds.items():
+        for section in kind.sections:
+            if section not in SECTIONS:
+                yield unknown_problem(
+                    "section",
+                    section,
+                    SECTIONS,
+                    "章节",
+                    "section",
+                    file=file,
+                    column=f"report_kinds.{name}.sections",
+                )
 
 
 def _share_beyond(indicator: Indicator, target: Target) -> bool:

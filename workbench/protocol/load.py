@@ -424,6 +424,40 @@ def _set_parameter(
     if value is None or (isinstance(value, str) and _BLANK.match(value.strip())):
         return []  # still a blank; `blanks` asks for it
     entry = dict(base["parameters"][name])
+    problems = _shape(str(name), entry.get("value"), value, file)
     entry.update(value=value, origin="study")
     base["parameters"][name] = entry
+    return problems
+
+
+def _shape(name: str, old: object, new: object, file: str) -> list[Problem]:
+    """Hold a list of figures against the one it replaces: as many, and in order where that was."""
+    if not isinstance(old, list) or not isinstance(new, list):
+        return []
+    column = f"parameters.{name}.value"
+    if old and all(isinstance(part, list) for part in old):
+        if len(new) != len(old):
+            return [_list_problem(name, len(old), new, file)]
+        pairs = zip(old, new, strict=True)
+        return [problem for a, b in pairs for problem in _shape(name, a, b, file)][:1]
+    figures = all(_is_figure(part) for part in old)
+    if figures and (len(new) != len(old) or not all(_is_figure(part) for part in new)):
+        return [_list_problem(name, len(old), new, file)]
+    if figures and len(old) > 1 and old == sorted(set(old)) and new != sorted(set(new)):
+        return [
+            Problem(
+                code="protocol.value",
+                file=file,
+                column=column,
+                zh="各数应由小到大",
+                en="the figures must rise",
+                found=str(new),
+                remedy_zh="下限写在前，上限写在后",
+                remedy_en="write the lower figure first",
+            )
+        ]
     return []
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

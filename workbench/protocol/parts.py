@@ -415,15 +415,22 @@ def _parameter_fault(parameter: Parameter) -> str:
     if parameter.type == "choice":
         return "" if value in parameter.choices else " | ".join(parameter.choices)
     good = {
-        "number": number,
-        "integer": isinstance(value, int) and not isinstance(value, bool),
+        "number": number and value >= 0,
+        "integer": isinstance(value, int) and not isinstance(value, bool) and value >= 1,
         "share": number and 0 <= value <= 1,
         "text": isinstance(value, str) and bool(value.strip()),
         "file": isinstance(value, str) and bool(value.strip()),
         "boolean": isinstance(value, bool),
         "list": isinstance(value, list | tuple) and len(value) > 0,
     }[parameter.type]
-    return "" if good else parameter.type
+    return "" if good else _WANTED.get(parameter.type, parameter.type)
+
+
+_WANTED = {
+    "number": "number ≥ 0",
+    "integer": "whole number ≥ 1",
+    "share": "share of 0–1 (0.3 for 30 %)",
+}
 
 
 class Rule(Part):
