@@ -192,11 +192,20 @@ def draw_teams(
     pool = sorted(words(units, "community") if only is None else only)
     least, most = per_team
     if not teams or len(pool) > most * len(teams):
+        out = why[why["community"].eq("*")]
+        zh, en = (
+            "; ".join(f"{who} {text}" for who, text in zip(out["assessor"], out[lang], strict=True))
+            for lang in ("reason_zh", "reason_en")
+        )
         raise refuse(
-            "teams", f"{len(pool)} 个单位，完整小组 {len(teams)} 个，每组至多 {most} 个",
-            f"{len(pool)} units, {len(teams)} whole teams, at most {most} units each",
-            remedy_zh="补足小组、培训或利益申报", remedy_en="bring teams, training, declarations",
-        )  # fmt: skip
+            "teams",
+            f"{len(pool)} 个单位，完整小组 {len(teams)} 个，每组至多 {most} 个"
+            + (f"；不可派出：{zh}" if zh else ""),
+            f"{len(pool)} units, {len(teams)} whole teams, at most {most} units each"
+            + (f"; may not go: {en}" if en else ""),
+            remedy_zh="补足小组、培训或利益申报",
+            remedy_en="bring teams, training, declarations",
+        )
     fewest = max(math.ceil(len(pool) / most), 1)
     taking = min(len(teams), max(len(pool) // least, fewest))
     pairs = set(zip(why["assessor"], why["community"], strict=True))
