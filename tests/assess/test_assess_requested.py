@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench import protocol, survey
+from workbench import assess, protocol, survey
 from workbench.assess.requested import requested
 from workbench.assess.sample import Sample
 from workbench.community import Community
@@ -189,3 +189,21 @@ def test_a_count_over_the_year_is_no_estimate_either() -> None:
     row = requested(_unit(_register([5.0, 6.0]), {}), entry)
     assert row["value"] == row["known_low"] == row["known_high"] == pytest.approx(0.4)
     assert row["ci_low"] < 0.4 < row["ci_high"]
+
+
+def test_each_limit_of_time_counts_the_requests_it_is_about() -> None:
+    """Needs are to be answered within 72 hours (T-14), disputes handled within 7 days (T-16)."""
+    needs = _register([72.0, 73.0, 10.0, None])
+    disputes = _register([24.0 * 7, 24.0 * 7 + 1], kind="dispute")
+    told = assess.requests(
+        _unit(pd.concat([needs, disputes], ignore_index=True), {}, baseline=None)
+    )
+    found = told.set_index("finding")
+    need = found.loc["requests.limit.T-14"]
+    assert (need["numerator"], need["denominator"], need["value"]) == (2, 4, 0.5)
+    dispute = found.loc["requests.limit.T-16"]
+    assert (dispute["numerator"], dispute["denominator"]) == (1, 2)
+    assert "for reference" in dispute["label_en"]
+    # limits of kinds that the register does not hold are not listed
+    assert set(found.index[found.index.str.startswith("requests.limit.")]) == {
+        "requests.limit.T-14", "requests.limit.T-16"}  # fmt: skip

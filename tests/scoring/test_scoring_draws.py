@@ -70,7 +70,7 @@ def test_the_untrained_and_open_interests_break_their_team():
     people.loc[0, "trained_on"] = None
     people.loc[3, "trained_on"] = "2026-10-09"
     people.loc[8, "interests"] = "配偶在物业公司任职"
-    with pytest.raises(InputError, match="1 whole teams.*may not go: e0 no training"):
+    with pytest.raises(InputError, match=r"1 whole teams.*may not go: e0 no training"):
         scoring.draw_teams(people, UNITS, rng=_rng(), by=START)
     drawn, passed = scoring.draw_teams(people, UNITS.iloc[:5], rng=_rng(), by=START)
     assert set(drawn["team"]) == {"T3"}

@@ -106,10 +106,56 @@ def requests(c: Community) -> pd.DataFrame:
             counts[when] = (len(frame), households * years(span))
         rows += [row | common for row in _in_time(c, frame, when, zh, en)]
         rows += [row | common for row in _median(c, frame, when, zh, en)]
-    told = [pd.DataFrame(rows)]
+    told = [pd.DataFrame([*rows, *_limits(c)])]
     if c.baseline and window(c, c.wave) and window(c, str(c.baseline)):
         told += _compared(c, dict(reversed(counts.items())))
     return pd.concat(told, ignore_index=True)
+
+
+_HOURS = {"minutes": 1 / 60, "hours": 1.0, "days": _DAY}
+_STEPS = {"answered": "answered", "closed": "closed", "handled": "closed"}
+
+
+def _limits(c: Community) -> list[dict[str, Any]]:
+    """Count the requests within each limit of time that the programme sets for their kind.
+
+    Time runs from receipt to the step that the limit names; handled is closed, answered is not
+    (X-90: three time stamps, three figures). Open cases that may yet be in time count both ways.
+    """
+    from workbench.assess.requested import requested, told_of_register
+
+    if c.protocol is None:
+        return []
+    rows = []
+    for name, one in c.protocol.limits.items():
+        if one.kind is None or one.value is None or one.unit not in _HOURS:
+            continue
+        step = _STEPS[one.clock]
+        found = requested(
+            c,
+            {
+                "requests": {"kind": one.kind},
+                "statistic": "share_within",
+                "clock": f"received..{step}",
+                "within_hours": float(one.value) * _HOURS[one.unit],
+            },
+        )
+        if found.get("status") == "not_computed" and not found.get("n"):
+            continue  # no such request
+        role = {"limit": ("", ""), "reached": ("（他处已达到）", " (reached elsewhere)"),
+                "reference": ("（参考）", " (for reference)")}[one.role]  # fmt: skip
+        row = _row(
+            f"requests.limit.{name}",
+            f"{name} {one.title.zh}（{one.text.zh}）：在限内的比例{role[0]}",
+            f"{name} {one.title.en} ({one.text.en}): share within the limit{role[1]}",
+            wave=c.wave,
+            rule=name,
+        )
+        shown = ("ci_low", "ci_high", "level", "std_error", "known_low", "known_high")
+        row |= {k: v for k, v in found.items() if k not in shown} | {"unit": "share"}
+        said = told_of_register(found, "share") if found.get("unknown") else {}
+        rows.append(row | said)
+    return rows
 
 
 _NUMBERS = "value unit std_error ci_low ci_high level n p_value method status flags".split()

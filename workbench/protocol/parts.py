@@ -520,7 +520,10 @@ class EarlyWarning(Part):
 
 
 class Limit(Part):
-    """A limit of time; ``hours`` or ``days`` or ``months`` as far as the source gives a figure."""
+    """A limit of time; ``hours`` or ``days`` or ``months`` as far as the source gives a figure.
+
+    ``kind`` is the kind of requests that the limit is about; limits of other things have none.
+    """
 
     title: Name
     programmes: tuple[Slug, ...]
@@ -529,6 +532,7 @@ class Limit(Part):
     value: Number | None = None
     unit: Literal["minutes", "hours", "days", "months", "at_once"]
     role: Literal["limit", "reached", "reference"] = "limit"
+    kind: Literal["complaint", "need", "suggestion", "dispute", "order"] | None = None
     text: Name
     source: Citation
 
