@@ -90,36 +90,40 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     return folder
 
 
+def write_tiny(folder: Path, *more: str) -> Path:
+    """Write the small study, with cells of one's own after the two it has."""
+    folder.mkdir(exist_ok=True)
+    files = {
+        "study.yaml": STUDY,
+        "measures.yaml": MEASURES,
+        "codebook.yaml": "{}\n",
+        "corrections.csv": "file,key,column,old,new,reason,author,date,approved_by,evidence\n",
+        "judgements.csv": "id,kind,community,object,from,to,decision,reason_zh,reason_en,"
+        "author,date,approved_by\n",
+        "communities.csv": "community,name,level,kind,households\n"
+        + "".join(f"{u},小区{u[-1]},compound,commercial,{400 + i}\n" for i, u in enumerate(UNITS)),
+        "measurements.csv": "community,indicator,period,numerator,denominator,origin\n"
+        + "".join(
+            f"{u},sorting,2026-0{m},{80 + 3 * i + m},100,device\n"
+            for i, u in enumerate(UNITS)
+            for m in range(1, 7)
+        ),
+        "unit.ipynb": notebook_text(OPEN, VALUE, *more),
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / ".secret").write_text("0" * 64 + "\n", encoding="utf-8")
+    (folder / ".secret").chmod(0o600)
+    return folder
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Callable[..., Path]:
-    """Write the small study, with cells of one's own after the two it has."""
+    """Give the function that writes the small study."""
+    return lambda *more: write_tiny(tmp_path / "tiny", *more)
 
-    def write(*more: str) -> Path:
-        folder = tmp_path / "tiny"
-        folder.mkdir(exist_ok=True)
-        files = {
-            "study.yaml": STUDY,
-            "measures.yaml": MEASURES,
-            "codebook.yaml": "{}\n",
-            "corrections.csv": "file,key,column,old,new,reason,author,date,approved_by,evidence\n",
-            "judgements.csv": "id,kind,community,object,from,to,decision,reason_zh,reason_en,"
-            "author,date,approved_by\n",
-            "communities.csv": "community,name,level,kind,households\n"
-            + "".join(
-                f"{u},小区{u[-1]},compound,commercial,{400 + i}\n" for i, u in enumerate(UNITS)
-            ),
-            "measurements.csv": "community,indicator,period,numerator,denominator,origin\n"
-            + "".join(
-                f"{u},sorting,2026-0{m},{80 + 3 * i + m},100,device\n"
-                for i, u in enumerate(UNITS)
-                for m in range(1, 7)
-            ),
-            "unit.ipynb": notebook_text(OPEN, VALUE, *more),
-        }
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        (folder / ".secret").write_text("0" * 64 + "\n", encoding="utf-8")
-        (folder / ".secret").chmod(0o600)
-        return folder
 
-    return write
+@pytest.fixture(scope="session")
+def write_study() -> Callable[..., Path]:
+    """Give the function that writes the small study to a folder."""
+    return write_tiny

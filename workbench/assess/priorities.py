@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from workbench import survey
+from workbench.assess.editions import beside_earlier
 from workbench.assess.fieldwork import compared
 from workbench.assess.sample import NUMBERS, Sample, absent, labelled
 from workbench.assess.satisfaction import (
@@ -193,6 +195,11 @@ def _chosen(now: survey.Design, item: str, level: float, by: str | None) -> pd.D
     return told.assign(category=told["item"].str.partition("__")[2], item=item)
 
 
+def _reason_id(item: str, one: Mapping[Any, Any]) -> str:
+    where = f".{one['variable']}={one['group']}" if one["variable"] else ""
+    return f"priorities.reason.{item}.{one['category']}{where}"
+
+
 def _reasons(c: Community, now: survey.Design) -> list[dict[str, Any]]:
     """Give the reasons for not taking part, over all and by group, small cells withheld (C-20)."""
     rows: list[dict[str, Any]] = []
@@ -210,8 +217,10 @@ def _reasons(c: Community, now: survey.Design) -> list[dict[str, Any]]:
         told["n"] = told["numerator"]  # a cell is the people of this group who gave this reason
         told = survey.disclosure(told, minimum=c.min_cell, cells=["category", "group"],
                                  keys=["item", "variable"])  # fmt: skip
+        told["finding"] = [_reason_id(item, one) for one in told.to_dict("records")]
+        told = beside_earlier(c, told, ["item", "variable"])
         for one in told.to_dict("records"):
-            where = f".{one['variable']}={one['group']}" if one["variable"] else ""
+            where = f"{one['variable']}={one['group']}" if one["variable"] else ""
             label = [c.answer(item, one["category"], lang)
                      + (f"{sep}{c.answer(one['variable'], one['group'], lang)}" if where else "")
                      for lang, sep in (("zh", "，"), ("en", ", "))]  # fmt: skip
@@ -219,8 +228,8 @@ def _reasons(c: Community, now: survey.Design) -> list[dict[str, Any]]:
                 k: one[k] for k in NUMBERS if k in one and k not in ("numerator", "denominator")
             }
             rows.append(
-                labelled(f"priorities.reason.{item}.{one['category']}{where}", "estimate",
+                labelled(str(one["finding"]), "estimate",
                          f"{c.text(item, 'zh')}：{label[0]}", f"{c.text(item, 'en')}: {label[1]}",
-                         wave=c.wave, subgroup=where.removeprefix(".") or None, **kept)
+                         wave=c.wave, subgroup=where or None, **kept)
             )  # fmt: skip
     return rows

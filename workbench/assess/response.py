@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import survey
+from workbench.assess.editions import beside_earlier
 from workbench.assess.facts import MODES
 from workbench.assess.sample import (
     NUMBERS,
@@ -132,12 +133,15 @@ def _composition(
     kept = ["item", "category", "value", "unit", "n", "population", "status"]
     frame = frame[[*kept, "reason_zh", "reason_en"]]
     hidden = survey.disclosure(frame, minimum=c.min_cell, cells="category", keys=["item"])
+    ids = zip(hidden["item"], hidden["category"], strict=True)
+    hidden["finding"] = [f"{prefix}.{item}.{category}" for item, category in ids]
+    hidden = beside_earlier(c, hidden, ["item"])
     rows = []
     for told in hidden.astype({"n": float}).to_dict("records"):
         name, category = told["item"], told["category"]
         rows.append(
             labelled(
-                f"{prefix}.{name}.{category}",
+                told["finding"],
                 "estimate",
                 c.answer(name, category, "zh") + _OF_WHOM[prefix][0],
                 c.answer(name, category, "en") + _OF_WHOM[prefix][1],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import survey
+from workbench.assess.editions import beside_earlier
 from workbench.assess.response import population_size
 from workbench.assess.sample import (
     NUMBERS,
@@ -351,7 +352,8 @@ def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
     for lang, sep in (("zh", "，"), ("en", ", ")):
         pairs = zip(out["variable"], out["category"], strict=True)
         out[f"label_{lang}"] += [sep + _group(c, v, k, lang) for v, k in pairs]
-    return _precise(survey.presentation(_suppress(c, out, cells="category"), level=c.level))
+    out = beside_earlier(c, _suppress(c, out, cells="category"), ["item", "statistic", "variable"])
+    return _precise(survey.presentation(out, level=c.level))
 
 
 def _precise(out: pd.DataFrame) -> pd.DataFrame:

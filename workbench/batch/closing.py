@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.batch import seal, state
 from workbench.batch.opening import log_of, units_digest
-from workbench.batch.render import write_overview
+from workbench.batch.render import overview_of, write_overview
 from workbench.errors import InputError, Problem
 from workbench.evidence import attest
 from workbench.evidence import bag as bags
@@ -106,9 +106,10 @@ def close(
     """
     with state.lock(out):
         recover(out)
-        target = out / "overview"
+        target = overview_of(out)
         ledger = log_of(study, out)
-        if (target / "attest" / attest.PROOF).exists():
+        proven = (target / "attest" / attest.PROOF).exists()
+        if proven or (ledger.closed(study.id) is not None and not (target / "attest").exists()):
             raise InputError(
                 Problem(code="close.done", zh="该批次已关闭", en="the batch is closed already")
             )
@@ -139,10 +140,11 @@ def _signed(
     """Give the overview its crate and its signed statement."""
     bag = copied_directory(target)
     now = datetime.now(UTC).replace(microsecond=0)
+    edition = state.editions([target.name])["overview"]
     common: dict[str, Any] = {
         "study": study.id,
         "community": "overview",
-        "edition": 1,
+        "edition": edition,
         "parameters": {"batch": "."},
         "versions": seal.versions(),
         "finished": now,
@@ -158,7 +160,7 @@ def _signed(
     )
     write_atomic(bag / "data" / CRATE, crate)
     bags.write_bag(
-        bag, study=study.id, community="overview", edition=1, issued=study.settings.issued
+        bag, study=study.id, community="overview", edition=edition, issued=study.settings.issued
     )
     statement = make_statement(bag, **common, started=now, log=vkey)
     attest.write_attest(bag, statement, signing)

@@ -10,6 +10,7 @@ from typing import Any
 
 from workbench.batch import state
 from workbench.errors import InputError, Problem
+from workbench.evidence.bag import bag_name
 
 __all__ = ["Diff", "diff"]
 
@@ -110,8 +111,10 @@ def _said(value: Any, lang: str) -> str:
     return "—" if value is None else str(value)[:12] if len(str(value)) == 64 else str(value)
 
 
-def diff(before: Path, after: Path) -> Diff:
-    """Compare two batch folders unit by unit.
+def diff(before: Path, after: Path | None = None) -> Diff:
+    """Compare two batch folders unit by unit; two bags; or the editions of one batch.
+
+    Without ``after``, each report that was issued anew is held against the edition before it.
 
     Findings are matched by community and id; where a finding was recorded (notebook, cell, digests
     of inputs) does not count. Only one unit is held in memory at a time, beside what differs.
@@ -121,7 +124,12 @@ def diff(before: Path, after: Path) -> Diff:
     InputError
         When one of them is no batch folder.
     """
-    wrong = [folder for folder in (before, after) if not (folder / "communities.jsonl").is_file()]
+    if after is not None and all((bag / "bagit.txt").is_file() for bag in (before, after)):
+        found = Diff()
+        _unit(found, after.resolve().name, before, after)
+        return found
+    folders = (before,) if after is None else (before, after)
+    wrong = [folder for folder in folders if not (folder / "communities.jsonl").is_file()]
     if wrong:
         raise InputError(
             *(
@@ -138,6 +146,9 @@ def diff(before: Path, after: Path) -> Diff:
             )
         )
     found = Diff()
+    if after is None:
+        _editions(found, before)
+        return found
     first, second = state.brief(before), state.brief(after)
     for unit in sorted(first.keys() | second.keys()):
         told = [rows.get(unit) for rows in (first, second)]
@@ -148,6 +159,17 @@ def diff(before: Path, after: Path) -> Diff:
         if all(bag.is_dir() for bag in bags):
             _unit(found, unit, *bags)
     return found
+
+
+def _editions(found: Diff, out: Path) -> None:
+    """Compare every later edition with the one before it."""
+    for name in sorted(n for n in state.brief(out) if "@" in n):
+        unit, _, edition = name.partition("@")
+        earlier = bag_name(unit, int(edition) - 1)
+        bags = [out / "communities" / each for each in (earlier, name)]
+        if all(bag.is_dir() for bag in bags):
+            found.units.append({"community": unit, "before": earlier, "after": name})
+            _unit(found, name, *bags)
 
 
 def _unit(found: Diff, unit: str, before: Path, after: Path) -> None:

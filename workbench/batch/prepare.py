@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from workbench.batch.slices import digest, environment, package_digest
 from workbench.batch.work import SliceJob, cut_slice, opened_study, slice_note
 from workbench.batch.workers import Local, apart
 from workbench.errors import InputError, MachineError, Problem
+from workbench.evidence.bag import bag_name
 from workbench.evidence.files import sha256_file, write_atomic
 
 if TYPE_CHECKING:
@@ -210,11 +211,12 @@ def keys_of(
     tables_key: str,
     workers: Workers,
     told: Progress,
+    editions: Mapping[str, int] | None = None,
 ) -> dict[str, str]:
     """Cut the slices that are not cut from these tables yet, and give every unit's map key.
 
     ``mine`` are the units whose slices may be cut; others have a key only where their slice is
-    there.
+    there. ``editions`` are those of the units that have more than one.
 
     Raises
     ------
@@ -222,13 +224,22 @@ def keys_of(
         Slices that cannot be cut, all of them.
     """
     suites = {p.name: sha256_file(p) for p in sorted(bundle.path("expectations").glob("*.json"))}
-    cut_key = digest({"tables": tables_key, "suites": suites})
-    notes = {unit: slice_note(out, unit, cut_key) for unit in units}
+    common_key = digest({"tables": tables_key, "suites": suites})
+    number = {unit: n for unit, n in (editions or {}).items() if n > 1}
+    cut_keys = {u: digest([common_key, n]) for u, n in number.items()}
+    notes = {unit: slice_note(out, unit, cut_keys.get(unit, common_key)) for unit in units}
     asked = set(mine)
     missing = [unit for unit, note in notes.items() if note is None and unit in asked]
     problems = []
     told.begin("切片", "slices", len(missing))
-    tasks = (Task(u, cut_slice, SliceJob(study, str(out), u, cut_key)) for u in missing)
+    tasks = (
+        Task(
+            u,
+            cut_slice,
+            SliceJob(study, str(out), u, cut_keys.get(u, common_key), number.get(u, 1)),
+        )
+        for u in missing
+    )
     for task, answer in workers.run(tasks):
         failed = isinstance(answer, Failure)
         if failed:
@@ -255,8 +266,10 @@ def keys_of(
     return {u: digest(common | {"slice": note}) for u, note in notes.items() if note is not None}
 
 
-def refuse_changed(rows: dict[str, state.Brief], keys: dict[str, str]) -> None:
-    """Refuse a changed input of a unit that bears a signature.
+def refuse_changed(
+    rows: dict[str, state.Brief], keys: dict[str, str], editions: Mapping[str, int] | None = None
+) -> None:
+    """Refuse a changed input of a unit that bears a signature, or of its newest edition.
 
     Raises
     ------
@@ -266,7 +279,9 @@ def refuse_changed(rows: dict[str, state.Brief], keys: dict[str, str]) -> None:
     changed = [
         unit
         for unit, key in sorted(keys.items())
-        if unit in rows and rows[unit].signed and rows[unit].map_key != key
+        if (row := rows.get(bag_name(unit, (editions or {}).get(unit, 1)))) is not None
+        and (row.signed or unit in (editions or {}))
+        and row.map_key != key
     ]
     if changed:
         raise InputError(

@@ -23,6 +23,7 @@ from workbench.batch.slices import digest, environment, package_digest
 from workbench.batch.work import map_folder, map_note
 from workbench.batch.workers import apart
 from workbench.errors import NotebookError, Problem
+from workbench.evidence.bag import bag_name
 from workbench.evidence.files import (
     replace_directory,
     sha256_bytes,
@@ -34,7 +35,14 @@ if TYPE_CHECKING:
     from workbench.batch.progress import Progress
     from workbench.batch.workers import Workers
 
-__all__ = ["context_digest", "context_of", "reduce", "write_findings"]
+__all__ = [
+    "amendments",
+    "context_digest",
+    "context_of",
+    "reduce",
+    "text_row",
+    "write_findings",
+]
 
 _UNIT = (
     "name name_en kind parent households residents adults age_class treated intervention_date"
@@ -57,8 +65,17 @@ def _folder(out: Path) -> Path:
     return out / "private" / "reduce"
 
 
-def reduce(out: Path, units: list[str], told: Progress, workers: Workers) -> None:
+def reduce(
+    out: Path,
+    units: list[str],
+    told: Progress,
+    workers: Workers,
+    *,
+    anew: bool = False,
+) -> None:
     """Make every unit's context, if it is not made yet for these findings.
+
+    A frozen one is made ``anew`` for an amendment alone.
 
     Raises
     ------
@@ -77,7 +94,7 @@ def reduce(out: Path, units: list[str], told: Progress, workers: Workers) -> Non
     )
     kept = _kept(out)
     frozen = any(row.signed for row in state.brief(out).values())
-    if kept is None or (kept["key"] != key and not frozen):
+    if kept is None or (kept["key"] != key and (anew or not frozen)):
         told.say("汇总全部单位", "reducing over all units")
         job = _Job(str(out.resolve()), str(notebook.resolve()), tuple(units), key)
         error = apart(workers, Task("reduce", _reduce, job))
@@ -97,12 +114,12 @@ def _without_digest(row: dict[str, Any]) -> dict[str, Any]:
     return row if row["finding"] != "context.batch_notebook" else {"finding": row["finding"]}
 
 
-def context_digest(out: Path, unit: str) -> str:
+def context_digest(out: Path, unit: str, edition: int = 1) -> str:
     """Digest of a unit's context without the digest of the batch notebook.
 
     So a neighbour's correction that moves nothing printed here moves no key either.
     """
-    return digest([_without_digest(row) for row in context_of(out, unit)])
+    return digest([_without_digest(row) for row in context_of(out, unit, edition)])
 
 
 def _note(out: Path, unit: str) -> tuple[str, str] | None:
@@ -227,7 +244,7 @@ def _contexts(out: Path, notes: Mapping[str, tuple[str, str] | None], key: str) 
     by_unit: dict[str, list[dict[str, Any]]] = {}
     for row in found:
         by_unit.setdefault(str(row["community"]), []).append(row)
-    seal = _text_row(
+    seal = text_row(
         "context.batch_notebook",
         "汇总笔记本的 SHA-256",
         "SHA-256 of the batch notebook",
@@ -248,7 +265,8 @@ def _contexts(out: Path, notes: Mapping[str, tuple[str, str] | None], key: str) 
     write_atomic(_folder(out) / "contexts.json", json.dumps(head).encode())
 
 
-def _text_row(finding: str, zh: str, en: str, said_zh: str, said_en: str) -> dict[str, Any]:
+def text_row(finding: str, zh: str, en: str, said_zh: str, said_en: str) -> dict[str, Any]:
+    """Give a finding of the context that is a text."""
     row: dict[str, Any] = dict.fromkeys((*findings.COLUMNS, *findings.EXTRA))
     return row | {
         "finding": finding,
@@ -264,13 +282,25 @@ def _text_row(finding: str, zh: str, en: str, said_zh: str, said_en: str) -> dic
     }
 
 
-def context_of(out: Path, unit: str) -> list[dict[str, Any]]:
-    """Give a unit's context; one that came after the first signature stands outside the ranking."""
+def amendments(out: Path) -> Path:
+    """Where the journal of amendments lies, and what each says in the reports it makes."""
+    return out / "private" / "amendments"
+
+
+def context_of(out: Path, unit: str, edition: int = 1) -> list[dict[str, Any]]:
+    """Give a unit's context; one that came after the first signature stands outside the ranking.
+
+    A later edition begins with what it amends.
+    """
+    if edition > 1:
+        told = amendments(out) / f"{bag_name(unit, edition)}.json"
+        amended: list[dict[str, Any]] = json.loads(told.read_bytes())
+        return [row | {"edition": edition} for row in [*amended, *context_of(out, unit)]]
     note = _note(out, unit)
     file = _folder(out) / "contexts" / f"{unit}.json"
     kept = json.loads(file.read_bytes()) if file.exists() else {"map_key": None, "context": []}
     if note and note[1] == "assessed" and kept["map_key"] != note[0]:
-        outside = _text_row(
+        outside = text_row(
             "context.outside",
             "排名",
             "Ranking",

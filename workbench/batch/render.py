@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench import findings
-from workbench.batch import seal
-from workbench.batch.reduce import context_of
+from workbench.batch import seal, state
+from workbench.batch.reduce import amendments, context_of
 from workbench.batch.state import turn
 from workbench.batch.work import commit, map_folder, opened_study, working_folder
 from workbench.errors import InputError
@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     from workbench.evidence.keys import Role, SigningKey
     from workbench.study import Study
 
-__all__ = ["RenderJob", "open_keys", "render_unit", "sign_report", "write_overview"]
+__all__ = [
+    "RenderJob",
+    "open_keys",
+    "overview_of",
+    "render_unit",
+    "sign_report",
+    "write_overview",
+]
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class RenderJob:
     render_key: str
     languages: tuple[str, ...]
     outcome: str
+    edition: int = 1
     marked: bool = False
     """Whether the pages bear the mark of a demonstration whatever the study says of its keys."""
 
@@ -63,11 +71,11 @@ def render_unit(job: RenderJob) -> dict[str, Any]:
     out = Path(job.out)
     study = opened_study(job.study)
     note = json.loads((map_folder(out, job.community) / "map.json").read_bytes())
-    target = out / "communities" / job.community
+    target = out / "communities" / bags.bag_name(job.community, job.edition)
     staged = working_folder(out, job.community)
     data = staged / "data"
     shutil.copytree(map_folder(out, job.community) / "data", data)
-    found = _findings(out, data, job.community)
+    found = _findings(out, data, job.community, job.edition)
     listing = bags.evidence_list(data)
     (data / "evidence-sha256.txt").write_bytes(listing)
     signers = open_keys(study)
@@ -96,8 +104,11 @@ def render_unit(job: RenderJob) -> dict[str, Any]:
 
 
 def _signed(bag: Path) -> bool:
-    """Say whether a bag is there whose reports bear a signature."""
-    return bag.is_dir() and bool(bags.bag_info(bag).get(seal.SIGNED))
+    """Say whether a bag is there whose reports bear a signature that nobody sent back."""
+    if not bag.is_dir():
+        return False
+    info = bags.bag_info(bag)
+    return bool(info.get(seal.SIGNED)) and info.get("Workbench-State") != "returned"
 
 
 def _seal(
@@ -113,12 +124,12 @@ def _seal(
     """Sign the reports of a bag that is built aside, and write what describes it."""
     for file in sorted((bag / "data").glob("report.*.pdf")):
         file.write_bytes(sign_report(file.read_bytes(), signers, study))
-    seal.describe(bag, study, note)
+    seal.describe(bag, study, note, edition=job.edition)
     bags.write_bag(
         bag,
         study=study.id,
         community=job.community,
-        edition=1,
+        edition=job.edition,
         issued=study.settings.issued,
         info={
             "Workbench-Map-Key": job.map_key,
@@ -130,13 +141,13 @@ def _seal(
         },
     )
     if len(signers) == len(keys.ROLES):
-        seal.attach_statement(bag, study, out, note, signers)
+        seal.attach_statement(bag, study, out, note, signers, edition=job.edition)
 
 
-def _findings(out: Path, data: Path, unit: str) -> list[dict[str, Any]]:
+def _findings(out: Path, data: Path, unit: str, edition: int) -> list[dict[str, Any]]:
     """Write context and findings into the payload and give both as one list."""
     own: list[dict[str, Any]] = json.loads((data / "findings.json").read_bytes())
-    context = context_of(out, unit)
+    context = context_of(out, unit, edition)
     (data / "context.json").write_bytes(findings.to_json(context))
     adjusted = {
         str(row["item"]): row
@@ -221,8 +232,8 @@ def _report(
         "lang": lang,
         "evidence_digest": sha256_bytes(listing),
         "issued": study.settings.issued,
-        "edition": 1,
-        "report_number": f"{study.id}/{job.community}/1",
+        "edition": job.edition,
+        "report_number": f"{study.id}/{job.community}/{job.edition}",
         "demonstration": marked,
     }
     attached: dict[str, Any] = {
@@ -243,14 +254,20 @@ def _report(
     return pdfsign.prepare(pdf.data, boxes, store=store), html
 
 
+def overview_of(out: Path) -> Path:
+    """Where the newest overview lies: each amendment makes one beside those before it."""
+    n = len(list(amendments(out).glob("[0-9]*.json")))
+    return out / bags.bag_name("overview", n + 1)
+
+
 def write_overview(study: Study, out: Path, units: Sequence[str]) -> None:
     """Write ``DIR/overview``: the batch notebook with its findings, and the table of all results.
 
-    It is written again only when it would differ.
+    It is written again only when it would differ. After an amendment it is ``overview@2``.
     """
     from workbench import results
 
-    target = out / "overview"
+    target = overview_of(out)
     if (target / "attest").exists():  # closed
         return
     staged = staging_directory(target)
@@ -261,7 +278,11 @@ def write_overview(study: Study, out: Path, units: Sequence[str]) -> None:
     (data / "results.xlsx").write_bytes(results.to_xlsx(table))
     (data / "evidence-sha256.txt").write_bytes(bags.evidence_list(data))
     bags.write_bag(
-        staged, study=study.id, community="overview", edition=1, issued=study.settings.issued
+        staged,
+        study=study.id,
+        community="overview",
+        edition=state.editions([target.name])["overview"],
+        issued=study.settings.issued,
     )
     same = target.is_dir() and bags.digests(staged) == bags.digests(target)
     if same:
@@ -274,12 +295,12 @@ def _results_of(
     out: Path, units: Sequence[str]
 ) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Give state, names and findings of each unit; those of one at a time are in memory."""
-    from workbench.batch import state
-
     rows = state.brief(out)
+    newest = state.editions(rows)
     for unit in units:
-        file = out / "communities" / unit / "data" / "findings.json"
-        line, found = rows.get(unit), []
+        name = bags.bag_name(unit, newest.get(unit, 1))
+        file = out / "communities" / name / "data" / "findings.json"
+        line, found = rows.get(name), []
         told = {"community": unit, "state": line and line.state, "outcome": line and line.outcome}
         if file.is_file() and not (line and line.state == "failed"):
             found = json.loads(file.read_bytes())

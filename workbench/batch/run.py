@@ -28,13 +28,14 @@ from workbench.batch.slices import digest, environment, load_study, package_dige
 from workbench.batch.work import MapJob, map_note, map_unit, opened_study
 from workbench.batch.workers import Local, Workers, apart
 from workbench.errors import InputError, MachineError, Problem
-from workbench.evidence.bag import bag_info, digests
+from workbench.evidence.bag import bag_info, bag_name, digests
 from workbench.evidence.files import recover, sha256_file, write_atomic
+from workbench.evidence.logs import entries
 
 if TYPE_CHECKING:
     from workbench.study import Study
 
-__all__ = ["Cause", "Outcome", "enter_all", "recount", "run"]
+__all__ = ["Cause", "Outcome", "Runner", "enter_all", "recount", "run"]
 
 T = TypeVar("T")
 
@@ -147,7 +148,7 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     try:
         with state.lock(out, shard):
-            return _Run(opened, study, out, only, shard, told, limits, jobs, kernels, cluster).go(
+            return Runner(opened, study, out, only, shard, told, limits, jobs, kernels, cluster).go(
                 languages, retry_failed=retry_failed
             )
     except InputError:
@@ -175,7 +176,7 @@ def _disk_full(found: str) -> MachineError:
 
 
 @dataclass
-class _Run:
+class Runner:
     """One run over a batch folder that this process holds."""
 
     opened: Study
@@ -191,6 +192,7 @@ class _Run:
     left: list[str] = field(default_factory=list)  # signed and not entered before a crash
 
     def go(self, languages: Sequence[str], *, retry_failed: bool) -> Outcome:
+        """Do all three stages; see :func:`run`."""
         out, alone = self.out, self.shard[1] == 1
         started = datetime.now(UTC)
         with self._turn():
@@ -199,14 +201,15 @@ class _Run:
             write_atomic(out / "private" / "study.json", json.dumps({"study": where}).encode())
         chosen = prepare.choose(units, self.only, self.shard)
         mine = units if alone else prepare.choose(units, (), self.shard)
-        self._clear_up(None if alone else mine)
+        self.clear_up(None if alone else mine)
         rows = state.brief(out)
+        amended = {unit: n for unit, n in state.editions(rows).items() if n > 1}
         contexts = False
-        with self._workers() as workers:
+        with self.workers() as workers:
             keys = prepare.keys_of(
-                self.study, self.opened, out, units, mine, tables_key, workers, self.told
+                self.study, self.opened, out, units, mine, tables_key, workers, self.told, amended
             )
-            prepare.refuse_changed(rows, keys)
+            prepare.refuse_changed(rows, keys, amended)
             fresh = [u for u in chosen if not (u in rows and rows[u].signed)]
             seal.refuse_unfit(self.opened, out, fresh)
             self._map(chosen, keys, rows, workers, retry_failed=retry_failed)
@@ -235,7 +238,7 @@ class _Run:
             _write_batch(self.opened, out, outcome, started)
         return outcome
 
-    def _clear_up(self, mine: Sequence[str] | None) -> None:
+    def clear_up(self, mine: Sequence[str] | None) -> None:
         """Clear up after a crash; what another shard is building is its own."""
         for folder in ("communities", "failed", "private/slices", "private/map"):
             recover(self.out / folder, mine)
@@ -250,7 +253,7 @@ class _Run:
         self.left = _reconcile(self.out, mine)
 
     @contextmanager
-    def _workers(self) -> Iterator[Workers]:
+    def workers(self) -> Iterator[Workers]:
         """Give what does the tasks: a cluster, or processes here, with a fork server."""
         if self.cluster:
             from workbench.batch.cluster import connected
@@ -331,13 +334,27 @@ class _Run:
         langs: tuple[str, ...],
         workers: Workers,
     ) -> None:
-        out, told = self.out, self.told
+        out = self.out
         pending = []
         for unit in chosen:
             if not _mapped(out, unit, keys[unit]):
                 _set_aside(out, unit)
             elif not self._rendered(unit, keys[unit], rows.get(unit), langs):
                 pending.append(unit)
+        self.report(pending, keys, rows, langs, workers)
+
+    def report(
+        self,
+        pending: Sequence[str],
+        keys: Mapping[str, str],
+        rows: dict[str, state.Brief],
+        langs: tuple[str, ...],
+        workers: Workers,
+        editions: Mapping[str, int] | None = None,
+    ) -> None:
+        """Make the reports of these units, sign them as far as keys open, and enter them."""
+        out, told = self.out, self.told
+        numbers = {unit: (editions or {}).get(unit, 1) for unit in pending}
         tasks = (
             Task(
                 unit,
@@ -347,12 +364,13 @@ class _Run:
                     str(out.resolve()),
                     unit,
                     keys[unit],
-                    self._render_key(unit, keys[unit], langs),
+                    self._render_key(unit, keys[unit], langs, n),
                     langs,
                     str((map_note(out, unit) or {}).get("outcome")),
+                    edition=n,
                 ),
             )
-            for unit in pending
+            for unit, n in numbers.items()
         )
         if pending and open_keys(self.opened):
             with self._turn():
@@ -360,22 +378,24 @@ class _Run:
         waiting: dict[str, dict[str, Any]] = {}
         told.begin("出具并签名", "reports", len(pending))
         for task, answer in workers.run(tasks):
-            earlier = rows.get(task.name)
-            row = {"community": task.name, "edition": 1, "map_key": keys[task.name]}
+            edition = numbers[task.name]
+            name = bag_name(task.name, edition)
+            earlier = rows.get(name)
+            row = {"community": task.name, "edition": edition, "map_key": keys[task.name]}
             row["attempt"] = (earlier.attempt if earlier else 0) + 1
             if isinstance(answer, Failure):
                 row |= {"state": "failed", "reason": _reason(answer)}
             else:
                 row |= answer
-            if seal.waits_for_entry(out / "communities" / task.name):
-                waiting[task.name] = row
+            if seal.waits_for_entry(out / "communities" / name):
+                waiting[name] = row
             else:
                 state.append(out, row)
             if isinstance(answer, Failure) and answer.code == "disk-full":
                 raise _disk_full(answer.message)
             if len(waiting) >= ENTRIES:
                 self._enter(waiting)
-            rows[task.name] = state.brief_of(row)
+            rows[name] = state.brief_of(row)
             failed = row["state"] == "failed"
             told.step(task.name, "failed" if failed else str(row.get("outcome")))
         told.end()
@@ -391,8 +411,8 @@ class _Run:
         """Wait for what only one shard may do at a time; a plain runner is alone anyway."""
         return nullcontext() if self.shard[1] == 1 else state.turn(self.out)
 
-    def _render_key(self, unit: str, key: str, langs: tuple[str, ...]) -> str:
-        return digest([key, context_digest(self.out, unit), langs, package_digest()])
+    def _render_key(self, unit: str, key: str, langs: tuple[str, ...], edition: int = 1) -> str:
+        return digest([key, context_digest(self.out, unit, edition), langs, package_digest()])
 
     def _rendered(
         self, unit: str, key: str, row: state.Brief | None, langs: tuple[str, ...]
@@ -466,8 +486,8 @@ def _reconcile(out: Path, mine: Sequence[str] | None) -> list[str]:
         state.append(
             out,
             {
-                "community": bag.name,
-                "edition": 1,
+                "community": bag.name.partition("@")[0],
+                "edition": state.editions([bag.name]).popitem()[1],
                 "state": info.get("Workbench-State"),
                 "outcome": info.get("Workbench-Outcome"),
                 "attempt": (row.attempt if row else 0) + 1,
@@ -564,6 +584,17 @@ def _summary(out: Path, units: list[str]) -> Outcome:
     return outcome
 
 
+def _context_of(out: Path, study: str) -> str | None:
+    """Give the digest of the context of all units: the frozen one, or that of the last reduction.
+
+    An amendment has reduced anew when its reports are not signed yet.
+    """
+    told = [entry for entry in entries(out) if entry.get("type") == "context"]
+    frozen = next((e["context_sha256"] for e in reversed(told) if e.get("study") == study), None)
+    file = out / "private" / "reduce" / "contexts.json"
+    return frozen or (sha256_file(file) if file.exists() else None)
+
+
 def _counts(outcome: Outcome) -> dict[str, Any]:
     return {
         "states": {
@@ -584,19 +615,19 @@ def recount(out: Path, units: list[str]) -> None:
     """Write the counts of ``batch.json`` anew, after signatures."""
     file = out / "batch.json"
     told = json.loads(file.read_bytes()) | _counts(_summary(out, units))
+    told["context_sha256"] = _context_of(out, told["study"])
     write_atomic(file, (json.dumps(told, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def _write_batch(study: Study, out: Path, outcome: Outcome, started: datetime) -> None:
     """Write ``batch.json``: what was assessed, with which versions, and how it came out."""
-    context = out / "private" / "reduce" / "contexts.json"
     told = {
         "study": study.id,
         "issued": study.settings.issued.isoformat(),
         "seed": study.settings.seed,
         "versions": {"workbench": __version__, "package": package_digest(), **environment()},
         **_counts(outcome),
-        "context_sha256": sha256_file(context) if context.exists() else None,
+        "context_sha256": _context_of(out, study.id),
         "started": started.isoformat(timespec="seconds"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

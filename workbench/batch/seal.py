@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import __version__
 from workbench.batch.opening import log_of
+from workbench.batch.reduce import amendments
 from workbench.batch.slices import environment, package_digest
+from workbench.batch.state import editions
 from workbench.errors import InputError, Problem
 from workbench.evidence import attest, keys
 from workbench.evidence import bag as bags
@@ -127,7 +129,7 @@ def refuse_unfit(
     out : Path
         The batch folder.
     fresh : iterable of str
-        Units whose report bears no signature yet.
+        Bags, by name, whose reports bear no signature yet.
     key : SigningKey, optional
         A key that is going to sign, beside those the study names.
 
@@ -162,15 +164,17 @@ def refuse_unfit(
     if fresh and not problems and (folder / "checkpoint").exists():
         ledger = log_of(study, out)
         closed = ledger.closed(study.id) is not None
-        for unit in fresh:
-            if closed or ledger.issued(study.id, unit, 1) is not None:
+        for name in fresh:
+            ((unit, number),) = editions([name]).items()
+            late = closed and number == 1
+            if late or ledger.issued(study.id, unit, number) is not None:
                 problems.append(
                     Problem(
-                        code="ledger.closed" if closed else "ledger.twice",
+                        code="ledger.closed" if late else "ledger.twice",
                         community=unit,
-                        zh="该项目已关闭" if closed else "账本中已有该单位本版的报告",
+                        zh="该项目已关闭" if late else "账本中已有该单位本版的报告",
                         en="the study is closed"
-                        if closed
+                        if late
                         else "the ledger has a report of this unit and edition already",
                         remedy_zh="更正须出新版（amend）",
                         remedy_en="a correction is a new edition (amend)",
@@ -181,18 +185,24 @@ def refuse_unfit(
 
 
 def freeze(study: Study, out: Path) -> None:
-    """Enter the digest of the context of all units: it is frozen from the first signature on."""
+    """Enter the digest of the context of all units: it is frozen from the first signature on.
+
+    That of an amendment replaces the one before, and says so.
+    """
     context = out / "private" / "reduce" / "contexts.json"
     notebook = out / "private" / "reduce" / "data" / "notebook.ipynb"
     ledger = log_of(study, out)
     digest = sha256_file(context)
     if ledger.context(study.id) != digest:
-        entry = {
+        entry: dict[str, Any] = {
             "type": "context",
             "study": study.id,
             "context_sha256": digest,
             "notebook_sha256": sha256_file(notebook),
         }
+        frozen = ledger.frozen(study.id)
+        if frozen is not None and amendments(out).is_dir():
+            entry["replaces"] = frozen
         ledger.append([entry], demonstration=_demonstrates(ledger))
     copy_log(ledger, out / "ledger")
 
@@ -348,6 +358,7 @@ def enter_signed(
         entry = attest.report_entry(bag, study=study.id, community=unit, edition=int(edition))
         if int(edition) > 1:
             entry |= {"type": "amendment", "supersedes": _earlier(ledger, study, unit, edition)}
+            entry |= _reason(bag)
         demonstration |= _demonstration(bag)
         staged.append((bag, entry))
     ask = stamp_of(study, demonstration=demonstration)
@@ -364,8 +375,16 @@ def enter_signed(
 
 
 def _earlier(ledger: Any, study: Study, unit: str, edition: str) -> int | None:
+    """Return the number of what an edition supersedes: the one before, or its withdrawal."""
     found: int | None = ledger.issued(study.id, unit, int(edition) - 1)
-    return found
+    return found if found is None else ledger.withdrawn(found, otherwise=found)
+
+
+def _reason(bag: Path) -> dict[str, str]:
+    """Give why an edition was made, as its own report says."""
+    rows = json.loads((bag / "data" / "context.json").read_bytes())
+    told = next((row for row in rows if row["finding"] == "context.amendment"), None)
+    return {"reason": str(told["display_en"])} if told else {}
 
 
 def stamp_of(study: Study, *, demonstration: bool = False) -> Callable[[bytes], bytes] | None:

@@ -247,16 +247,18 @@ def _sign_one(
 
 def _mark(study: Study, out: Path, target: Path, info: dict[str, str]) -> None:
     """Make a draft's pages anew with the mark that a demonstration key demands."""
+    ((unit, edition),) = state.editions([target.name]).items()
     languages = tuple(p.name.split(".")[1] for p in sorted((target / "data").glob("report.*.pdf")))
     render_unit(
         RenderJob(
             str(study.folder),
             str(out),
-            target.name,
+            unit,
             info["Workbench-Map-Key"],
             info["Workbench-Render-Key"],
             languages,
             info["Workbench-Outcome"],
+            edition=edition,
             marked=True,
         )
     )

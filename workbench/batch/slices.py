@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -46,18 +46,27 @@ def read_study(name: str) -> None:
     intake.read_study(bundle.path("demo") if name == "demo" else Path(name))
 
 
-def cut_unit(study: Study, tables: Path, community: str, data: Path) -> str:
+def cut_unit(
+    study: Study,
+    tables: Path,
+    community: str,
+    data: Path,
+    *,
+    edition: int = 1,
+    earlier: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Write a unit's ``data/inputs`` and ``data/protocol`` and give the digest of both.
 
     The digests of the raw files are told in ``study.json`` but do not count: a neighbour's row in
     the same file does not make this unit another.
 
     The suites that its checks will use lie in ``protocol/expectations``: the bundled ones and,
-    after them, those of the study's own ``expectations/``.
+    after them, those of the study's own ``expectations/``. ``earlier`` is what earlier editions
+    withheld.
     """
     from workbench.intake import cut
 
-    cut(study, tables, community, data)
+    cut(study, tables, community, data, edition=edition, earlier=earlier)
     suites = data / "protocol" / "expectations"
     suites.mkdir(parents=True, exist_ok=True)
     have = {file.stem for file in (data / "inputs").glob("*.csv")}
@@ -87,8 +96,18 @@ def cut_one(study: str, community: str, folder: Path) -> None:
 
 def tree_digest(folder: Path) -> str:
     """Digest of a slice: SHA-256 over names and contents, sorted by name."""
+    return _tree(folder, (p for p in folder.rglob("*") if p.is_file()))
+
+
+def sealed_digest(data: Path) -> str:
+    """Digest of the slice in the ``data/`` of a bag, as :func:`tree_digest` gave it when cut."""
+    files = (p for part in ("inputs", "protocol") for p in (data / part).rglob("*") if p.is_file())
+    return _tree(data, (p for p in files if p != data / "protocol" / "environment.json"))
+
+
+def _tree(folder: Path, files: Iterable[Path]) -> str:
     total = hashlib.sha256()
-    for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+    for file in sorted(files):
         name = file.relative_to(folder).as_posix()
         data = file.read_bytes()
         if name == "inputs/study.json":

@@ -1,4 +1,6 @@
-"""The state of a batch: ``communities.jsonl``, one line per change, the last line of a unit counts.
+"""The state of a batch: ``communities.jsonl``, one line per change.
+
+The last line of a unit and edition counts; its key here is the name of the bag's folder.
 
 Lines are appended and flushed to disk by runners that hold a lock of the folder: one plain runner,
 or one for each shard. A line cut off by a crash is ignored and ended before the next is written.
@@ -14,14 +16,15 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.errors import MachineError, Problem
+from workbench.evidence.bag import bag_name
 
-__all__ = ["Brief", "append", "brief", "brief_of", "lock", "read", "turn"]
+__all__ = ["Brief", "append", "brief", "brief_of", "editions", "lock", "name_of", "read", "turn"]
 
 FIELDS = (
     "community edition state outcome attempt map_key render_key reason digests cpu_seconds "
@@ -85,14 +88,28 @@ def _lines(out: Path) -> Iterator[dict[str, Any]]:
                 yield row
 
 
+def name_of(row: Mapping[str, Any]) -> str:
+    """Give the name of the bag that a line is about: the unit, ``unit@2`` for a second edition."""
+    return bag_name(str(row["community"]), int(row.get("edition") or 1))
+
+
+def editions(names: Iterable[str]) -> dict[str, int]:
+    """Give each unit's newest edition among names of bags."""
+    found: dict[str, int] = {}
+    for name in names:
+        unit, _, edition = name.partition("@")
+        found[unit] = max(found.get(unit, 1), int(edition or 1))
+    return found
+
+
 def read(out: Path) -> dict[str, dict[str, Any]]:
-    """Give the last whole line of every unit."""
-    return {row["community"]: row for row in _lines(out)}
+    """Give the last whole line of every bag, by its name."""
+    return {name_of(row): row for row in _lines(out)}
 
 
 def brief(out: Path) -> dict[str, Brief]:
-    """Give of every unit's last whole line what a runner needs: a few hundred bytes each."""
-    return {row["community"]: brief_of(row) for row in _lines(out)}
+    """Give of every bag's last whole line what a runner needs: a few hundred bytes each."""
+    return {name_of(row): brief_of(row) for row in _lines(out)}
 
 
 def append(out: Path, row: Mapping[str, Any]) -> None:

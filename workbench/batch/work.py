@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.batch.limits import CAUSES, DEFAULT, Limits, Lost
-from workbench.evidence.files import replace_directory, staging_directory
+from workbench.evidence import bag as bags
+from workbench.evidence.files import replace_directory, sha256_file, staging_directory
 
 if TYPE_CHECKING:
     from workbench.batch.execute import Execution
@@ -39,6 +40,7 @@ class SliceJob:
     out: str
     community: str
     key: str = ""
+    edition: int = 1
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,31 @@ def cut_slice(job: SliceJob) -> str:
     target = slice_folder(out, job.community)
     staged = working_folder(out, job.community)
     digest = cut_unit(
-        opened_study(job.study), out / "private" / "tables", job.community, staged / "data"
+        opened_study(job.study),
+        out / "private" / "tables",
+        job.community,
+        staged / "data",
+        edition=job.edition,
+        earlier=[withheld(out, job.community, n) for n in range(1, job.edition)],
     )
     note = json.dumps({"key": job.key, "digest": digest})
     (staged / "slice.json").write_text(note, encoding="utf-8")
     commit(staged, target)
     return digest
+
+
+def withheld(out: Path, community: str, edition: int) -> dict[str, Any]:
+    """Tell what an edition was and which findings it withheld to protect persons."""
+    import json
+
+    data = out / "communities" / bags.bag_name(community, edition) / "data"
+    rows = json.loads((data / "findings.json").read_bytes())
+    hidden = [r["finding"] for r in rows if "disclosure" in str(r.get("flags") or "")]
+    return {
+        "edition": edition,
+        "evidence_sha256": sha256_file(data / bags.EVIDENCE_LIST),
+        "withheld": sorted(hidden),
+    }
 
 
 def _cpu() -> float:

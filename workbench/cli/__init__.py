@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import batches, drawing, handing, planning, sealing
+from workbench.cli import batches, drawing, handing, living, planning, sealing
 from workbench.errors import InputError, MachineError, NotebookError, WorkbenchError
 
 __all__ = ["main"]
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     planning.add(commands)
     drawing.add(commands)
     sealing.add(commands)
+    living.add(commands)
 
     verify = commands.add_parser("verify", help="验证 / verify a report, bag or batch")
     verify.add_argument("path", type=Path)

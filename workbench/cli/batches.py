@@ -15,9 +15,11 @@ __all__ = ["add", "tell"]
 
 def add(commands: Any) -> None:
     """Add the commands to the parser."""
-    diff = commands.add_parser("diff", help="两批之间的变化 / what moved between two batches")
+    diff = commands.add_parser(
+        "diff", help="两批或两版之间的变化 / what moved between batches, or editions"
+    )
     diff.add_argument("before", type=Path)
-    diff.add_argument("after", type=Path)
+    diff.add_argument("after", type=Path, nargs="?", help="省略：比较各版 / left out: the editions")
     diff.add_argument("--json", action="store_true")
     diff.set_defaults(call=_diff)
 

@@ -22,7 +22,9 @@ from workbench.evidence.result import Result, Verdict
 __all__ = [
     "EVIDENCE_LIST",
     "NOT_DELIVERED",
+    "OVERVIEW",
     "bag_info",
+    "bag_name",
     "check_bag",
     "check_evidence",
     "digests",
@@ -44,6 +46,8 @@ _MAY_BE_KEPT = re.compile(r"\Adata/(inputs/[a-z_]+\.csv|notebook\.ipynb)\Z")
 _NOT_EVIDENCE = re.compile(
     r"\A(report\.[^/]+|evidence-sha256\.txt|ro-crate-metadata\.json|renditions/.+)\Z"
 )
+OVERVIEW = re.compile(r"\Aoverview(@[1-9]\d{0,3})?\Z")
+"""Names of a batch's overviews: the first, and one after each amendment."""
 _DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 _LINE = re.compile(r"\A([0-9a-f]{64}) [ *](.+)\Z")
 # RFC 8493 §5.2 and Windows: names that some machine cannot store or would take for another
@@ -86,6 +90,17 @@ def evidence_list(data: Path) -> bytes:
         ``bag.name``: a file that is no regular file, or a name not every machine can store.
     """
     return _listing(data, (name for name in list_files(data) if not _NOT_EVIDENCE.match(name)))
+
+
+def bag_name(community: str, edition: int) -> str:
+    """Return the name of the folder in which the bag of a unit's edition lies.
+
+    Examples
+    --------
+    >>> bag_name("JX-01", 1), bag_name("JX-01", 2)
+    ('JX-01', 'JX-01@2')
+    """
+    return community if edition == 1 else f"{community}@{edition}"
 
 
 def evidence_code(listing: bytes) -> str:

@@ -97,6 +97,8 @@ class Ledger:
         self._numbers: set[int] = set()  # of reports and amendments
         self._superseded: set[int] = set()
         self._contexts: dict[Any, Any] = {}  # study → digest
+        self._frozen: dict[Any, int] = {}  # study → number of its newest context
+        self._withdrawn: dict[int, int] = {}  # number of an issue → number of its withdrawal
         self._reported: set[Any] = set()  # studies
         self._closed: dict[Any, int] = {}
         self._opened: dict[Any, int] = {}
@@ -148,7 +150,8 @@ class Ledger:
             ``ledger.type``, ``ledger.twice`` (one study, community and edition),
             ``ledger.supersedes`` (no such issue, or superseded already), ``ledger.demonstration``,
             ``ledger.closed`` (a report or a second ``close`` of a closed study),
-            ``ledger.context`` (another context once a report was issued), ``ledger.opened``
+            ``ledger.context`` (another context once a report was issued, which does not say that it
+            ``replaces`` the newest), ``ledger.opened``
             (a further ``open`` without a reason), ``ledger.late`` (an ``open`` after a report).
         MachineError
             ``ledger.*`` when the files do not fit the head.
@@ -229,6 +232,16 @@ class Ledger:
         found = self._contexts.get(study)
         return None if found is None else str(found)
 
+    def frozen(self, study: str) -> int | None:
+        """Return the number of the entry that froze a study's context last; None before that."""
+        self._read_on(self.head().size)
+        return self._frozen.get(study)
+
+    def withdrawn(self, number: int, *, otherwise: int) -> int:
+        """Return the number of the entry that withdrew an issue; ``otherwise`` where none did."""
+        self._read_on(self.head().size)
+        return self._withdrawn.get(number, otherwise)
+
     def closed(self, study: str) -> int | None:
         """Return the number of the entry that closed a study; None while it is open."""
         self._read_on(self.head().size)
@@ -285,7 +298,9 @@ class Ledger:
                 fresh[unit] = size + at
             if kind in ("amendment", "withdrawal"):
                 earlier = entry.get("supersedes")
-                if earlier not in self._numbers or earlier in self._superseded or earlier in gone:
+                unknown = earlier not in self._numbers
+                unknown |= kind == "withdrawal" and earlier in self._withdrawn.values()
+                if unknown or earlier in self._superseded or earlier in gone:
                     raise _refused(
                         "ledger.supersedes",
                         "被取代的登记不存在或已被取代",
@@ -306,7 +321,10 @@ class Ledger:
                 found=str(study),
             )
         frozen, issued = self._contexts.get(study), study in self._reported
-        if kind == "context" and issued and frozen != entry.get("context_sha256"):
+        replaces = entry.get("replaces") is not None and (
+            entry["replaces"] == self._frozen.get(study)
+        )
+        if kind == "context" and issued and not replaces and frozen != entry.get("context_sha256"):
             raise _refused(
                 "ledger.context",
                 "该项目已有报告登记，其汇总已冻结，不能更换",
@@ -350,10 +368,14 @@ class Ledger:
             self._reported.add(study)
         if kind in ("amendment", "withdrawal"):
             self._superseded.add(int(str(entry["supersedes"])))
+        if kind == "withdrawal":  # a new edition may follow it, and supersedes it
+            self._numbers.add(number)
+            self._withdrawn[int(str(entry["supersedes"]))] = number
         if kind == "open":
             self._opened[study] = number
         if kind == "context":
             self._contexts[study] = entry.get("context_sha256")
+            self._frozen[study] = number
         if kind == "close":
             self._closed[study] = number
 

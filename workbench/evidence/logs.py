@@ -8,18 +8,20 @@ earlier state is not continued.
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from workbench.errors import InputError, MachineError, Problem
 from workbench.evidence.files import replace_directory, sha256_file, staging_directory, write_atomic
 from workbench.evidence.ledger import Ledger
 from workbench.evidence.note import VerifierKey, load_log_key, make_log_key
 
-__all__ = ["VKEY", "copy_log", "open_log", "read_vkey", "renew"]
+__all__ = ["VKEY", "copy_log", "entries", "open_log", "read_vkey", "renew"]
 
 VKEY = "log.vkey"
 _COPIED = ("entries.jsonl", "checkpoint", "checkpoints.jsonl", VKEY)
@@ -101,6 +103,14 @@ def copy_log(ledger: Ledger, target: Path) -> None:
     if (ledger.folder / "stamps").is_dir():
         shutil.copytree(ledger.folder / "stamps", staged / "stamps")
     replace_directory(target)
+
+
+def entries(out: Path) -> list[dict[str, Any]]:
+    """Read the entries in a batch's ledger or copy of it, in order; verified elsewhere."""
+    file = out / "ledger" / "entries.jsonl"
+    if not file.is_file():
+        return []
+    return [json.loads(line) for line in file.read_bytes().split(b"\n")[:-1]]
 
 
 def renew(folder: Path, ask: Callable[[bytes], bytes]) -> Path:

@@ -285,7 +285,7 @@ def check_overview(bag: Path, trusted: Trust, seals: Iterable[str] = ()) -> Item
     """Verify the overview: a bag whose statement is signed when the batch is closed."""
     results = bags.check_bag(bag)
     if any(found.code in NOT_READ for found in results):
-        return Item(path="overview", kind="overview", results=tuple(results), signatures={})
+        return Item(path=bag.name, kind="overview", results=tuple(results), signatures={})
     if is_file(bag / "data" / bags.EVIDENCE_LIST):
         _evidence(bag / "data", results)
     if not is_file(bag / "attest" / "evaluation.intoto.json"):
@@ -296,7 +296,7 @@ def check_overview(bag: Path, trusted: Trust, seals: Iterable[str] = ()) -> Item
             "总览未经签名（批次尚未关闭），以各单位的报告为准",
             "not signed (the batch is not closed): the reports of the units count",
         )
-        return Item(path="overview", kind="overview", results=(*results, unsigned), signatures={})
+        return Item(path=bag.name, kind="overview", results=(*results, unsigned), signatures={})
     trusted = replace(trusted, crls=[*trusted.crls, *load_crls([bag / "attest" / "crls"])])
     proven = check_entry(bag, trusted.logs_of(bag), trusted.clocks())
     certificates = bag_certs(bag)
@@ -317,7 +317,7 @@ def check_overview(bag: Path, trusted: Trust, seals: Iterable[str] = ()) -> Item
                 "get its root certificate from an independent source and give it with --trust",
             )
         )
-        return Item(path="overview", kind="overview", results=tuple(results), signatures={})
+        return Item(path=bag.name, kind="overview", results=tuple(results), signatures={})
     by = proven.time or trusted.now
     good = {
         name
@@ -340,7 +340,7 @@ def check_overview(bag: Path, trusted: Trust, seals: Iterable[str] = ()) -> Item
                 "run workbench close once more",
             )
         )
-    return Item(path="overview", kind="overview", results=tuple(results), signatures={})
+    return Item(path=bag.name, kind="overview", results=tuple(results), signatures={})
 
 
 def _once(results: Iterable[Result]) -> Iterable[Result]:

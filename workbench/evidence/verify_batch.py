@@ -123,13 +123,26 @@ def check_batch(out: Path, trusted: Trust) -> Iterator[Item]:
             if status.role == ROLES[-1]
         }
         yield item
-    if is_folder(out / "overview"):
-        item = check_overview(out / "overview", trusted, seals)
+    told = [p for p in out.glob("overview*") if bags.OVERVIEW.match(p.name) and is_folder(p)]
+    told.sort(key=lambda place: _edition(place.name))
+    for place in told:
+        item = check_overview(place, trusted, seals)
         if all(found.verdict is not Verdict.CHANGED for found in item.results):
-            first = {name: folder / name for name in plain if "@" not in name}
-            more = check_results(out / "overview", first, units)
-            item = replace(item, results=(*item.results, *more))
+            # the first shows the first editions, the last the newest; those between, bygone ones
+            editions = {name.partition("@")[0]: name for name in sorted(plain, key=_edition)}
+            first = place.name == "overview"
+            shown = {n: n for n in plain if "@" not in n} if first else editions
+            if first or place == told[-1]:
+                mine = {unit: folder / name for unit, name in shown.items()}
+                lines = {unit: units.get(name, {}) for unit, name in shown.items()}
+                more = check_results(place, mine, lines)
+                item = replace(item, results=(*item.results, *more))
         yield item
+
+
+def _edition(name: str) -> int:
+    told = name.partition("@")[2]
+    return int(told) if told.isdigit() else 1
 
 
 def _linked(out: Path, name: str) -> bool:

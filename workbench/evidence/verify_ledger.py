@@ -235,8 +235,8 @@ def check_units(
     for unit, bag in bags.items():
         single[unit] += _entry_fits(log, issued.get(unit), bag)
     results += _closed(about, units)
-    frozen = next((e for _, e in reversed(about) if e.get("type") == "context"), None)
-    if frozen is not None and context and frozen.get("context_sha256") != context:
+    contexts = [(at, entry) for at, entry in about if entry.get("type") == "context"]
+    if contexts and context and contexts[-1][1].get("context_sha256") != context:
         results.append(
             _changed(
                 "ledger.context",
@@ -247,7 +247,9 @@ def check_units(
         )
     opened = [(at, entry) for at, entry in about if entry.get("type") == "open"]
     for unit, bag in bags.items():
-        single[unit] += _as_planned(bag, opened[-1][1] if opened else {}, frozen or {})
+        by = issued.get(unit, len(log.entries))  # what was frozen when the report was issued
+        frozen = next((entry for at, entry in reversed(contexts) if at < by), None) or {}
+        single[unit] += _as_planned(bag, opened[-1][1] if opened else {}, frozen)
     planned = opened[-1][1].get("units") if opened else None
     closed = any(entry.get("type") == "close" for _, entry in about)
     if not closed and None not in (planned, units) and planned != units:
@@ -327,11 +329,14 @@ def _later(
 ) -> Iterator[Result]:
     """Find what later entries say of earlier reports."""
     units = {number: unit for unit, number in issued.items()}
+    # an edition that follows a withdrawal names it
+    withdrawn = {at: e.get("supersedes") for at, e in about if e.get("type") == "withdrawal"}
     for at, entry in about:
         kind, earlier = entry.get("type"), entry.get("supersedes")
         if kind not in ("amendment", "withdrawal") or not isinstance(earlier, int):
             continue
-        unit = units.get(earlier)
+        gone = withdrawn.get(earlier) if kind == "amendment" else None
+        unit = units.get(gone if isinstance(gone, int) else earlier)
         if unit is None:
             yield _changed(
                 "ledger.supersedes",

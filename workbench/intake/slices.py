@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,15 @@ def assessed_units(study: Study, tables_dir: Path) -> list[str]:
     return sorted(unit for unit, level in pairs if level == study.settings.unit)
 
 
-def cut(study: Study, tables_dir: Path, community: str, to: Path, *, edition: int = 1) -> str:
+def cut(
+    study: Study,
+    tables_dir: Path,
+    community: str,
+    to: Path,
+    *,
+    edition: int = 1,
+    earlier: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Write one unit's slice: ``inputs/*.csv``, ``inputs/study.json``, ``protocol/protocol.json``.
 
     Only the unit's rows are read. A unit above others also gets the rows of the units below it
@@ -52,6 +60,9 @@ def cut(study: Study, tables_dir: Path, community: str, to: Path, *, edition: in
         The unit's ``data/`` folder; made when missing.
     edition
         Edition of the report.
+    earlier
+        For a later edition: of each before it ``edition``, ``evidence_sha256`` and ``withheld``,
+        the ids of the findings it suppressed.
 
     Returns
     -------
@@ -63,23 +74,32 @@ def cut(study: Study, tables_dir: Path, community: str, to: Path, *, edition: in
     InputError
         The unit is not in the tables.
     """
-    return _Cut(study, tables_dir, community, to, edition).run()
+    return _Cut(study, tables_dir, community, to, edition, earlier).run()
 
 
 class _Cut:
     """One slice while it is written."""
 
     def __init__(
-        self, study: Study, tables_dir: Path, community: str, to: Path, edition: int
+        self,
+        study: Study,
+        tables_dir: Path,
+        community: str,
+        to: Path,
+        edition: int,
+        earlier: Sequence[Mapping[str, Any]],
     ) -> None:
         self.study, self.folder, self.unit, self.to = study, tables_dir, community, to
-        self.edition = edition
+        self.edition, self.earlier = edition, list(earlier)
         self.meta = read_meta(tables_dir)
         self.secret = study.secret()
         self.written: dict[str, str] = {}
         self.counts: dict[str, dict[str, Any]] = {}
         order = sorted(self.meta["people"], key=lambda name: self.keyed("person", name))
         self.people = {name: f"S{n:03d}" for n, name in enumerate(order, start=1)}
+        # who only decides objections comes later than the others and moves none of their numbers
+        for name in self.meta["deciders"]:
+            self.people[name] = f"X{self.keyed('person', name).hex()[:6]}"
         self.numbers: dict[str, dict[tuple[str, ...], str]] = {}
 
     def keyed(self, *words: str) -> bytes:
@@ -130,7 +150,9 @@ class _Cut:
             everybody = read_columns(self.folder, "assessors", None)
             tables["assessors"] = _where(everybody, "assessor", here)
         for name, columns in tables.items():
-            self._table(name, columns)
+            # an objection of one unit changes no other unit's slice
+            if name != "objections" or columns["objection"]:
+                self._table(name, columns)
         self._corrections()
         self._judgements()
         self._write("protocol/protocol.json", self.study.protocol_json.encode())
@@ -294,6 +316,7 @@ class _Cut:
         return {
             "study": study.id,
             "edition": self.edition,
+            **({"earlier_editions": self.earlier} if self.earlier else {}),
             "community": self.unit,
             "programme": study.protocol.programme,
             "unit": settings.unit,

@@ -54,6 +54,7 @@ def write_tables(tables: Tables, folder: Path) -> None:
     for path in folder.glob("*.parquet"):
         if path.stem not in tables.frames:
             path.unlink()
+    people = _people(tables, but="objections")
     meta = {
         "tables": sorted(tables.frames),
         "files": [
@@ -62,7 +63,8 @@ def write_tables(tables: Tables, folder: Path) -> None:
         ],
         "log": [{**e.as_dict(), "table": e.table, "community": e.community} for e in tables.log],
         "corrections": json.loads(tables.corrections.to_json(orient="records", force_ascii=False)),
-        "people": _people(tables),
+        "people": people,
+        "deciders": sorted(set(_people(tables)) - set(people)),
         "extracts": _extracts(tables),
     }
     part = folder / ".intake.json.part"
@@ -88,11 +90,11 @@ def _extracts(tables: Tables) -> dict[str, str]:
     return found
 
 
-def _people(tables: Tables) -> list[str]:
+def _people(tables: Tables, but: str = "") -> list[str]:
     """Everybody of the assessor's who is named in a table."""
     names: set[str] = set()
     for table, columns in PEOPLE.items():
-        if table in tables.frames:
+        if table in tables.frames and table != but:
             for column in columns:
                 names |= set(tables.frames[table][column].dropna())
     return sorted(names)
