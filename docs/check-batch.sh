@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Check a batch without the workbench: check-batch.sh BATCH TRUST
+# Check a batch without the workbench: check-batch.sh BATCH TRUST [CODE]
 #
 # TRUST is a folder of yours: root certificates (*.pem), the log's key (log.vkey), revocation lists
 # (*.crl, PEM). Get them from the assessor by another way than the batch. Prints one line for each
-# thing that is wrong and ends with 1, or says what it checked and ends with 0.
+# thing that is wrong and ends with 1, or says what it checked and ends with 0. With the CODE of a page it
+# says first which report and edition that is, and what superseded or withdrew it.
 # Needs bash, coreutils 8.31, findutils, jq, openssl 3 and poppler (pdfsig, pdfdetach, pdftotext).
 set -u
 export LC_ALL=C TZ=UTC
@@ -81,18 +82,21 @@ listed() { # bag name
 }
 # --- in-toto in DSSE: signed by a certificate that leads to your roots, about these very files
 stated() { # bag name id
-  local bag=$1 name=$2 file=$1/attest/evaluation.intoto.json cert=$1/attest/certs/institution.pem type at ok=0
+  local bag=$1 name=$2 file=$1/attest/evaluation.intoto.json cert type at ok=0
   [ -f "$file" ] || { wrong "$name" "no statement"; return; }
   type=$(jq -r .payloadType "$file"); jq -r .payload "$file" | base64 -d > "$work/st.json"
   { printf 'DSSEv1 %d %s %d ' ${#type} "$type" "$(wc -c < "$work/st.json")"; cat "$work/st.json"; } > "$work/pae"
-  openssl verify -CAfile "$work/roots.pem" -untrusted "$cert" ${crls[@]+"${crls[@]}"} -attime "$when" "$cert" > "$work/out" 2>&1 ||
-    wrong "$name" "institution's certificate: $(tail -n 1 "$work/out")"
-  openssl x509 -in "$cert" -pubkey -noout > "$work/pub"
-  for at in $(jq -r '.signatures[].sig' "$file"); do
-    printf '%s' "$at" | base64 -d > "$work/sig"
-    openssl dgst -sha256 -verify "$work/pub" -signature "$work/sig" "$work/pae" > "$work/out" 2>&1 && ok=1
+  for cert in "$bag"/attest/certs/{institution,lead,reviewer}.pem; do # an outside seal signs the reports alone
+    [ $ok -eq 0 ] && [ -f "$cert" ] || continue
+    openssl x509 -in "$cert" -pubkey -noout > "$work/pub"
+    for at in $(jq -r '.signatures[].sig' "$file"); do
+      printf '%s' "$at" | base64 -d > "$work/sig"
+      openssl dgst -sha256 -verify "$work/pub" -signature "$work/sig" "$work/pae" > "$work/out" 2>&1 && ok=1
+    done
+    [ $ok -eq 0 ] || openssl verify -CAfile "$work/roots.pem" -untrusted "$cert" ${crls[@]+"${crls[@]}"} -attime "$when" "$cert" > "$work/out" 2>&1 ||
+      wrong "$name" "certificate of the statement: $(tail -n 1 "$work/out")"
   done
-  [ $ok -eq 1 ] || wrong "$name" "statement: not signed by the institution"
+  [ $ok -eq 1 ] || wrong "$name" "statement: signed by nobody of the three"
   jq -r '(.subject[]|.digest.sha256+"  "+.name),(.predicate.buildDefinition.resolvedDependencies[]|.digest.sha256+"  "+.uri)' \
     "$work/st.json" > "$work/sums"
   (cd "$bag" && sha256sum --quiet --strict -c "$work/sums") > "$work/out" 2>&1 ||
@@ -165,6 +169,9 @@ else
   wrong ledger "head not signed by $origin"; : > "$work/leaves"
 fi
 study=$(jq -r .study batch.json)
+[ -z "${3:-}" ] || jq -rn --arg c "$3" '[inputs] as $all | range(0; $all|length) as $n | $all[$n]
+  | select((.evidence_sha256 // "")|startswith($c)) | "code \($c): \(.study)/\(.community // "overview")/\(.edition // 1), entry \($n)"
+  + ([range(0; $all|length) as $m | $all[$m] | select(.supersedes == $n) | "; \(if .type == "withdrawal" then "withdrawn" else "superseded" end) by entry \($m)"]|join(""))' ledger/entries.jsonl
 issued=$(jq -r --arg s "$study" 'select(.study==$s and (.type=="report" or .type=="amendment"))|"\(.community) \(.edition)"' ledger/entries.jsonl)
 [ -z "$(echo "$issued" | sort | uniq -d)" ] || wrong ledger "a report is entered twice"
 jq -e 'select(.type=="withdrawal")' ledger/entries.jsonl > /dev/null && wrong ledger "a report was withdrawn: $(jq -c 'select(.type=="withdrawal")' ledger/entries.jsonl)"
@@ -175,11 +182,11 @@ done > "$work/gone"
 
 # === every bag
 count=0
-for bag in communities/*; do
+for bag in communities/*; do # amended editions, UNIT@2, among them
   name=${bag#communities/} unit=${bag#communities/}; unit=${unit%@*}; edition=1; [ "$unit" = "$name" ] || edition=${name#*@}
   [ -d "$bag" ] && [ ! -L "$bag" ] || { wrong "$name" "not a folder"; continue; }
   plain "$bag" || { wrong "$name" "links, special files or giants"; continue; }
-  count=$((count + 1)); id="$study/$unit/$edition"; when=$(date +%s)
+  [ "$edition" != 1 ] || count=$((count + 1)); id="$study/$unit/$edition"; when=$(date +%s)
   if [ -f "$bag/attest/checkpoint.tsr" ]; then # judged at the time that the stamp proves
     when=$(date -d "$(openssl ts -reply -in "$bag/attest/checkpoint.tsr" -text 2>/dev/null | sed -n 's/^Time stamp: //p')" +%s) || when=$(date +%s)
   fi
@@ -200,13 +207,15 @@ wanted=$(jq '.states.signed' batch.json)
 
 # === the overview, when the batch is closed
 closed=$(jq -c --arg s "$study" 'select(.study==$s and .type=="close")' ledger/entries.jsonl)
-if [ -n "$closed" ] && ! plain overview; then
+overview=overview
+for bag in overview@*; do [ -f "$bag/attest/entry.json" ] && overview=$bag; done # closed after an amendment
+if [ -n "$closed" ] && ! plain "$overview"; then
   wrong overview "missing, or links, special files or giants"
 elif [ -n "$closed" ]; then
   when=$(date +%s)
-  listed overview overview
-  stated overview overview "$study/overview/1"
-  entered overview overview
+  listed "$overview" overview
+  stated "$overview" overview "$study/overview/$(case $overview in *@*) echo "${overview#*@}" ;; *) echo 1 ;; esac)"
+  entered "$overview" overview
   [ "$(echo "$closed" | jq .units)" = "$(jq .units batch.json)" ] || wrong batch "closed with another number of units"
 else
   echo "not checked: overview, which is signed when the batch is closed"

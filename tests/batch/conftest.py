@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from workbench.evidence import keys
 
 UNITS = ("AA-01", "AA-02", "AA-03")
 
@@ -127,3 +135,44 @@ def tiny(tmp_path: Path) -> Callable[..., Path]:
 def write_study() -> Callable[..., Path]:
     """Give the function that writes the small study to a folder."""
     return write_tiny
+
+
+def make_keys(folder: Path) -> Path:
+    """Write an authority's root, and a PKCS#12 file for each of three people."""
+    folder.mkdir()
+    issuer = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+
+    def issue(name: str, key: Any, *, authority: bool = False) -> x509.Certificate:
+        def called(text: str) -> x509.Name:
+            return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+
+        return (
+            x509.CertificateBuilder()
+            .subject_name(called(name))
+            .issuer_name(called("root"))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=800))
+            .add_extension(x509.BasicConstraints(authority, None), critical=True)
+            .add_extension(keys._usage(authority=authority), critical=True)
+            .sign(issuer, hashes.SHA256())
+        )
+
+    root = issue("root", issuer, authority=True)
+    (folder / "root.pem").write_bytes(root.public_bytes(serialization.Encoding.PEM))
+    for role in keys.ROLES:
+        key = ec.generate_private_key(ec.SECP256R1())
+        data = pkcs12.serialize_key_and_certificates(
+            role.encode(), key, issue(role, key), [root], serialization.NoEncryption()
+        )
+        (folder / f"{role}.p12").write_bytes(data)
+        (folder / f"{role}.p12").chmod(0o600)
+    return folder
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Path:
+    """Keys of three people, ``<role>.p12``, and their authority's ``root.pem``."""
+    return make_keys(tmp_path / "keys")

@@ -4,70 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import pkcs12
 
 from workbench.batch import seal, state
 from workbench.batch.run import run
 from workbench.batch.sign import due, study_of
 from workbench.cli import main
 from workbench.errors import InputError, MachineError, Problem
-from workbench.evidence import attest, keys
+from workbench.evidence import attest
 
 Write = Callable[..., Path]
 UNITS = ["AA-01", "AA-02", "AA-03"]
 
 
-def make_keys(folder: Path) -> Path:
-    """Write an authority's root, and a PKCS#12 file for each of three people."""
-    folder.mkdir()
-    issuer = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.now(UTC)
-
-    def issue(name: str, key: Any, *, authority: bool = False) -> x509.Certificate:
-        def called(text: str) -> x509.Name:
-            return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
-
-        return (
-            x509.CertificateBuilder()
-            .subject_name(called(name))
-            .issuer_name(called("root"))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=800))
-            .add_extension(x509.BasicConstraints(authority, None), critical=True)
-            .add_extension(keys._usage(authority=authority), critical=True)
-            .sign(issuer, hashes.SHA256())
-        )
-
-    root = issue("root", issuer, authority=True)
-    (folder / "root.pem").write_bytes(root.public_bytes(serialization.Encoding.PEM))
-    for role in keys.ROLES:
-        key = ec.generate_private_key(ec.SECP256R1())
-        data = pkcs12.serialize_key_and_certificates(
-            role.encode(), key, issue(role, key), [root], serialization.NoEncryption()
-        )
-        (folder / f"{role}.p12").write_bytes(data)
-        (folder / f"{role}.p12").chmod(0o600)
-    return folder
-
-
 def test_people_sign_in_turn_and_an_interrupted_round_is_taken_up(
     tiny: Write,
+    given: Path,
     tmp_path: Path,
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    folder, out, given = tiny(), tmp_path / "out", make_keys(tmp_path / "keys")
+    folder, out = tiny(), tmp_path / "out"
     text = (folder / "study.yaml").read_text(encoding="utf-8").replace("key: demo", "key: person")
     (folder / "study.yaml").write_text(text + "ledger: ../log\n", encoding="utf-8")
     assert run(str(folder), out, jobs=2).drafts == 3
@@ -80,8 +41,8 @@ def test_people_sign_in_turn_and_an_interrupted_round_is_taken_up(
     monkeypatch.setattr("builtins.input", lambda _: "n")
     assert sign("lead") == 1
     assert {row["state"] for row in state.read(out).values()} == {"draft"}
-    assert sign("reviewer", "--yes") == 0
-    assert "the signature before is missing" in capsys.readouterr().out
+    assert sign("reviewer", "--yes") == 2
+    assert "the one before has not signed" in capsys.readouterr().err
     assert sign("lead", "--yes", "--only", "AA-02") == 0
     assert len(due(out, "lead").due) == 2
     assert sign("lead", "--yes") == 0
@@ -139,9 +100,9 @@ def test_an_institutions_ledger_refuses_demonstrations_before_any_kernel(
 
 @pytest.mark.parametrize("promised", ["ledger", "each"])
 def test_stamps_without_an_authority_are_refused_before_any_kernel(
-    tiny: Write, tmp_path: Path, home: Path, promised: str
+    tiny: Write, given: Path, tmp_path: Path, home: Path, promised: str
 ) -> None:
-    folder, given = tiny(), make_keys(tmp_path / "keys")
+    folder = tiny()
     (given / "pass").write_text("\n")
     (given / "pass").chmod(0o600)
     key = "key: {pkcs12: ../keys/lead.p12, passphrase_file: ../keys/pass}"

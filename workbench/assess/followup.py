@@ -17,7 +17,7 @@ from workbench.findings import number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["claims", "followup", "objections", "pictures"]
+__all__ = ["SIGNERS", "claims", "followup", "objections", "pictures"]
 
 Row = dict[str, Any]
 
@@ -126,9 +126,10 @@ def _issue(c: Community, when: str, i: int, one: Mapping[Any, Any], state: str) 
     priority = _priority(c, one["priority"])
     origin = _ORIGINS.get(str(one["origin"]), (str(one["origin"]),) * 2)
     shown = pictures(c, one)
+    joint = _joint(one)
     noted = [[origin[0], f"{one['found']:%Y-%m-%d}"], [origin[1], f"{one['found']:%Y-%m-%d}"]]
     for k in (0, 1):
-        noted[k] += [part[k] for part in (priority, shown) if part[k]]
+        noted[k] += [part[k] for part in (priority, shown, joint) if part[k]]
     said = {k: one.get(k) for k in ("text_zh", "text_en", "recommendation_zh", "recommendation_en")}
     said = {k: None if v is None or v != v else str(v) for k, v in said.items()}
     return labelled(
@@ -150,6 +151,26 @@ def _issue(c: Community, when: str, i: int, one: Mapping[Any, Any], state: str) 
         remedy_zh=said["recommendation_zh"],
         remedy_en=said["recommendation_en"],
     )
+
+
+SIGNERS = {
+    "signed_committee": ("居委会主任", "director of the residents' committee"),
+    "signed_property": ("物业经理", "property manager"),
+    "signed_owners": ("业委会主任", "director of the owners' committee"),
+}
+"""Who signs together that a rectification is done (R-51): column, and who that is."""
+
+
+def _joint(one: Mapping[Any, Any]) -> tuple[str, str]:
+    """Say who of the three has signed; nothing where nobody was asked to."""
+    given = {column for column in SIGNERS if column in one and pd.notna(one[column])}
+    if not given:
+        return "", ""
+    lacking = [words for column, words in SIGNERS.items() if column not in given]
+    if not lacking:
+        return "三方已联合签字", "all three have signed together"
+    names = [[words[k] for words in lacking] for k in (0, 1)]
+    return f"联合签字缺{'、'.join(names[0])}", f"not signed yet by the {', '.join(names[1])}"
 
 
 def _priority(c: Community, word: Any) -> tuple[str, str]:

@@ -649,7 +649,9 @@ def _recompute(
     """Execute the batch notebook again and compare this unit's context with what comes out."""
     import pandas as pd
 
-    context = read_json(data / "context.json")
+    # what an edition says of itself comes from no cell
+    recorded = read_json(data / "context.json")
+    context = [r for r in recorded if not str(r["finding"]).startswith("context.amendment")]
     sealed = next((r for r in context if r["finding"] == "context.batch_notebook"), None)
     digest = sha256_file(overview / "data" / "notebook.ipynb")
     if sealed is None or sealed["display_zh"] != digest:
@@ -672,20 +674,21 @@ def _recompute(
     again = _again(report, overview / "data", notebook, parameters, place, python, seconds)
     if again is None:
         return
+    edition = int(sealed["edition"])
     rows = [
         row
-        for row in findings.extract(again, community="*", edition=1, name="batch")
+        for row in findings.extract(again, community="*", edition=edition, name="batch")
         if row["community"] == report.community
     ]
     rows.append(dict(sealed))
     found, _ = compare.rows(context, rows)
     frame = pd.read_parquet(overview / "data" / "inputs" / "findings.parquet")
     mine = frame[frame["community"].eq(report.community)]
-    recorded = [r for r in read_json(data / "findings.json") if r.get("notebook") != "batch"]
+    own = [r for r in read_json(data / "findings.json") if r.get("notebook") != "batch"]
     if len(mine):  # the batch notebook reads assessed units only
         told = zip(mine["finding"], mine["value"], strict=True)
         read = [{"finding": n, "value": None if v != v else float(v)} for n, v in told]
-        kept = [{"finding": r["finding"], "value": r.get("value")} for r in recorded]
+        kept = [{"finding": r["finding"], "value": r.get("value")} for r in own]
         found += compare.rows(kept, read)[0]
     report.differences += found
     report.counts["context_recomputed"] = len(context)

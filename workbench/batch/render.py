@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from workbench.study import Study
 
 __all__ = [
+    "REASON",
     "RenderJob",
     "open_keys",
     "overview_of",
@@ -38,6 +39,10 @@ __all__ = [
     "sign_report",
     "write_overview",
 ]
+
+
+REASON = "社区测评报告 / community assessment report"
+"""Of signing, as PDF readers show it."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,7 @@ def sign_report(pdf: bytes, signers: Mapping[Role, SigningKey], study: Study) ->
             pdf,
             role,
             key,
-            reason="社区测评报告 / community assessment report",
+            reason=REASON,
             time=datetime.now(UTC),
             clock=clock,
             vouching=vouching,

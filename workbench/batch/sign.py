@@ -1,7 +1,8 @@
 """Signing by a person: what is due for a role is shown, asked once, and signed in order.
 
 A unit's languages are signed in one step; the bag is renewed with each signature. What is signed is
-never done again, so that an interrupted round is taken up by the same command.
+never done again, so that an interrupted round is taken up by the same command. Instead of signing,
+a role may send a report back with a remark: `run` makes it anew, and what changed is shown.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from workbench.batch.slices import load_study
 from workbench.batch.work import map_folder
 from workbench.errors import InputError, Problem
 from workbench.evidence import bag as bags
-from workbench.evidence.files import copied_directory, recover, replace_directory, write_atomic
+from workbench.evidence.files import (
+    canonical_json,
+    copied_directory,
+    recover,
+    replace_directory,
+    write_atomic,
+)
 from workbench.evidence.keys import ROLES
 from workbench.evidence.result import Verdict
 
@@ -28,7 +35,7 @@ if TYPE_CHECKING:
     from workbench.evidence.keys import Role, SigningKey
     from workbench.study import Study
 
-__all__ = ["Due", "Round", "due", "resume", "sign", "study_of"]
+__all__ = ["Due", "Round", "due", "place", "resume", "send_back", "sign", "study_of"]
 
 _COMPUTED = {"External-Identifier", "Bagging-Date", "Payload-Oxum"}
 
@@ -53,6 +60,14 @@ class Due:
         The 12 digits printed on each page.
     reports : tuple of str
         File names, one per language.
+    pages : tuple of int
+        Pages of each.
+    warnings : int
+        Open warnings and failed checks in it.
+    remark : str
+        With which it was sent back before, and by whom; empty when it was not.
+    changed : tuple of str
+        Ids of findings that say something else since then.
     """
 
     name: str
@@ -63,6 +78,10 @@ class Due:
     score: str
     code: str
     reports: tuple[str, ...]
+    pages: tuple[int, ...] = ()
+    warnings: int = 0
+    remark: str = ""
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +91,7 @@ class Round:
     due: tuple[Due, ...]
     done: tuple[str, ...]
     waiting: tuple[str, ...]  # for the signature before this one
+    returned: tuple[str, ...] = ()  # sent back, and not made anew yet
 
 
 def study_of(out: Path) -> Study:
@@ -111,12 +131,15 @@ def due(out: Path, role: Role, only: Sequence[str] = ()) -> Round:
     bags_found = sorted(p for p in folder.glob("[!.]*") if p.is_dir()) if folder.is_dir() else []
     names = {bag.name: bag for bag in bags_found}
     problems = [_no_report(name) for name in sorted(set(only) - set(names))]
-    ready, done, waiting = [], [], []
+    ready, done, waiting, returned = [], [], [], []
     for name, bag in names.items():
         if only and name not in only:
             continue
-        signed = bags.bag_info(bag).get(seal.SIGNED, "").split()
-        if role in signed:
+        info = bags.bag_info(bag)
+        signed = info.get(seal.SIGNED, "").split()
+        if info.get("Workbench-State") == "returned":
+            returned.append(name)
+        elif role in signed:
             done.append(name)
         elif signed != list(ROLES[: ROLES.index(role)]):
             waiting.append(name)
@@ -124,10 +147,61 @@ def due(out: Path, role: Role, only: Sequence[str] = ()) -> Round:
             changed = [r for r in bags.check_bag(bag) if r.verdict is Verdict.CHANGED]
             problems += [_changed(name, found.where, found.en) for found in changed[:3]]
             if not changed:
-                ready.append(_shown(bag))
+                ready.append(_shown(out, bag))
     if problems:
         raise InputError(*problems)
-    return Round(tuple(ready), tuple(done), tuple(waiting))
+    return Round(tuple(ready), tuple(done), tuple(waiting), tuple(returned))
+
+
+def send_back(out: Path, role: Role, names: Sequence[str], remark: str) -> None:
+    """Return reports with a remark: their signatures so far are void, `run` makes them anew.
+
+    Raises
+    ------
+    InputError
+        ``sign.remark`` without one; ``sign.unit``; ``sign.issued`` for a report that is entered in
+        the ledger: it can be amended, not returned.
+    """
+    if not remark.strip():
+        raise InputError(
+            Problem(
+                code="sign.remark",
+                zh="退回须附意见",
+                en="a report is sent back with a remark",
+                remedy_zh="写 --remark 文字",
+                remedy_en="say --remark TEXT",
+            )
+        )
+    with state.lock(out):
+        recover(out / "communities")
+        problems = []
+        for name in dict.fromkeys(names):
+            target = out / "communities" / name
+            if not (target / "bagit.txt").is_file():
+                problems.append(_no_report(name))
+            elif ROLES[-1] in bags.bag_info(target).get(seal.SIGNED, "").split():
+                problems.append(_issued(name))
+        if problems:
+            raise InputError(*problems)
+        rows = state.read(out)
+        for name in dict.fromkeys(names):
+            target = out / "communities" / name
+            told = {row["finding"]: _said(row) for row in _findings(target)}
+            kept = {"role": role, "remark": remark, "findings": told}
+            _remarks(out).mkdir(parents=True, exist_ok=True)
+            write_atomic(_remarks(out) / f"{name}.json", canonical_json(kept))
+            bag = copied_directory(target)
+            bags.set_info(bag, Workbench_State="returned")
+            digests = bags.digests(bag)
+            replace_directory(target)
+            reason = {"code": "returned", "cell": role, "zh": remark, "en": remark}
+            row = {"state": "returned", "reason": reason, "digests": digests}
+            state.append(out, rows[name] | row)
+        recount(out, json.loads((out / "private" / "tables.json").read_bytes())["units"])
+
+
+def _remarks(out: Path) -> Path:
+    return out / "private" / "returned"
 
 
 def sign(
@@ -168,6 +242,24 @@ def sign(
     MachineError
         ``batch.locked``, ``stamp.*``.
     """
+    return place(study, out, role, key, names, told=told)
+
+
+def place(
+    study: Study,
+    out: Path,
+    role: Role,
+    key: SigningKey | None,
+    names: Sequence[str],
+    *,
+    given: Callable[[str], Mapping[str, bytes]] | None = None,
+    told: Callable[[str], None] = lambda _: None,
+) -> list[str]:
+    """Put one role's signatures into bags: made here, or elsewhere and ``given`` by name of a bag.
+
+    With what was signed elsewhere, ``key`` is that of the person here who signs the statement of
+    the last role; see :func:`sign` for the rest.
+    """
     done = []
     with state.lock(out):
         recover(out / "communities")
@@ -176,12 +268,15 @@ def sign(
             seal.freeze(study, out)
         ready = {one.name for one in due(out, role, names).due}
         rows = state.read(out)
-        for name in names:
-            if name in ready:
-                _sign_one(study, out, name, role, key, rows.get(name))
-                done.append(name)
-                told(name)
-        _finish(study, out)
+        try:
+            for name in names:
+                if name in ready:
+                    reports = given(name) if given else None
+                    _sign_one(study, out, name, role, key, rows.get(name), reports)
+                    done.append(name)
+                    told(name)
+        finally:  # a token that was pulled out leaves what it has signed to be entered
+            _finish(study, out)
     return done
 
 
@@ -207,17 +302,20 @@ def _sign_one(
     out: Path,
     name: str,
     role: Role,
-    key: SigningKey,
+    key: SigningKey | None,
     row: Mapping[str, Any] | None,
+    given: Mapping[str, bytes] | None = None,
 ) -> None:
     target = out / "communities" / name
     info = bags.bag_info(target)
     marked = info.get("Workbench-Demonstration") == "yes"
-    if key.demonstration and not marked:
+    if key is not None and key.demonstration and not marked and given is None:
         if role != ROLES[0]:
             raise InputError(_unmarked(name))
         _mark(study, out, target, info)  # a draft: its pages may still be made anew
         info = bags.bag_info(target)
+    if given is not None and not marked and _shows_demonstration(given, role):
+        raise InputError(_unmarked(name))
     _, unit, edition = info["External-Identifier"].rsplit("/", 2)
     note = json.loads((map_folder(out, unit) / "map.json").read_bytes())
     promised = json.loads((target / "data/inputs/study.json").read_bytes())["timestamps"]
@@ -225,7 +323,11 @@ def _sign_one(
         raise InputError(_other_stamps(name, promised, study.settings.timestamps))
     bag = copied_directory(target)
     for pdf in sorted((bag / "data").glob("report.*.pdf")):
-        write_atomic(pdf, sign_report(pdf.read_bytes(), {role: key}, study))
+        if given is not None:
+            write_atomic(pdf, given[pdf.name])
+        else:
+            assert key is not None  # who signs here has a key
+            write_atomic(pdf, sign_report(pdf.read_bytes(), {role: key}, study))
     seal.describe(bag, study, note, edition=int(edition))
     signed = [*info.get(seal.SIGNED, "").split(), role]
     more = {k: v for k, v in info.items() if k not in _COMPUTED}
@@ -238,11 +340,47 @@ def _sign_one(
         info=more | {"Workbench-State": "signing", seal.SIGNED: " ".join(signed)},
     )
     if role == ROLES[-1]:
-        seal.attach_statement(bag, study, out, note, {role: key}, edition=int(edition))
+        assert key is not None  # asked for with what was sealed elsewhere
+        stated = role if given is None else _role_of(bag, key)
+        seal.attach_statement(bag, study, out, note, {stated: key}, edition=int(edition))
     digests = bags.digests(bag)
     replace_directory(target)
     row = row or {"community": unit, "edition": int(edition)}
     state.append(out, dict(row) | {"state": "signing", "digests": digests})
+
+
+def _shows_demonstration(reports: Mapping[str, bytes], role: Role) -> bool:
+    from workbench.evidence import pdfsign
+    from workbench.evidence.keys import is_demonstration
+
+    chains = [pdfsign.certificates(pdf).get(role, []) for pdf in reports.values()]
+    return any(is_demonstration(one) for chain in chains for one in chain)
+
+
+def _role_of(bag: Path, key: SigningKey) -> Role:
+    """Say in which role a key's certificate has signed the reports of a bag.
+
+    Raises
+    ------
+    InputError
+        ``sign.statement``, when in none: only who signed the reports vouches for the bag.
+    """
+    from workbench.evidence import pdfsign
+
+    first = sorted((bag / "data").glob("report.*.pdf"))[0]
+    for role, chain in pdfsign.certificates(first.read_bytes()).items():
+        if chain[0] == key.certificate:
+            return role
+    raise InputError(
+        Problem(
+            code="sign.statement",
+            zh="声明须由报告的签名人之一签署",
+            en="one of those who signed the report has to sign the statement",
+            found=key.name,
+            remedy_zh="用 --key 给出评估负责人或复核人的密钥",
+            remedy_en="give the key of the lead assessor or the reviewer with --key",
+        )
+    )
 
 
 def _mark(study: Study, out: Path, target: Path, info: dict[str, str]) -> None:
@@ -264,10 +402,28 @@ def _mark(study: Study, out: Path, target: Path, info: dict[str, str]) -> None:
     )
 
 
-def _shown(bag: Path) -> Due:
+def _findings(bag: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((bag / "data" / "findings.json").read_bytes())
+    return found
+
+
+def _said(row: Mapping[str, Any]) -> list[Any]:
+    """Give what a finding tells a reader, to see whether it changed."""
+    return [row.get(k) for k in ("display_zh", "display_en", "value", "verdict", "status")]
+
+
+def _shown(out: Path, bag: Path) -> Due:
+    from workbench.evidence import pdfsign
+
     data = bag / "data"
     _, unit, edition = bags.bag_info(bag)["External-Identifier"].rsplit("/", 2)
-    rows = {row["finding"]: row for row in json.loads((data / "findings.json").read_bytes())}
+    rows = {row["finding"]: row for row in _findings(bag)}
+    sent, changed = _remarks(out) / f"{bag.name}.json", []
+    remark: dict[str, Any] = {"role": "", "remark": ""}
+    if sent.is_file():
+        remark = json.loads(sent.read_bytes())
+        was, now = dict(remark["findings"]), {name: _said(row) for name, row in rows.items()}
+        changed = sorted(n for n in {*was, *now} if was.get(n) != now.get(n))
     return Due(
         name=bag.name,
         unit=unit,
@@ -277,6 +433,13 @@ def _shown(bag: Path) -> Due:
         score=str(rows.get("score.total", {}).get("display_zh") or ""),
         code=bags.evidence_code((data / bags.EVIDENCE_LIST).read_bytes()),
         reports=tuple(_names(data)),
+        pages=tuple(pdfsign.page_count((data / name).read_bytes()) for name in _names(data)),
+        warnings=sum(
+            row.get("verdict") == "failed" and row.get("kind") in ("warning", "check")
+            for row in rows.values()
+        ),
+        remark=f"{remark['role']}: {remark['remark']}" if remark["role"] else "",
+        changed=tuple(changed),
     )
 
 
@@ -292,6 +455,17 @@ def _no_report(name: str) -> Problem:
         en="there is no report of this unit",
         remedy_zh="编号是 communities/ 下的文件夹名",
         remedy_en="ids are the names of the folders in communities/",
+    )
+
+
+def _issued(name: str) -> Problem:
+    return Problem(
+        code="sign.issued",
+        community=name,
+        zh="该报告已签署完毕，不能退回",
+        en="this report is signed to the end: it cannot be sent back",
+        remedy_zh="更正须出新版（workbench amend）",
+        remedy_en="a correction is a new edition (workbench amend)",
     )
 
 

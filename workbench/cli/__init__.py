@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     living.add(commands)
 
     verify = commands.add_parser("verify", help="验证 / verify a report, bag or batch")
-    verify.add_argument("path", type=Path)
+    verify.add_argument("path", type=Path, nargs="?")
+    verify.add_argument("--code", help="页脚的 12 位码 / the 12 digits on each page")
+    verify.add_argument("--ledger", type=Path, metavar="PATH", help="--code: 账本 / its ledger")
     verify.add_argument("--trust", type=Path, metavar="CERTS")
     verify.add_argument("--json", action="store_true")
     verify.set_defaults(call=_verify)
@@ -194,9 +196,17 @@ def _verify(args: argparse.Namespace) -> int:
 
     from workbench.evidence.keys import home_folder
     from workbench.evidence.verify import verify
+    from workbench.evidence.verify_code import look_up
 
     home, now = home_folder(os.environ), datetime.now(UTC)
-    report = verify(args.path, trust=args.trust, home=home, now=now)
+    if args.code is not None:
+        where = args.ledger or args.path
+        report = look_up(args.code, where, trust=args.trust, home=home, now=now)
+    elif args.path is None:
+        print("workbench verify PATH | --code CODE --ledger PATH", file=sys.stderr)
+        return 2
+    else:
+        report = verify(args.path, trust=args.trust, home=home, now=now)
     if args.json:
         print(json.dumps(report.as_dict(), ensure_ascii=False, indent=1))
     else:

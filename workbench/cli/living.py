@@ -1,8 +1,10 @@
-"""The commands for the life of a report after its signatures: amend, withdraw."""
+"""The commands for the life of a report after its signatures: amend, withdraw, due."""
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,13 @@ def add(commands: Any) -> None:
     withdrawing.add_argument("bag", type=Path)
     withdrawing.add_argument("--reason", required=True, metavar="TEXT")
     withdrawing.set_defaults(call=_withdraw)
+
+    due = commands.add_parser("due", help="到期事项 / what falls due: objections, feedback, …")
+    due.add_argument("study")
+    due.add_argument("--out", type=Path)
+    due.add_argument("--on", type=dt.date.fromisoformat, metavar="DATE")
+    due.add_argument("--json", action="store_true")
+    due.set_defaults(call=_due)
 
 
 def _amend(args: argparse.Namespace) -> int:
@@ -72,3 +81,26 @@ def _withdraw(args: argparse.Namespace) -> int:
         else f"withdrawn: number {number} of the ledger"
     )
     return 0
+
+
+def _due(args: argparse.Namespace) -> int:
+    """List what falls due; 1 when something is overdue."""
+    from workbench.batch.duties import duties
+    from workbench.batch.slices import load_study
+
+    study = load_study(args.study)
+    out = args.out or Path("reports") / Path(args.study).resolve().name
+    on = args.on or dt.datetime.now(study.zone).date()
+    found = duties(study, out, on)
+    if args.json:
+        print(json.dumps([one.as_dict() for one in found], ensure_ascii=False, indent=1))
+    else:
+        for one in found:
+            print(one.text(args.messages))
+        late = sum(one.overdue > 0 for one in found)
+        print(
+            f"{on}：{len(found)} 项待办，其中逾期 {late} 项"
+            if args.messages == "zh"
+            else f"{on}: {len(found)} to do, {late} of them overdue"
+        )
+    return int(any(one.overdue for one in found))

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.batch.sign import Due
     from workbench.evidence.keys import Role, SigningKey
     from workbench.study import Study
 
@@ -34,6 +37,16 @@ def add(commands: Any) -> None:
         "--as", dest="role", required=True, choices=("lead", "reviewer", "institution")
     )
     signing.add_argument("--only", nargs="+", default=(), metavar="ID")
+    instead = signing.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--return", dest="sent_back", nargs="+", metavar="ID", help="退回 / send back"
+    )
+    instead.add_argument(
+        "--pack", type=Path, metavar="FILE", help="给没有项目的机器 / to be signed elsewhere"
+    )
+    instead.add_argument("--unpack", type=Path, metavar="FILE")
+    instead.add_argument("--external", type=Path, metavar="FOLDER", help="外部签章 / outside seal")
+    signing.add_argument("--remark", default="", metavar="TEXT")
     _add_key(signing)
     signing.set_defaults(call=_sign)
 
@@ -86,11 +99,37 @@ def _sign(args: argparse.Namespace) -> int:
     from workbench.batch.sign import due, resume, sign, study_of
 
     zh, role = args.messages == "zh", args.role
+    if args.dir.is_file():
+        return _sign_pack(args)
+    if args.sent_back:
+        from workbench.batch.sign import send_back
+
+        send_back(args.dir, role, args.sent_back, args.remark)
+        print(
+            f"已退回：{'、'.join(args.sent_back)}；再次运行 workbench run 重新出具"
+            if zh
+            else f"sent back: {', '.join(args.sent_back)}; workbench run makes them anew"
+        )
+        return 0
     study = study_of(args.dir)
+    if args.unpack or (args.external and args.external.exists()):
+        return _take_back(args, study)
     found = due(args.dir, role, args.only)
+    if found.returned:
+        text = "、".join(found.returned) if zh else ", ".join(found.returned)
+        print(f"已退回，待重新出具：{text}" if zh else f"sent back, not made anew yet: {text}")
     if found.waiting:
         text = "、".join(found.waiting) if zh else ", ".join(found.waiting)
         print(f"尚待前一人签名：{text}" if zh else f"the signature before is missing: {text}")
+    if not found.due and found.waiting and not found.done:
+        raise InputError(
+            Problem(
+                code="sign.order",
+                zh="签名顺序：先评估负责人，再复核人，最后机构；前一人尚未签名",
+                en="lead assessor, reviewer, institution: the one before has not signed",
+                found=", ".join(found.waiting)[:200],
+            )
+        )
     if not found.due:
         left = resume(study, args.dir)
         if left:
@@ -101,9 +140,26 @@ def _sign(args: argparse.Namespace) -> int:
             else f"nothing to sign ({len(found.done)} signed already)"
         )
         return 0
-    for one in found.due:
-        words = [one.name, one.title, one.outcome, one.score, one.code, " ".join(one.reports)]
-        print("  ".join(word for word in words if word))
+    _show(found.due, zh)
+    if args.pack or args.external:
+        from workbench.batch import packs
+
+        if args.external and role != "institution":
+            raise InputError(
+                Problem(
+                    code="sign.external",
+                    zh="外部签章只用于评估机构",
+                    en="an outside seal is the institution's",
+                    remedy_zh="写 --as institution",
+                    remedy_en="say --as institution",
+                )
+            )
+        if args.pack:
+            packs.pack(study, args.dir, role, found.due, args.pack)
+        else:
+            packs.hand_out(args.dir, found.due, args.external)
+        print(args.pack or args.external)
+        return 0
     key = _key(args, study, role)
     _who(key, zh)
     asked = (
@@ -115,6 +171,57 @@ def _sign(args: argparse.Namespace) -> int:
         return 1
     names = [one.name for one in found.due]
     done = sign(study, args.dir, role, key, names, told=lambda name: print(f"✓ {name}"))
+    print(f"已签 {len(done)} 个单位" if zh else f"signed: {len(done)} units")
+    return 0
+
+
+def _show(due: Sequence[Due], zh: bool) -> None:
+    """Show what is signed: outcome, score, digest, pages, open warnings, what was sent back."""
+    for one in due:
+        pages = "/".join(map(str, one.pages)) + ("页" if zh else " pages")
+        open_ = f"{one.warnings}项未关闭的预警或检查" if zh else f"{one.warnings} open warnings"
+        words = [one.name, one.title, one.outcome, one.score, one.code, pages]
+        words += [open_] if one.warnings else []
+        print("  ".join(word for word in [*words, " ".join(one.reports)] if word))
+        if one.remark:
+            told = ", ".join(one.changed[:8]) + (" …" if len(one.changed) > 8 else "")
+            nothing = "没有变化" if zh else "nothing"
+            print(f"    {'曾退回' if zh else 'sent back before'} ({one.remark})")
+            print(f"    {'此后变化' if zh else 'changed since'}: {told or nothing}")
+
+
+def _sign_pack(args: argparse.Namespace) -> int:
+    """Sign a pack on a machine that has no study."""
+    from workbench.batch.packs import read_pack, sign_pack
+
+    zh, role = args.messages == "zh", args.role
+    found = read_pack(args.dir)
+    _show(found.due, zh)
+    key = _key(args, None, role)
+    _who(key, zh)
+    n = len(found.due)
+    asked = (
+        f"以{_ROLES[role][0]}身份签署以上 {n} 个单位的报告？[y/N] "
+        if zh
+        else f"sign the reports of these {n} units as {_ROLES[role][1]}? [y/N] "
+    )
+    if not _agreed(args, asked):
+        return 1
+    print(sign_pack(args.dir, role, key, told=lambda name: print(f"✓ {name}")))
+    return 0
+
+
+def _take_back(args: argparse.Namespace, study: Study) -> int:
+    """Take back what was signed on another machine or by an outside seal system."""
+    from workbench.batch import packs
+
+    zh, role = args.messages == "zh", args.role
+    key = _key(args, study, "lead") if role == "institution" else None
+    tell = {"told": lambda name: print(f"✓ {name}")}
+    if args.unpack:
+        done = packs.unpack(study, args.dir, role, args.unpack, key, **tell)
+    else:
+        done = packs.take_back(study, args.dir, role, args.external, key, **tell)
     print(f"已签 {len(done)} 个单位" if zh else f"signed: {len(done)} units")
     return 0
 
@@ -238,7 +345,7 @@ def _agreed(args: argparse.Namespace, asked: str) -> bool:
         return False
 
 
-def _key(args: argparse.Namespace, study: Study, role: Role) -> SigningKey:
+def _key(args: argparse.Namespace, study: Study | None, role: Role) -> SigningKey:
     """Load the key that is named, or the study's; ask for what only its person knows."""
     from datetime import UTC, datetime
     from getpass import getpass
@@ -246,9 +353,12 @@ def _key(args: argparse.Namespace, study: Study, role: Role) -> SigningKey:
     from workbench.evidence.keys import home_folder, load_key
 
     home, now = home_folder(os.environ), datetime.now(UTC)
-    named = getattr(study.settings.signatories, role).key
-    setting = named if isinstance(named, str) else named.model_dump(exclude_none=True, mode="json")
-    base = study.folder
+    setting, base = "person", Path.cwd()
+    if study is not None:
+        named = getattr(study.settings.signatories, role).key
+        plain = isinstance(named, str)
+        setting = named if plain else named.model_dump(exclude_none=True, mode="json")
+        base = study.folder
     if args.key is not None:
         setting, base = args.key, Path.cwd()
     elif setting == "person":

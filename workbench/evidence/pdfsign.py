@@ -14,7 +14,7 @@ import re
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, TypeVar
@@ -56,6 +56,8 @@ from workbench.evidence.timestamp import Authority, Stamp, ask, check_stamp
 __all__ = [
     "attachments",
     "certificates",
+    "only_signed",
+    "page_count",
     "page_texts",
     "prepare",
     "sign",
@@ -83,6 +85,8 @@ _TECHNICAL = {
     "/Filter",
     "/DecodeParms",
 }
+# what an unknown authority is no excuse for
+_UNFIT = {"same-person", "not-in-force", "expired", "revoked", "unsuitable-certificate"}
 _UNSUITABLE = {"CHAIN_CONSTRAINTS_FAILURE", "SIG_CONSTRAINTS_FAILURE"}
 # pyHanko's notes about untrusted files are answers of ours, not noise on standard error
 for _name in ("pyhanko", "pyhanko_certvalidator"):
@@ -387,6 +391,73 @@ def attachments(pdf: bytes) -> dict[str, bytes]:
     except Exception as error:  # a crafted file can break a parser anywhere
         raise _unreadable(error) from error
     return found
+
+
+def page_count(pdf: bytes) -> int:
+    """Return the number of pages.
+
+    Raises
+    ------
+    InputError
+        ``pdf.unreadable``.
+    """
+    try:
+        return int(_reader(pdf).root["/Pages"]["/Count"])
+    except InputError:
+        raise
+    except Exception as error:  # a crafted file can break a parser anywhere
+        raise _unreadable(error) from error
+
+
+def only_signed(
+    before: bytes,
+    after: bytes,
+    role: Role,
+    roots: Sequence[x509.Certificate] = (),
+    crls: Sequence[x509.CertificateRevocationList] = (),
+) -> None:
+    """See that a report that was signed elsewhere is what was handed out, and one signature more.
+
+    Parameters
+    ----------
+    before, after : bytes
+        The report as it left and as it came back.
+    role : {"lead", "reviewer", "institution"}
+        Whose signature is expected.
+    roots, crls : sequence
+        Authorities that are believed, to see whether the certificate is in force.
+
+    Raises
+    ------
+    InputError
+        ``sign.came-back``: nothing was signed, something else was changed or added, another field
+        was signed, the signature does not hold, or its certificate signed in two roles, was
+        revoked or not in force; ``pdf.unreadable``.
+    """
+    why = ""
+    if not after.startswith(before) or len(after) == len(before):
+        why = "other bytes than were handed out" if after != before else "not signed"
+    elif signed_roles(after) != [*signed_roles(before), role]:
+        why = "signed fields: " + ", ".join(map(str, signed_roles(after)))
+    else:
+        first = _reader(before).xrefs.total_revisions - 1
+        found = signatures(after, roots, now=datetime.now(UTC), crls=crls)
+        last = found[-1]
+        twice = [s.public_key for s in found].count(last.public_key) > 1
+        if not _only_signed_after(_reader(after), first):
+            why = "something else than a signature was added"
+        elif twice:
+            why = f"one certificate in two roles: {last.signer}"
+        elif last.verdict is Verdict.CHANGED or last.code in _UNFIT or not last.covers_whole:
+            why = f"{last.code}: {last.reason_en}"
+    if why:
+        raise _refused(
+            "sign.came-back",
+            "交回的报告不是原件加一个签名",
+            "what came back is not the report that left and one signature",
+            expected=role,
+            found=why,
+        )
 
 
 def page_texts(pdf: bytes) -> list[str]:

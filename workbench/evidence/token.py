@@ -8,7 +8,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from workbench.errors import InputError, Problem
+from workbench.errors import InputError, MachineError, Problem
 
 __all__ = ["open_token"]
 
@@ -23,12 +23,21 @@ class _TokenKey:
         self._key, self._rsa = key, rsa
 
     def sign(self, data: bytes) -> bytes:
-        """Sign with SHA-256; the digest of an ECDSA signature is made here, tokens differ in it."""
-        from pkcs11 import Mechanism
+        """Sign with SHA-256; the digest of an ECDSA signature is made here, tokens differ in it.
 
-        if self._rsa:
-            return bytes(self._key.sign(data, mechanism=Mechanism.SHA256_RSA_PKCS))
-        raw = bytes(self._key.sign(hashlib.sha256(data).digest(), mechanism=Mechanism.ECDSA))
+        Raises
+        ------
+        MachineError
+            ``key.gone``, when the token was taken out.
+        """
+        from pkcs11 import Mechanism, PKCS11Error
+
+        try:
+            if self._rsa:
+                return bytes(self._key.sign(data, mechanism=Mechanism.SHA256_RSA_PKCS))
+            raw = bytes(self._key.sign(hashlib.sha256(data).digest(), mechanism=Mechanism.ECDSA))
+        except PKCS11Error as error:
+            raise _gone(error) from error
         half = len(raw) // 2
         return encode_dss_signature(
             int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big")
@@ -104,6 +113,19 @@ def _certificates(
     if own is None:
         raise ValueError("no certificate with the key's id or label")
     return own, others
+
+
+def _gone(error: Exception) -> MachineError:
+    return MachineError(
+        Problem(
+            code="key.gone",
+            zh="令牌不再应答，已签的有效",
+            en="the token does not answer any more; what is signed stays signed",
+            found=type(error).__name__,
+            remedy_zh="插好令牌，再次运行同一命令即可继续",
+            remedy_en="put the token back and run the same command again: it goes on from here",
+        )
+    )
 
 
 def _refused(found: str) -> InputError:

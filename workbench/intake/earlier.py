@@ -141,7 +141,7 @@ def _verified(batch: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
     from datetime import UTC, datetime
 
     from workbench.errors import InputError
-    from workbench.evidence.keys import home_folder
+    from workbench.evidence.keys import ROLES, home_folder
     from workbench.evidence.verify import verify
 
     try:
@@ -153,6 +153,9 @@ def _verified(batch: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
     for item in report.items:
         if item.kind != "bag" or item.edition is None:
             continue
+        signed = min(map(len, item.signatures.values()), default=0)
+        if item.edition > 1 and signed < len(ROLES):
+            continue  # a new edition counts once three have signed it
         codes = {result.code for result in item.results}
         lines = {lang: item.text(lang).split("\n")[0] for lang in ("zh", "en")}
         verdict = str(item.verdict.value)

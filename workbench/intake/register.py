@@ -74,7 +74,7 @@ _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
         ("public", _NAME, "community"),
         ("personal", _LINK, "request duplicate_of"),
         ("internal", _SCORE, "kind received assigned answered closed due outcome adopted"),
-        ("internal", _SCORE, "satisfied channel category"),
+        ("internal", _SCORE, "satisfied channel category escalated"),
         ("sensitive", _WORDS, "text"),
     ),
     "facts": (
@@ -85,7 +85,8 @@ _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
         ("public", _NAME, "community"),
         ("internal", _RIGHT, "issue found origin indicator item text_zh text_en points_lost"),
         ("internal", _RIGHT, "priority responsible due answered closed verified_by photos_before"),
-        ("internal", _RIGHT, "photos_after recommendation_zh recommendation_en"),
+        ("internal", _RIGHT, "photos_after recommendation_zh recommendation_en feedback"),
+        ("internal", _RIGHT, "signed_committee signed_property signed_owners"),
     ),
     "frame": (
         ("public", _NAME, "community"),

@@ -26,6 +26,7 @@ def check(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) -> 
         _photos(frames, problems)
     if "objections" in frames:
         _objections(frames["objections"], problems)
+        _deciders(frames, problems)
     if "backchecks" in frames:
         _backchecks(study, frames, problems)
     if "documents" in frames:
@@ -121,6 +122,27 @@ def _objections(frame: pd.DataFrame, problems: Problems) -> None:
         frame=early,
         column="decided",
         values=early["decided"],
+    )
+
+
+def _deciders(frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+    """See that who decides an objection did not score the unit."""
+    frame = frames["objections"]
+    sheets = frames.get("inspections")
+    if sheets is None:
+        return
+    scored = set(zip(sheets["community"], sheets["assessor"], strict=True))
+    pairs = zip(frame["community"], frame["decided_by"], strict=True)
+    same = frame[[pair in scored for pair in pairs]]
+    problems.cells(
+        "objections.decided_by",
+        "决定异议的人给该单位评过分",
+        "who decided the objection scored this unit",
+        "由未参与评分的人复核并决定",
+        "have somebody who did not score look at it again and decide",
+        frame=same,
+        column="decided_by",
+        values=same["decided_by"],
     )
 
 

@@ -226,7 +226,7 @@ _ALL = (
             *_c("request community", "id", required=True),
             *_c("kind", required=True),
             *_c("received", "time", required=True),
-            *_c("assigned answered closed due", "time"),
+            *_c("assigned answered closed due escalated", "time"),
             *_c("outcome", words="resolved partly unresolved rejected withdrawn"),
             *_c("adopted", "bool"),
             *_c("satisfied"),
@@ -264,6 +264,8 @@ _ALL = (
             *_c("verified_by"),
             *_c("photos_before photos_after"),
             *_c("recommendation_zh recommendation_en", "words"),
+            # when residents were told; R-51: when each of the three signed that it is done
+            *_c("feedback signed_committee signed_property signed_owners", "date"),
         ),
         key=("issue",),
         id="issue",

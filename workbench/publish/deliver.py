@@ -25,7 +25,7 @@ __all__ = ["PROFILES", "Delivered", "deliver", "rows_not_delivered"]
 
 Profile = Literal["public", "client", "auditor"]
 PROFILES: tuple[Profile, ...] = ("public", "client", "auditor")
-_BATCH = ("batch.json", "communities.jsonl", "ledger", "trust", "overview")
+_BATCH = ("batch.json", "communities.jsonl", "ledger", "trust")
 _PUBLIC = ("ledger", "trust")
 
 
@@ -138,10 +138,18 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
+def _overviews(out: Path) -> list[Path]:
+    """Give the overviews, the newest last: each amendment adds one."""
+    found = [p for p in out.glob("overview*") if p.is_dir() and bags.OVERVIEW.match(p.name)]
+    return sorted(found, key=lambda p: (len(p.name), p.name))
+
+
 def _public(out: Path, units: list[str], to: Path) -> None:
+    newest = _overviews(out)[-1:]
     for name in ("results.csv", "results.xlsx"):
-        if (out / "overview" / "data" / name).is_file():
-            _copy(out / "overview" / "data" / name, to / name)
+        for overview in newest:
+            if (overview / "data" / name).is_file():
+                _copy(overview / "data" / name, to / name)
     for name in _PUBLIC:
         if (out / name).is_dir():
             _copy(out / name, to / name)
@@ -157,6 +165,8 @@ def _whole(out: Path, units: list[str], to: Path, *, rows: bool) -> None:
     for name in _BATCH:
         if (out / name).exists():
             _copy(out / name, to / name)
+    for overview in _overviews(out):
+        _copy(overview, to / overview.name)
     for unit in units:
         bag = to / "communities" / unit
         _copy(out / "communities" / unit, bag)

@@ -1,0 +1,122 @@
+"""One walk through the life of a batch: opened, assessed, sent back, signed by three, published,
+objected to, amended, closed, and the baseline of the next wave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workbench.batch.opening import log_of
+from workbench.batch.slices import load_study
+from workbench.cli import main
+from workbench.evidence import bag as bags
+from workbench.intake import build
+
+WAVES = """\
+  - {id: w1, role: baseline, records: [2026-01, 2026-03]}
+  - {id: w2, role: current, records: [2026-04, 2026-06]}
+"""
+FIRST = "  - {id: w2, role: current, records: [2026-04, 2026-06]}\n"
+NEXT = """\
+  - {id: w2, role: baseline, batch: ../out}
+  - {id: w3, role: current, records: [2026-04, 2026-06]}
+"""
+HEAD = "objection,community,stage,received,about,claim,decision,reason_zh,decided,decided_by\n"
+IN_TIME = "O-1,AA-01,notice,2026-10-08,indicator.waste_sorting_accuracy,设备坏了,,,,\n"
+LATE = "O-2,AA-02,notice,2026-10-09,score.total,我不服,,,,\n"
+
+
+def test_from_open_to_an_amended_second_edition_and_the_next_wave(
+    tiny: Callable[..., Path],
+    given: Path,
+    home: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, out = tiny(), tmp_path / "out"
+    settings = folder / "study.yaml"
+    text = settings.read_text(encoding="utf-8").replace("key: demo", "key: person")
+    text = text.replace("sources:\n", "sources:\n  objections: [{file: objections.csv}]\n")
+    text = text.replace("issued: 2026-12-20", "issued: 2026-09-10\ncalendar: cn")
+    settings.write_text(text.replace(WAVES, FIRST), encoding="utf-8")
+    (folder / "objections.csv").write_text(HEAD, encoding="utf-8")
+    (home / "trust").mkdir(parents=True)
+    (home / "trust" / "root.pem").write_bytes((given / "root.pem").read_bytes())
+
+    def call(*words: str) -> int:
+        return main(["--messages", "en", *words])
+
+    def sign(role: str, *more: str) -> int:
+        key = str(given / f"{role}.p12")
+        return call("sign", str(out), "--as", role, "--key", key, "--yes", *more)
+
+    def correct(row: int, old: int, new: int, why: str) -> None:
+        with (folder / "corrections.csv").open("a", encoding="utf-8") as file:
+            file.write(
+                f"measurements.csv,row:{row},numerator,{old},{new},{why},A1,2026-10-12,乙,-\n"
+            )
+
+    # before field work; then drafts, of which the reviewer sends one back
+    assert call("open", str(folder), "--out", str(out)) == 0
+    assert call("run", str(folder), "--out", str(out), "--jobs", "2") == 0
+    assert sign("lead") == 0
+    assert sign("reviewer", "--return", "AA-03", "--remark", "六月读数重复") == 0
+    correct(18, 92, 91, "录入有误")
+    assert call("run", str(folder), "--out", str(out), "--jobs", "1") == 0
+    capsys.readouterr()
+    assert sign("lead") == 0
+    assert "changed since: " in capsys.readouterr().out
+    assert sign("reviewer") == sign("institution") == 0
+    assert call("verify", str(out)) == 0
+
+    # published; the fifteenth day is the first of the October holidays
+    study = load_study(str(folder))
+    log_of(study, out).append(
+        [{"type": "notice", "study": "tiny", "from": "2026-09-16"}], demonstration=False
+    )
+    (folder / "objections.csv").write_text(HEAD + IN_TIME + LATE, encoding="utf-8")
+    capsys.readouterr()
+    assert call("due", str(folder), "--out", str(out), "--on", "2026-10-10") == 0
+    said = capsys.readouterr().out
+    assert "O-1  look at it again and answer  " in said
+    assert "O-2  look at it again and answer (it came late" in said
+
+    # upheld: put right by the objection's name, decided by who did not score, a second edition
+    bag = out / "communities" / "AA-01"
+    assert call("amend", str(bag), "--objection", "O-1") == 2  # not decided yet
+    decided = IN_TIME.replace(",,,,\n", ",upheld,设备故障属实,2026-10-12,A9\n")
+    refused = LATE.replace(",,,,\n", ",rejected,查无此事,2026-10-12,A9\n")
+    (folder / "objections.csv").write_text(HEAD + decided + refused, encoding="utf-8")
+    correct(4, 84, 60, "异议O-1：当月设备故障")
+    assert call("amend", str(bag), "--objection", "O-1", "--jobs", "1") == 0
+    assert call("verify", str(out)) == 5  # the new edition is a draft; the old one counts
+    assert sign("lead") == sign("reviewer") == sign("institution") == 0
+    capsys.readouterr()
+    assert call("verify", str(out)) == 0
+    assert "superseded by edition 2" in capsys.readouterr().out
+    assert call("diff", str(out)) == 1
+    assert "AA-01@2" in capsys.readouterr().out
+
+    # the code on paper, of both editions
+    for name, word in (("AA-01", "superseded by edition 2"), ("AA-01@2", "counts now")):
+        listing = (out / "communities" / name / "data" / bags.EVIDENCE_LIST).read_bytes()
+        code = bags.evidence_code(listing)
+        capsys.readouterr()
+        assert call("verify", "--code", code, "--ledger", str(out)) == 0
+        assert word in capsys.readouterr().out
+    assert call("verify", "--code", "0123456789ab", "--ledger", str(out)) == 5
+
+    # every unit accounted for; the next wave takes the amended edition as its baseline
+    institution = str(given / "institution.p12")
+    assert call("close", str(out), "--key", institution, "--yes") == 0
+    assert call("verify", str(out)) == 0
+    settings.write_text(text.replace(WAVES, NEXT), encoding="utf-8")
+    told = build(load_study(str(folder))).frames["published"]
+    first = told[told["community"].eq("AA-01")].set_index("finding")
+    assert (first.loc["bag", "verdict"], first.loc["bag", "value"]) == ("valid", 2.0)
+    now = json.loads((out / "communities/AA-01@2/data/findings.json").read_bytes())
+    value = next(r["value"] for r in now if r["finding"] == "indicator.waste_sorting_accuracy")
+    assert first.loc["indicator.waste_sorting_accuracy", "value"] == pytest.approx(value)
