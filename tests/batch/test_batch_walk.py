@@ -24,6 +24,37 @@ NEXT = """\
   - {id: w2, role: baseline, batch: ../out}
   - {id: w3, role: current, records: [2026-04, 2026-06]}
 """
+OPEN = """\
+import workbench as wb
+from workbench import assess, checks
+
+c = wb.open(study, community)
+c = wb.clear(c, checks.run(c))
+sample = assess.design(c)
+wb.record(assess.head(c), section="head")
+"""
+VALUE = """\
+value = assess.indicators(c, sample)
+wb.record(value, section="indicators")
+score = assess.score(c, value)
+wb.record(score, section="score")
+wb.record(assess.objections(c, score, value), section="objections")
+wb.record(assess.standing(c, value, assess.warnings(c, value)), section="standing")
+"""
+FACTS = "community,fact,value,date\n" + "".join(
+    f"AA-01,{event},true,{day}\n"
+    for event, day in {
+        "applied": "2026-03-02",
+        "review_passed": "2026-04-01",
+        "assessed": "2026-09-10",
+        "notice": "2026-09-16",
+        "objection_upheld": "2026-10-12",
+    }.items()
+)
+FAULT = (
+    "J-1,device_window,AA-01,measurements:indicator=sorting,2026-04,2026-04,异议O-1成立,"
+    "当月设备故障,device fault in that month,A1,2026-10-12,乙\n"
+)
 HEAD = "objection,community,stage,received,about,claim,decision,reason_zh,decided,decided_by\n"
 IN_TIME = "O-1,AA-01,notice,2026-10-08,indicator.waste_sorting_accuracy,设备坏了,,,,\n"
 LATE = "O-2,AA-02,notice,2026-10-09,score.total,我不服,,,,\n"
@@ -31,6 +62,7 @@ LATE = "O-2,AA-02,notice,2026-10-09,score.total,我不服,,,,\n"
 
 def test_from_open_to_an_amended_second_edition_and_the_next_wave(
     tiny: Callable[..., Path],
+    notebook: Callable[..., str],
     given: Path,
     home: Path,
     tmp_path: Path,
@@ -40,9 +72,12 @@ def test_from_open_to_an_amended_second_edition_and_the_next_wave(
     settings = folder / "study.yaml"
     text = settings.read_text(encoding="utf-8").replace("key: demo", "key: person")
     text = text.replace("sources:\n", "sources:\n  objections: [{file: objections.csv}]\n")
+    text = text.replace("sources:\n", "sources:\n  facts: [{file: facts.csv}]\n")
     text = text.replace("issued: 2026-12-20", "issued: 2026-09-10\ncalendar: cn")
     settings.write_text(text.replace(WAVES, FIRST), encoding="utf-8")
     (folder / "objections.csv").write_text(HEAD, encoding="utf-8")
+    (folder / "facts.csv").write_text(FACTS, encoding="utf-8")
+    (folder / "unit.ipynb").write_text(notebook(OPEN, VALUE), encoding="utf-8")
     (home / "trust").mkdir(parents=True)
     (home / "trust" / "root.pem").write_bytes((given / "root.pem").read_bytes())
 
@@ -90,7 +125,8 @@ def test_from_open_to_an_amended_second_edition_and_the_next_wave(
     decided = IN_TIME.replace(",,,,\n", ",upheld,设备故障属实,2026-10-12,A9\n")
     refused = LATE.replace(",,,,\n", ",rejected,查无此事,2026-10-12,A9\n")
     (folder / "objections.csv").write_text(HEAD + decided + refused, encoding="utf-8")
-    correct(4, 84, 60, "异议O-1：当月设备故障")
+    with (folder / "judgements.csv").open("a", encoding="utf-8") as file:
+        file.write(FAULT)  # Q-04: the month of the broken device is struck out
     assert call("amend", str(bag), "--objection", "O-1", "--jobs", "1") == 0
     assert call("verify", str(out)) == 5  # the new edition is a draft; the old one counts
     assert sign("lead") == sign("reviewer") == sign("institution") == 0
@@ -99,6 +135,21 @@ def test_from_open_to_an_amended_second_edition_and_the_next_wave(
     assert "superseded by edition 2" in capsys.readouterr().out
     assert call("diff", str(out)) == 1
     assert "AA-01@2" in capsys.readouterr().out
+
+    # the figure moved, and the state of the award followed
+    was, now = (
+        {
+            r["finding"]: r
+            for r in json.loads((out / f"communities/{name}/data/findings.json").read_bytes())
+        }
+        for name in ("AA-01", "AA-01@2")
+    )
+    slug = "indicator.waste_sorting_accuracy"
+    assert was[slug]["value"] == pytest.approx((84 + 85 + 86) / 300)
+    assert now[slug]["value"] == pytest.approx((85 + 86) / 200)
+    assert "standing.event.4" not in was
+    assert now["standing.event.5"]["display_en"] == "2026-10-12 objection_upheld → assessed"
+    assert "成立" in now["objection.O-1"]["display_zh"]
 
     # the code on paper, of both editions
     for name, word in (("AA-01", "superseded by edition 2"), ("AA-01@2", "counts now")):
@@ -117,6 +168,4 @@ def test_from_open_to_an_amended_second_edition_and_the_next_wave(
     told = build(load_study(str(folder))).frames["published"]
     first = told[told["community"].eq("AA-01")].set_index("finding")
     assert (first.loc["bag", "verdict"], first.loc["bag", "value"]) == ("valid", 2.0)
-    now = json.loads((out / "communities/AA-01@2/data/findings.json").read_bytes())
-    value = next(r["value"] for r in now if r["finding"] == "indicator.waste_sorting_accuracy")
-    assert first.loc["indicator.waste_sorting_accuracy", "value"] == pytest.approx(value)
+    assert first.loc[slug, "value"] == pytest.approx(now[slug]["value"])

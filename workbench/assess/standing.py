@@ -65,6 +65,15 @@ def _issued(c: Community) -> dt.date:
     return dt.date.fromisoformat(str(c.settings["issued"]))
 
 
+def _as_of(c: Community) -> dt.date:
+    """Give the day of the state of a title: that of issue, of an amendment that of its decision."""
+    issued = _issued(c)
+    if int(c.settings["edition"]) == 1 or not c.has("objections"):
+        return issued
+    decided = c.tables["objections"]["decided"].dropna()
+    return max(issued, decided.max().date()) if len(decided) else issued
+
+
 def _day(row: dict[Any, Any], fallback: dt.date) -> dt.date:
     """Give the day a warning fired: its own date, the end of its month, or the day of issue."""
     date, period = row.get("date"), str(row.get("period") or "").partition("..")[0]
@@ -150,7 +159,7 @@ def _history(c: Community) -> list[Row]:
     )
     label = {"label_zh": "称号", "label_en": "Title", "rule": "R-47", "kind": "text"}
     try:
-        told = scoring.award_history(events, as_of=_issued(c), **limits).to_dict("records")
+        told = scoring.award_history(events, as_of=_as_of(c), **limits).to_dict("records")
     except InputError as error:
         said = [problem.text(lang) for lang in ("zh", "en") for problem in error.problems[:1]]
         return [

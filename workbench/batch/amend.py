@@ -152,7 +152,7 @@ class _Amendment:
                 # from here on a crash leaves the journal, by which the next attempt goes on
                 _write(amendments(out) / f"{number:03d}.json", entry | {"editions": aims})
                 self.execute(aims, keys, workers, runner)
-                reduce(study, out, units, told, workers, anew=True)
+                reduce(out, units, told, workers, anew=True)
                 moved = self.moved(units, newest, aims, rows)
                 if not moved:
                     break

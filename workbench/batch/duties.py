@@ -217,7 +217,9 @@ def _selected(study: Study, out: Path, frames: Mapping[str, pd.DataFrame]) -> _B
     named = {
         row["community"]: day
         for row in _rows(frames.get("facts"))
-        if row["fact"] == "named" and _true(row["value"]) and (day := _day(row["date"]))
+        if row["fact"] in ("named", "awarded")
+        and _true(row["value"])
+        and (day := _day(row["date"]))
     }
     told = [e for e in entries(out) if e.get("type") == "notice" and e.get("study") == study.id]
     return _Begun(named, _day(told[-1]["from"]) if told else None)

@@ -167,13 +167,19 @@ _HAPPENED = {
 def _future(name: str, frame: pd.DataFrame, study: Study, problems: Problems) -> None:
     """Tell what is said to have happened after the report was issued.
 
-    One slip of the year would move the end of the records, and with it every open case.
+    One slip of the year would move the end of the records, and with it every open case. What
+    befalls a title (notice, objection, naming …) comes after the report.
     """
     issued = study.settings.issued.isoformat()
     for column in _HAPPENED.get(name, ()):
         days = frame[column].dropna().str[:10]
         days = days[days.str.fullmatch(r"[0-9]{4}(-[0-9]{2}){0,2}")]
         late = days[[day > issued[: len(day)] for day in days]]
+        if name == "facts" and len(late):
+            from workbench.scoring.standing import TRANSITIONS
+
+            events = [event for _, event in TRANSITIONS]
+            late = late[~frame.loc[late.index, "fact"].isin(events)]
         problems.cells(
             f"{name}.future",
             "晚于报告出具日期",
