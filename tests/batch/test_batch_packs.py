@@ -33,6 +33,7 @@ def drafts(
 ) -> Iterator[Path]:
     """A batch of three drafts, to be copied."""
     base = tmp_path_factory.mktemp("drafts")
+    (base / "home").mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("WORKBENCH_HOME", str(base / "home"))
         folder = write_study(base / "study")

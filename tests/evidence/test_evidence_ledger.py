@@ -218,6 +218,33 @@ def test_one_report_per_edition_and_nothing_superseded_twice(
     assert refused(again, {"type": "withdrawal", "supersedes": 2}) == "ledger.supersedes"
 
 
+def test_a_new_edition_may_follow_a_withdrawal_and_supersedes_it(ledger: Ledger) -> None:
+    unit = {"study": "s", "community": "C-1"}
+    ledger.append([{"type": "report", **unit, "edition": 1}], demonstration=False)
+    assert ledger.withdrawn(0, otherwise=0) == 0
+    ledger.append([{"type": "withdrawal", **unit, "supersedes": 0}], demonstration=False)
+    assert ledger.withdrawn(0, otherwise=0) == 1
+    second = {"type": "amendment", **unit, "edition": 2}
+    assert refused(ledger, second | {"supersedes": 0}) == "ledger.supersedes"
+    assert refused(ledger, {"type": "withdrawal", "supersedes": 1}) == "ledger.supersedes"
+    assert ledger.append([second | {"supersedes": 1}], demonstration=False) == [2]
+    third = second | {"edition": 3, "supersedes": 1}
+    assert refused(ledger, third) == "ledger.supersedes"
+
+
+def test_a_frozen_context_is_replaced_by_name_alone(ledger: Ledger) -> None:
+    def context(digest: str, **more: int) -> dict[str, Any]:
+        return {"type": "context", "study": "s", "context_sha256": digest, **more}
+
+    unit = {"study": "s", "community": "C-1", "edition": 1}
+    ledger.append([context("a"), {"type": "report", **unit}], demonstration=False)
+    assert refused(ledger, context("b")) == "ledger.context"
+    assert refused(ledger, context("b", replaces=1)) == "ledger.context"
+    assert ledger.append([context("b", replaces=0)], demonstration=False) == [2]
+    assert (ledger.context("s"), ledger.frozen("s")) == ("b", 2)
+    assert refused(ledger, context("c", replaces=0)) == "ledger.context"
+
+
 def test_an_institutions_log_takes_nothing_of_demonstration_keys(
     ledger: Ledger, tmp_path: Path
 ) -> None:
