@@ -40,6 +40,13 @@ def test_what_is_no_count_is_refused(bad: float) -> None:
         change.rate(bad, households=10, years=1)
 
 
+def test_a_column_of_counts_is_refused_by_its_own_name_and_row() -> None:
+    data = pd.DataFrame({"wave": ["1", "2"], "visits": [3, 4.5], "years": 1.0})
+    with pytest.raises(InputError) as caught:
+        change.compare(data, "visits", baseline="1", current="2", of="rate", exposure="years")
+    assert [(p.column, p.row) for p in caught.value.problems] == [("visits", 2)]
+
+
 @given(x0=st.integers(1, 60), x1=st.integers(1, 60), t=st.floats(0.2, 5))
 @settings(max_examples=25, deadline=None)
 def test_swapping_periods_inverts_the_ratio(x0: int, x1: int, t: float) -> None:

@@ -17,7 +17,7 @@ from workbench.change.durations import durations
 from workbench.change.panel import paired_means, paired_shares
 from workbench.change.proportions import newcombe, two_shares
 from workbench.change.published import published
-from workbench.change.rates import rate_ratio
+from workbench.change.rates import counts, rate_ratio
 from workbench.change.series import segmented, segmented_counts
 from workbench.change.staggered import callaway_santanna
 from workbench.change.survival import survival_change
@@ -148,8 +148,11 @@ def rates(
             "write exposure= (household-years)",
         )
     first, second = waves(data, [*items, exposure], of_waves)
+    compared = data[of_waves[0]].isin(of_waves[1:])
+    for item in items:
+        counts(data[item].where(compared, 0), item)
     size = pd.to_numeric(data[exposure], errors="coerce").to_numpy(dtype=float)
-    bad = np.flatnonzero(data[of_waves[0]].isin(of_waves[1:]).to_numpy() & ~(size > 0))
+    bad = np.flatnonzero(compared.to_numpy() & ~(size > 0))
     if len(bad):
         refuse(
             "exposure",

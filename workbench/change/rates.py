@@ -11,7 +11,7 @@ from scipy import optimize, stats
 
 from workbench.change._frames import check_level, not_computed, numbers, refuse, row, table
 
-__all__ = ["dispersion", "rate", "rate_models", "rate_ratio"]
+__all__ = ["counts", "dispersion", "rate", "rate_models", "rate_ratio"]
 
 RATE = "per_100_households_year"
 
@@ -158,7 +158,7 @@ def rate_ratio(
     [[0.2319, 0.0029]]
     """
     check_level(level)
-    x0, x1 = _counts(before, "before"), _counts(after, "after")
+    x0, x1 = counts(before, "before"), counts(after, "after")
     t0, t1 = (
         _exposure(exposure_before, "exposure_before"),
         _exposure(exposure_after, "exposure_after"),
@@ -331,7 +331,7 @@ def rate_models(
             refuse(
                 "column", "缺少所需的列", "a column is missing", "补上该列", "add it", column=name
             )
-    y = _counts(data[count], count)
+    y = counts(data[count], count)
     t = _exposure(data[exposure], exposure)
     post = data[after].to_numpy(dtype=float)
     X = np.column_stack([np.ones(len(y)), post])
@@ -513,10 +513,11 @@ def _nb2(
 
 
 def _count(value: Any, name: str) -> float:
-    return float(_counts(value, name)[0])
+    return float(counts(value, name)[0])
 
 
-def _counts(values: Any, name: str) -> np.ndarray[Any, Any]:
+def counts(values: Any, name: str) -> np.ndarray[Any, Any]:
+    """Return values of a column as counts; refuse what is no whole number from 0, with its row."""
     array = numbers(values, name, least=0.0)
     bad = ~(np.isfinite(array) & (array == np.floor(np.nan_to_num(array, nan=0.5))))
     if bad.any():
