@@ -44,6 +44,21 @@ def test_incomplete_scores_are_not_ranked() -> None:
     assert overview.rank_rows(b)["community"].tolist() == ["U1", "U2"]
 
 
+def test_a_unit_out_of_the_selection_is_ranked_for_comparison_only() -> None:
+    gate = {"finding": "rule.R-18.fee", "rule": "R-18", "verdict": "failed", "flags": "met"}
+    shown = "R-17 门槛（仅列示，不作决定）"
+    rows = [
+        *(_total(i, 90.0 - i) for i in range(3)),
+        gate | {"community": "U0", "label_zh": "R-18 收缴率"},
+        gate | {"community": "U1", "label_zh": shown, "rule": "R-17"},
+    ]
+    told = overview.ranks(_batch(rows, ["a"] * 3))
+    ranks = told[told["finding"].eq("context.rank")].set_index("community")
+    assert ranks.loc["U0", "flags"] == "ineligible"
+    assert "R-18 not passed" in ranks.loc["U0", "reason_en"]
+    assert ranks.loc[["U1", "U2"], "flags"].isna().all()
+
+
 def test_percentiles_are_within_a_known_kind() -> None:
     totals = [_total(i, 90.0 - i) for i in range(5)]
     told = overview.ranks(_batch(totals, ["a", "a", "a", None, None]))

@@ -170,6 +170,7 @@ def ranks(b: Batch) -> pd.DataFrame:
 
     told = _ranked(b)
     rows = _unranked(b, set(told["community"]))
+    barred = _barred(b)
     for one in told.to_dict("records"):
         n, low, high = int(one["n"]), int(one["set_low"]), int(one["set_high"])
         common = {"community": one["community"], "kind": "estimate", "n": n}
@@ -190,6 +191,7 @@ def ranks(b: Batch) -> pd.DataFrame:
                 if low != high
                 else f"rank {low}",
             }
+            | _beside(barred.get(str(one["community"]), ""))
         )
         tier = int(one["tier"])
         rows.append(
@@ -219,6 +221,32 @@ def ranks(b: Batch) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _barred(b: Batch) -> dict[str, str]:
+    """Give the units that fail a gate which decides, with the rules; a shown gate bars nobody."""
+    rules = b.read(r"rule\..*")
+    if rules.empty:
+        return {}
+    failed = rules[
+        rules["verdict"].eq("failed") & ~rules["label_zh"].fillna("").str.contains("仅列示")
+    ]
+    return {
+        str(unit): ", ".join(sorted(set(part["rule"].astype(str))))
+        for unit, part in failed.groupby("community")
+    }
+
+
+def _beside(rules: str) -> dict[str, str]:
+    """Say that a unit out of the selection is ranked for comparison only (R-18, R-40)."""
+    if not rules:
+        return {}
+    return {
+        "flags": "ineligible",
+        "reason_zh": f"未通过{rules}：名次仅供对照，不参加评选",
+        "reason_en": f"{rules} not passed: the rank is for comparison, the unit is out of the "
+        "selection",
+    }
 
 
 def _unranked(b: Batch, ranked: set[str]) -> list[dict[str, Any]]:
