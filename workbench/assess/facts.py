@@ -170,6 +170,11 @@ def _procedure(c: Community) -> list[dict[str, Any]]:
     if days is not None and days.value is not None:
         said = (f"{days.value}天", f"{days.value} days")
         rows.append(_text("head.objection_days", "异议期", "Time to object", said))
+    for name, labels, words in _DUTIES:
+        told = c.protocol.parameters.get(name)
+        if told is not None and told.value is not None:
+            said = (words[0].format(told.value), words[1].format(told.value))
+            rows.append(_text(f"head.{name}", *labels, said))
     if c.has("responses"):
         people = _POPULATIONS.get(str(c.settings["weighting"].get("population")), ("居民",) * 2)
         rows.append(_text("head.population", "总体", "Population", people))
@@ -185,6 +190,25 @@ def _procedure(c: Community) -> list[dict[str, Any]]:
     return rows
 
 
+# what the programme asks of those who publish and commission
+_DUTIES = (
+    (
+        "notice_days",
+        ("公示期", "Notice"),
+        ("{}天，与异议期同时；最后一天收到的异议有效", "{} days, together with the time to object; "
+         "an objection received on the last day is in time"),
+    ),
+    (
+        "feedback_days",
+        ("向参与居民反馈整改", "Feedback to those who took part"),
+        ("评选后{}天内，附整改成果图", "within {} days after the selection, with pictures"),
+    ),
+    (
+        "wave_cycle_months",
+        ("方案规定的测评间隔", "Cycle of assessments by the programme"),
+        ("{}个月", "{} months"),
+    ),
+)  # fmt: skip
 _POPULATIONS = {
     "adults": ("成年居民", "adult residents"),
     "residents": ("全体居民", "all residents"),
