@@ -325,3 +325,24 @@ def test_thresholds_that_fire_from_day_one_stand_beside_those_of_the_phase() -> 
         "names no phase"
         in _rectified(0.34, 0.28, phase=None).loc["warning.W-02.phase", "reason_en"]
     )
+
+
+def test_a_yearly_count_has_no_standard_for_one_month() -> None:
+    """Twelve activities a year: one in a month is not eleven too few."""
+    slug = "community_activities_per_year"
+    entry = {
+        "channel": "record",
+        "measurement": "a",
+        "statistic": "sum",
+        "window": "last_12_months",
+    }
+    target = _indicators(
+        finding=f"indicator.{slug}", indicator=slug, target=12.0, target_zh="≥12", unit="count"
+    )
+    months = _series("a", {"2026-09": 1.0, "2026-10": 1.0})
+    told = _fired(_unit(measures={slug: entry}, measurements=months), target)
+    assert not any(name.startswith("warning.W-05") for name in told)
+    facts = [("awarded", "true", "2026-09-30")]
+    kept = _series("a", {"2026-09": 2.0, "2026-10": 1.0})
+    told = _fired(_unit(measures={slug: entry}, facts=facts, measurements=kept), target)
+    assert not any(name.startswith("warning.W-09") for name in told)

@@ -307,6 +307,16 @@ def _months(c: Community, slug: str) -> pd.DataFrame:
     return told[["period"]].assign(value=(told["figure"] * scale).round(9))
 
 
+def _monthly(c: Community, slug: str) -> bool:
+    """Say whether a month of a series can be held against a figure of the indicator.
+
+    What is added up over a window has no figure for one month: twelve activities a year are not
+    twelve in each.
+    """
+    statistic = str(c.measures.get(slug, {}).get("statistic"))
+    return statistic in {"last", "mean", "ratio_of_sums"}
+
+
 def _below_standard(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[Row]:
     """Hold September to November against each monthly indicator's own target (W-05, X-51)."""
     from workbench.protocol.units import UNITS
@@ -318,7 +328,7 @@ def _below_standard(c: Community, name: str, one: Any, frame: pd.DataFrame) -> l
     looked = 0
     for row in frame[frame["target"].notna()].to_dict("records"):
         slug, sign = str(row["indicator"]), str(row.get("target_zh") or "")[:1]
-        if sign not in ("≥", "≤"):
+        if sign not in ("≥", "≤") or not _monthly(c, slug):
             continue
         months = _months(c, slug)
         year = f"{(span[1] - pd.Timedelta('1h')).year:04d}"
@@ -333,8 +343,9 @@ def _below_standard(c: Community, name: str, one: Any, frame: pd.DataFrame) -> l
                 "threshold": float(row["target"]) * (100.0 if share else 1.0)}  # fmt: skip
         card = scoring.warnings(months.assign(indicator=slug), [rule]).to_dict("records")[0]
         if card["verdict"] == "failed":
-            said = (f"{row['label_zh']}（{card['period']}）：{card['values']}",
-                    f"{row['label_en']} ({card['period']}): {card['values']}")  # fmt: skip
+            listed = ", ".join(f"{float(v):.1f}" for v in str(card["values"]).split(", "))
+            said = (f"{row['label_zh']}（{card['period']}）：{listed}",
+                    f"{row['label_en']} ({card['period']}): {listed}")  # fmt: skip
             rows.append(_row(name, one, "failed", said, indicator=slug, period=card["period"],
                              finding=f"warning.{name}.{slug}"))  # fmt: skip
         elif card["verdict"] == "cannot_tell":  # a missing month is neither a pass nor a fail
@@ -417,6 +428,8 @@ def _below_award(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list
     looked = 0
     at = f"{day:%Y-%m}"
     for slug in c.measures:
+        if not _monthly(c, slug):
+            continue
         months = _months(c, slug)
         months = months[months["value"].notna()].sort_values("period")
         before, after = months[months["period"].le(at)], months[months["period"].gt(at)]

@@ -185,6 +185,8 @@ def _decided(c: Community) -> list[Row]:
         shown = [
             _YES[part] if isinstance(part, bool)
             else (f"{part:.0%}",) * 2 if one.type == "share"
+            else (known.name.zh, known.name.en)
+            if (known := c.protocol.indicators.get(str(part))) is not None
             else _CHOICES.get(str(part), (str(part),) * 2)
             for part in parts
         ]  # fmt: skip
