@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Withheld", "__version__", "clear", "open", "record", "show"]
+__all__ = ["Withheld", "__version__", "clear", "open", "record", "show", "show_pictures"]
 
 if TYPE_CHECKING:
     from workbench.checks import clear
     from workbench.community import open  # noqa: A004  (the name notebooks use)
     from workbench.errors import Withheld
-    from workbench.findings import record, show
+    from workbench.findings import record, show, show_pictures
 
 _HOME = {
     "Withheld": "workbench.errors",
@@ -22,6 +22,7 @@ _HOME = {
     "open": "workbench.community",
     "record": "workbench.findings",
     "show": "workbench.findings",
+    "show_pictures": "workbench.findings",
 }
 
 

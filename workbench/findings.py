@@ -7,6 +7,7 @@ batches are made of nothing else.
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import math
@@ -19,6 +20,7 @@ from workbench.errors import NotebookError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import pandas as pd
     from matplotlib.figure import Figure
@@ -32,9 +34,11 @@ __all__ = [
     "figures",
     "interval",
     "number",
+    "pictures",
     "record",
     "rows",
     "show",
+    "show_pictures",
     "span",
     "to_csv",
     "to_json",
@@ -52,7 +56,8 @@ COLUMNS = (
 
 EXTRA = (
     "interval_zh interval_en target_zh target_en base_zh base_en baseline_zh baseline_en item "
-    "statistic dimension place due responsible remedy_zh remedy_en wording_zh wording_en lang date"
+    "statistic dimension place due responsible remedy_zh remedy_en wording_zh wording_en lang date "
+    "pictures"
 ).split()
 
 KINDS = {"estimate", "comparison", "score", "deduction", "warning", "check", "text"}
@@ -310,6 +315,31 @@ def show(
         )
 
 
+def show_pictures(frame: pd.DataFrame, folder: Path) -> None:
+    """Show the pictures that findings tell of and put them on record.
+
+    Parameters
+    ----------
+    frame
+        Findings with ``item`` (id of the picture), ``label_zh``, ``label_en`` (what it shows) and
+        ``source``, a file in ``folder``; an empty frame shows nothing.
+    folder
+        Where the copies without metadata lie, JPEG of at most 60 kB each.
+    """
+    for one in frame.to_dict("records"):
+        data = (folder / one["source"]).read_bytes()
+        _display(
+            {"image/jpeg": base64.b64encode(data).decode("ascii"), "text/plain": one["label_en"]},
+            {
+                "workbench": {
+                    "finding": one["finding"],
+                    "alt_zh": one["label_zh"],
+                    "alt_en": one["label_en"],
+                }
+            },
+        )
+
+
 def _outputs(notebook: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
@@ -371,6 +401,22 @@ def figures(notebook: Mapping[str, Any]) -> dict[str, dict[str, str]]:
                 "alt_zh": told["alt_zh"],
                 "alt_en": told["alt_en"],
                 "cell": cell,
+            }
+    return found
+
+
+def pictures(notebook: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Read the pictures of an executed notebook: finding → ``jpeg``, ``alt_zh``, ``alt_en``."""
+    found: dict[str, dict[str, Any]] = {}
+    for _, output in _outputs(notebook):
+        told = output.get("metadata", {}).get("workbench")
+        data = output["data"].get("image/jpeg")
+        if told and data:
+            data = data if isinstance(data, str) else "".join(data)
+            found[told["finding"]] = {
+                "jpeg": base64.b64decode(data),
+                "alt_zh": told["alt_zh"],
+                "alt_en": told["alt_en"],
             }
     return found
 

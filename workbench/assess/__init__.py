@@ -28,6 +28,7 @@ from workbench.assess.monitoring import (
     until,
 )
 from workbench.assess.moved import moved
+from workbench.assess.pictured import pictures, repeated
 from workbench.assess.priorities import priorities
 from workbench.assess.records import requests, survival
 from workbench.assess.regularity import regularity
@@ -71,11 +72,13 @@ __all__ = [
     "organisations",
     "outside",
     "participation",
+    "pictures",
     "points",
     "priorities",
     "record_checks",
     "reference",
     "regularity",
+    "repeated",
     "requests",
     "response",
     "ruleset",

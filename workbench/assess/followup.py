@@ -11,13 +11,14 @@ import pandas as pd
 
 from workbench import judgements, scoring, survey
 from workbench.assess.indicators import unit_of
+from workbench.assess.pictured import shown
 from workbench.assess.sample import labelled
 from workbench.findings import number
 
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["SIGNERS", "claims", "followup", "objections", "pictures"]
+__all__ = ["SIGNERS", "claims", "followup", "objections"]
 
 Row = dict[str, Any]
 
@@ -125,11 +126,10 @@ def _issue(c: Community, when: str, i: int, one: Mapping[Any, Any], state: str) 
         zh, en = f"{zh}，{one['closed']:%Y-%m-%d}", f"{en}, {one['closed']:%Y-%m-%d}"
     priority = _priority(c, one["priority"])
     origin = _ORIGINS.get(str(one["origin"]), (str(one["origin"]),) * 2)
-    shown = pictures(c, one)
     joint = _joint(one)
     noted = [[origin[0], f"{one['found']:%Y-%m-%d}"], [origin[1], f"{one['found']:%Y-%m-%d}"]]
     for k in (0, 1):
-        noted[k] += [part[k] for part in (priority, shown, joint) if part[k]]
+        noted[k] += [part[k] for part in (priority, joint) if part[k]]
     said = {k: one.get(k) for k in ("text_zh", "text_en", "recommendation_zh", "recommendation_en")}
     said = {k: None if v is None or v != v else str(v) for k, v in said.items()}
     return labelled(
@@ -144,6 +144,7 @@ def _issue(c: Community, when: str, i: int, one: Mapping[Any, Any], state: str) 
         responsible=None if one["responsible"] != one["responsible"] else one["responsible"],
         due=None if pd.isna(one["due"]) else f"{one['due']:%Y-%m-%d}",
         date=f"{one['found']:%Y-%m-%d}",
+        pictures=";".join(shown(c, one)) or None,
         display_zh=zh,
         display_en=en,
         reason_zh="，".join(noted[0]),
@@ -181,26 +182,6 @@ def _priority(c: Community, word: Any) -> tuple[str, str]:
         return f"{known.name.zh}（{known.deadline.zh}）", f"{known.name.en} ({known.deadline.en})"
     name = _PRIORITIES.get(str(word), (str(word),) * 2)
     return f"优先级{name[0]}", f"priority {name[1]}"
-
-
-def pictures(c: Community, one: Mapping[Any, Any]) -> tuple[str, str]:
-    """Name the pictures that may be shown, by number; none is shown that was not released."""
-    if not c.has("photos"):
-        return "", ""
-    frame = c.tables["photos"]
-    free = set(frame.loc[frame["release"].isin(["report", "public"]), "photo"])
-    told: list[list[str]] = []
-    for column in ("photos_before", "photos_after"):
-        cell = one.get(column)
-        names = [] if cell is None or cell != cell else str(cell).replace("；", ";").split(";")
-        told.append([name.strip() for name in names if name.strip() in free])
-    before, after = (", ".join(names) for names in told)
-    if not before and not after:
-        return "", ""
-    parts = [("改前", "before ", before), ("改后", "after ", after)]
-    zh = "、".join(f"{word}{names}" for word, _, names in parts if names)
-    en = ", ".join(f"{word}{names}" for _, word, names in parts if names)
-    return f"照片{zh}", f"pictures {en}"
 
 
 _STAGES = {"factual_check": ("事实核对", "factual check"), "notice": ("公示期", "notice")}

@@ -11,8 +11,8 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess import records
-from workbench.assess.followup import pictures
 from workbench.assess.inspections import marks, places
+from workbench.assess.pictured import shown
 from workbench.assess.series import by_period
 from workbench.findings import number
 
@@ -422,12 +422,7 @@ def _why(c: Community, slug: str, wanted: pd.DataFrame) -> dict[str, Any]:
             row["date"] = when or None
             row["item"] = ";".join(dict.fromkeys(top["item"].astype(str)))
     if c.has("issues"):
-        remedy = _remedy(c, slug, list(items or ()))
-        for lang, join in (("zh", "，"), ("en", ", ")):
-            named = remedy.pop(f"pictures_{lang}", None)
-            if named:
-                row[f"reason_{lang}"] += join + named
-        row |= remedy
+        row |= _remedy(c, slug, list(items or ()))
     return row
 
 
@@ -446,7 +441,7 @@ def _remedy(c: Community, slug: str, items: list[str]) -> dict[str, Any]:
         "responsible": one.get("responsible"),
         "due": None if pd.isna(due) else f"{due:%Y-%m-%d}",
     }
-    row["pictures_zh"], row["pictures_en"] = pictures(c, one.to_dict())
+    row["pictures"] = ";".join(shown(c, one.to_dict())) or None
     return {name: value for name, value in row.items() if value is not None and value == value}
 
 

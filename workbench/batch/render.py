@@ -249,9 +249,10 @@ def _report(
         pdf = report.withheld_notice(found, **common, **attached)
         html = report.withheld_html(found, **common)
     else:
-        figures = findings.figures(json.loads((data / "notebook.ipynb").read_bytes()))
-        pdf = report.render(found, figures, **common, **attached)
-        html = report.render_html(found, figures, **common)
+        notebook = json.loads((data / "notebook.ipynb").read_bytes())
+        figures, pictures = findings.figures(notebook), findings.pictures(notebook)
+        pdf = report.render(found, figures, pictures=pictures, **common, **attached)
+        html = report.render_html(found, figures, pictures=pictures, **common)
     boxes: dict[Any, FieldBox] = {
         role: FieldBox(box.page, box.x0, box.y0, box.x1, box.y1) for role, box in pdf.boxes.items()
     }

@@ -16,6 +16,7 @@ from workbench.intake.earlier import add_earlier, join_predecessors
 from workbench.intake.flags import add_alike, add_flags
 from workbench.intake.frames import FILE, ROW, FileUsed, Log, Problems, Raw, Tables
 from workbench.intake.mapping import map_source
+from workbench.intake.pictures import add_uses, check_pictures
 from workbench.intake.read import filtered, read_file
 from workbench.intake.seals import check_seals
 from workbench.intake.tables import TABLES, Table
@@ -128,6 +129,10 @@ class _Intake:
             frames["responses"] = add_flags(frames["responses"], self.study)
         if "documents" in frames:
             frames["documents"] = add_alike(frames["documents"])
+        if "photos" in frames:
+            frames["photos"] = add_uses(frames["photos"])
+            if "photos" in whole:
+                check_pictures(frames["photos"], self.study, self.problems)
         files = sorted(self.files.values(), key=lambda file: (not file.outside, file.name))
         if "inspections" in whole:
             check_seals(whole["inspections"], files, self.problems, self.log)

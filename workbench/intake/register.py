@@ -96,6 +96,7 @@ _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
     "photos": (
         ("public", _NAME, "community"),
         ("internal", _PLACE, "photo file sha256 taken crs caption_zh caption_en release redacted"),
+        ("internal", _CHECK, "same_here same_elsewhere"),
         ("personal", _CHECK, "lat lon"),
     ),
     "votes": (

@@ -13,6 +13,7 @@ from workbench.errors import InputError, Problem
 from workbench.intake.earlier import codebook_of, dates_of
 from workbench.intake.export import csv_bytes
 from workbench.intake.frames import FILE, ROW
+from workbench.intake.pictures import copy_of, file_name, may_leave
 from workbench.intake.store import PEOPLE, read_columns, read_meta
 from workbench.intake.tables import TABLES, column_of
 
@@ -23,6 +24,8 @@ __all__ = ["assessed_units", "cut"]
 
 Columns = dict[str, list[Any]]
 _WITHHELD = "(withheld)"
+# columns that name pictures
+_PICTURED = (("issues", "photos_before"), ("issues", "photos_after"), ("inspections", "photos"))
 
 
 def assessed_units(study: Study, tables_dir: Path) -> list[str]:
@@ -153,6 +156,7 @@ class _Cut:
             # an objection of one unit changes no other unit's slice
             if name != "objections" or columns["objection"]:
                 self._table(name, columns)
+        self._pictures(tables)
         self._corrections()
         self._judgements()
         self._write("protocol/protocol.json", self.study.protocol_json.encode())
@@ -206,6 +210,25 @@ class _Cut:
         self._write(f"inputs/{name}.csv", csv_bytes(kept, by=by))
         rows = len(next(iter(columns.values()), []))
         self.counts[name] = {"rows": rows, "sha256": self.written[f"inputs/{name}.csv"]}
+
+    def _pictures(self, tables: dict[str, Columns]) -> None:
+        """Write the copy of each picture that an issue or a visit names and that may be shown."""
+        if "photos" not in tables:
+            return
+        named = {
+            part.strip()
+            for table, column in _PICTURED
+            for cell in tables.get(table, {}).get(column, ())
+            for part in str(cell or "").replace("；", ";").split(";")
+        }
+        columns = ("photo", "file", "release", "redacted")
+        for photo, file, release, redacted in zip(
+            *(tables["photos"][name] for name in columns), strict=True
+        ):
+            if photo in named and may_leave(release, redacted) and self.study.holds(file):
+                path = self.study.resolve(file)
+                if path.is_file():
+                    self._write(f"inputs/photos/{file_name(photo)}", copy_of(path))
 
     def _leaves(self, table: str, name: str) -> bool:
         """Whether a column may leave the house."""

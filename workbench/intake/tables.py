@@ -298,6 +298,7 @@ _MORE = (
             *_c("caption_zh caption_en", "words"),
             *_c("release", required=True, words="internal report public"),
             *_c("redacted", "bool"),
+            *_c("same_here same_elsewhere", "int", low=0),  # made at intake, by digest
         ),
         key=("photo",),
         id="photo",

@@ -204,7 +204,9 @@ def _shows_rows(notebook: Any) -> bool:
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             figure = output.get("metadata", {}).get("workbench")
-            told = findings.MIME in data or (figure and "image/svg+xml" in data)
+            told = findings.MIME in data or (
+                figure and ("image/svg+xml" in data or "image/jpeg" in data)
+            )
             if not told and output["output_type"] != "error":
                 return True
     return False

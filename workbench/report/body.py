@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.report.blocks import Block, fits_half, keys, line, table
@@ -25,7 +25,7 @@ __all__ = ["DRAWN", "FIGURES", "KNOWN", "body_sections", "of_source"]
 
 # first part of a figure's name: the section it stands in
 FIGURES = {
-    "composition": "response",
+    "composition": "composition",
     "items": "satisfaction",
     "subgroups": "satisfaction",
     "quadrants": "priorities",
@@ -49,11 +49,12 @@ KNOWN = set(
     "head data checks response weights fieldwork satisfaction subgroups priorities change requests "
     "agreement indicators score deductions eligibility warnings standing decisions limits scope "
     "context disclosure report ruleset reference followup lower demand participation funds "
-    "milestones claims objections organisations".split()
+    "milestones claims objections organisations pictures".split()
 )
 
 
 _LONG_LABEL = {"zh": 24, "en": 48}
+_PICTURES = 6  # pictures in the body; others stand in the annex
 _MANY = 6  # rows from which on two stand in a line, and comparisons of units in an annex
 
 
@@ -177,7 +178,8 @@ def _response(page: Page) -> list[Block]:
             [[page.label(key), page.num(key, "n"), page.num(key), page.num(key, "target"),
               page.note(key, row)] for key, row in composed],
         )  # fmt: skip
-        page.later("response", "sub.composition", [made])
+        drawn = page.figures.get("composition", [])
+        page.later("response", "sub.composition", [*drawn, made])
     weights = page.rows("weights")
     told = [pair for pair in weights if pair[1].get("kind") == "text"]
     page.later("response", "sub.weights", estimates(page, [p for p in weights if p not in told]))
@@ -198,9 +200,7 @@ def _satisfaction(page: Page) -> list[Block]:
     page.later("satisfaction", "sub.means", waves(page, rest))
     if len(own) < len(told):
         out.append({"type": "notes", "items": [[page.words("sub.opt_in")]]})
-    pairs = page.rows("subgroups")
-    if pairs:
-        out += [_sub(page.words("sub.subgroups")), *groups(page, pairs)]
+    page.later("satisfaction", "sub.subgroups", groups(page, page.rows("subgroups")))
     drawn = page.figures.get("priorities", [])
     page.later(
         "satisfaction", "sub.priorities", [*drawn, *estimates(page, page.rows("priorities"))]
@@ -532,13 +532,36 @@ def _followup(page: Page) -> list[Block]:
             (w("col.state"), 1.1, "left"),
         ]
         out.append(table(columns, rows))
-    return out + _ledger(page, [p for p in pairs if p[0].startswith("followup.monitors")])
+    out += _ledger(page, [p for p in pairs if p[0].startswith("followup.monitors")])
+    seen = [key for key, _ in page.rows("pictures") if key in page.pictures]
+    page.later("followup", "sub.pictures", _album(page, seen[_PICTURES:]))
+    return out + _album(page, seen[:_PICTURES])
+
+
+def _album(page: Page, keys: Sequence[str]) -> list[Block]:
+    """Show pictures of problems, each with its caption, problem, time and place."""
+    if not keys:
+        return []
+    w = page.words
+    items = [
+        {
+            **page.pictures[key],
+            "caption": [*page.label(key), w("open"), Num(key), w("close")],
+        }
+        for key in keys
+    ]
+    return [{"type": "album", "items": items}]
+
+
+_SHARES_OF_FUNDS = ("funds.allocation.", "funds.nature.", "funds.source.")
 
 
 def _funds(page: Page) -> list[Block]:
+    pairs = page.rows("funds")
+    shares = [pair for pair in pairs if pair[0].startswith(_SHARES_OF_FUNDS)]
+    page.later("funds", "sub.fund_shares", _ledger(page, shares))
     lines = _ledgers(
-        ("funds.line.", "funds.field.", "funds.total"),
-        ("funds.allocation.", "funds.nature.", "funds.source.", "funds.progress", "funds.special"),
+        ("funds.line.", "funds.field.", "funds.total"), ("funds.progress", "funds.special")
     )
     return lines(page) + _ledger(page, page.rows("organisations"))
 
@@ -556,9 +579,26 @@ def _demand(page: Page) -> list[Block]:
         ("heat", "sub.demand.heat", groups),
     ):
         mine = [pair for pair in pairs if pair[0].startswith(f"demand.{part}.")]
-        if mine:
+        if mine and part == "heat":
+            page.later("demand", title, make(page, mine))
+        elif mine:
             out += [_sub(w(title)), *make(page, mine)]
     return out
+
+
+def _participation(page: Page) -> list[Block]:
+    """Give votes, levels and the loop of suggestions; a long list of them stands in an annex."""
+    pairs = page.rows("participation")
+    listed = [pair for pair in pairs if pair[0].startswith("participation.suggestion.")]
+    if len(listed) > _MANY:
+        page.later("participation", "sub.suggestions", _ledger(page, listed))
+        pairs = [pair for pair in pairs if pair not in listed]
+    parts = (
+        ("participation.vote.", "participation.level."),
+        ("participation.sheet.", "participation.loop."),
+        ("participation.suggestion",),
+    )
+    return [b for part in parts for b in _ledger(page, [p for p in pairs if p[0].startswith(part)])]
 
 
 def _decisions(page: Page) -> list[Block]:
@@ -572,13 +612,14 @@ def _decisions(page: Page) -> list[Block]:
     return [table(columns, rows)] if rows else []
 
 
-_PLAIN_AGREEMENT = ("visit", "total", "pair", "pairs_agree")
-
-
 def _agreement(page: Page) -> list[Block]:
-    """Make the table of those who scored: totals and differences; coefficients in an annex."""
+    """Make the table of those who scored, and of differences too large; the rest in an annex."""
     pairs = page.rows("agreement")
-    plain = [pair for pair in pairs if pair[0].split(".")[1] in _PLAIN_AGREEMENT]
+    plain = [
+        pair
+        for pair in pairs
+        if pair[0].split(".")[1] in ("visit", "total") or pair[1].get("verdict") == "failed"
+    ]
     rest = [pair for pair in pairs if pair not in plain]
     page.later("agreement", "sub.coefficients", estimates(page, rest))
     return estimates(page, plain)
@@ -669,14 +710,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Page], list[Block]]], ...] = (
     ("standing", _standing),
     ("lower", _lower),
     ("demand", _demand),
-    (
-        "participation",
-        _ledgers(
-            ("participation.vote.", "participation.level."),
-            ("participation.sheet.", "participation.loop."),
-            ("participation.suggestion",),
-        ),
-    ),
+    ("participation", _participation),
     ("funds", _funds),
     ("milestones", _plain("milestones")),
     ("claims", _plain("claims")),
@@ -702,14 +736,17 @@ def _ordered(register: Register) -> list[tuple[str, Callable[[Page], list[Block]
 
 
 def body_sections(
-    register: Register, words: Words, figures: dict[str, list[Block]]
+    register: Register,
+    words: Words,
+    figures: dict[str, list[Block]],
+    pictures: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[list[dict[str, Any]], list[Block]]:
     """Give the numbered sections, and the blocks that they leave to the annex of further results.
 
     A section without findings or figures is left out. Decisions, warnings and limits are always
     there: that there were none is news too. A section names what of it stands in the annex.
     """
-    page = Page(register, words, figures)
+    page = Page(register, words, figures, pictures)
     out: list[dict[str, Any]] = []
     further: list[Block] = []
     for name, make in _ordered(register):

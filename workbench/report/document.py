@@ -112,6 +112,21 @@ def _figure_blocks(
     return placed, files
 
 
+def _picture_files(
+    register: Register, pictures: Mapping[str, Figure]
+) -> tuple[dict[str, dict[str, str]], dict[str, bytes]]:
+    """Give file and alternative text of each picture that a finding tells of, and the files."""
+    placed: dict[str, dict[str, str]] = {}
+    files: dict[str, bytes] = {}
+    for key, told in pictures.items():
+        alt = str(told.get(f"alt_{register.lang}") or "").strip()
+        if key not in register.rows or not alt:
+            continue
+        file = f"figures/{re.sub(r'[^a-z0-9.-]', '_', key.lower())}.jpg"
+        placed[key], files[file] = {"file": file, "alt": alt}, bytes(told["jpeg"])
+    return placed, files
+
+
 def _figure_problem(name: str, alt: str, svg: str) -> Problem | None:
     if not re.fullmatch(r"[a-z0-9._-]+", name):
         return Problem(
@@ -199,7 +214,8 @@ def assessed(
     report_number: str,
     demonstration: bool,
     methods: Mapping[str, Mapping[str, str]],
-) -> tuple[dict[str, Any], dict[str, str]]:
+    pictures: Mapping[str, Figure] | None = None,
+) -> tuple[dict[str, Any], dict[str, str | bytes]]:
     """Give the report of an assessed unit as plain data, and its figures by file name.
 
     Parameters
@@ -210,6 +226,8 @@ def assessed(
         ``items.zh`` → ``svg``, ``alt_zh``, ``alt_en``; those of the other language are left out.
     lang
         ``zh`` or ``en``.
+    pictures
+        What :func:`workbench.findings.pictures` gives: finding → ``jpeg``, ``alt_zh``, ``alt_en``.
 
     Raises
     ------
@@ -230,8 +248,9 @@ def assessed(
         demonstration=demonstration,
     )
     placed, files = _figure_blocks(figures, lang)
-    front = front_pages(register, words)
-    sections, further = body_sections(register, words, placed)
+    seen, photos = _picture_files(register, pictures or {})
+    front = front_pages(register, words, seen)
+    sections, further = body_sections(register, words, placed, seen)
     sections.append(
         {
             "id": "signatures",
@@ -245,7 +264,7 @@ def assessed(
         "sections": sections,
         "annexes": annexes(register, words, methods, [front, sections], further),
     }
-    return _finish(doc, parts, register), files
+    return _finish(doc, parts, register), {**files, **photos}
 
 
 def withheld(
@@ -257,7 +276,7 @@ def withheld(
     edition: int,
     report_number: str,
     demonstration: bool,
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, str | bytes]]:
     """Give the notice of a withheld unit as plain data; its facts stand in both languages."""
     rows = list(findings)
     register, words = Register(rows, lang), Words(lang)

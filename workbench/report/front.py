@@ -21,10 +21,12 @@ EXAMPLES = 6
 CHANGES = 4
 
 
-def front_pages(register: Register, words: Words) -> list[list[Block]]:
-    """Blocks of page one and of page two."""
+def front_pages(
+    register: Register, words: Words, pictures: Mapping[str, Mapping[str, str]] | None = None
+) -> list[list[Block]]:
+    """Blocks of page one and of page two; ``pictures`` by finding, with ``file`` and ``alt``."""
     return [
-        [_hero(register, words), *_staircase(register, words)],
+        [_hero(register, words), *_staircase(register, words, pictures or {})],
         [
             *_residents(register, words),
             _listed(words("change.title"), _changes(register, words)),
@@ -83,7 +85,18 @@ def _short(text: Quote, most: Mapping[str, int]) -> tuple[Quote, bool]:
     return Quote(kept.rstrip("，、,;； ") + "…", text.lang, text.original), True
 
 
-def _staircase(register: Register, words: Words) -> list[Block]:
+def _thumbnail(
+    register: Register, key: str, pictures: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
+    """Give the first picture of a deduction that may be shown, or nothing."""
+    wanted = str(register.rows[key].get("pictures") or "").split(";")
+    by_id = {str(register.rows[name].get("item")): told for name, told in pictures.items()}
+    return next((dict(by_id[name]) for name in wanted if name in by_id), {})
+
+
+def _staircase(
+    register: Register, words: Words, pictures: Mapping[str, Mapping[str, str]]
+) -> list[Block]:
     total = register.rows.get("score.total", {})
     losses = by_loss(register)
     if not (finite(total.get("value")) and finite(total.get("max_points"))):
@@ -104,6 +117,7 @@ def _staircase(register: Register, words: Words) -> list[Block]:
                 "what": [register.label(key)],
                 "why": _why(register, words, key, each),
                 "todo": _todo(register, words, key, each),
+                "picture": _thumbnail(register, key, pictures),
             }
         )
         at -= lost
@@ -165,6 +179,7 @@ def _plain_step(at: float, lost: float, points: Num, what: list[Run]) -> dict[st
         "what": what,
         "why": [],
         "todo": [],
+        "picture": {},
     }
 
 

@@ -57,6 +57,9 @@ td.r.wrap{white-space:normal}
 .own{color:var(--soft);font-size:.85em}
 figure{margin:1rem 0}
 figure img{width:100%;height:auto}
+.stairs img{height:4.5rem;margin-top:.3rem}
+.album{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:1rem}
+.album figure{margin:0}figcaption{font-size:.78rem;color:var(--soft)}
 .boxes{display:flex;gap:1rem;flex-wrap:wrap}
 .boxes div{flex:1 1 12rem;border:1px solid var(--soft);border-radius:3px;padding:.6rem;
 min-height:6rem}
@@ -94,6 +97,7 @@ def render_html(
     report_number: str,
     demonstration: bool,
     methods: Mapping[str, Mapping[str, str]] | None = None,
+    pictures: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> bytes:
     """Render the report of an assessed unit as one HTML file.
 
@@ -110,6 +114,7 @@ def render_html(
         report_number=report_number,
         demonstration=demonstration,
         methods=load_methods() if methods is None else methods,
+        pictures=pictures,
     )
     return _page(plain, files)
 
@@ -147,7 +152,7 @@ def _esc(text: Any) -> str:
 class _Writer:
     """Writes the blocks of one document; knows its register, words and figures."""
 
-    def __init__(self, doc: Mapping[str, Any], files: Mapping[str, str]) -> None:
+    def __init__(self, doc: Mapping[str, Any], files: Mapping[str, str | bytes]) -> None:
         self.doc, self.files = doc, files
         self.register: Mapping[str, Mapping[str, Any]] = doc["register"]
         self.anchors = set(doc["anchors"])
@@ -210,6 +215,7 @@ class _Writer:
         ]
         for s in b["steps"]:
             why = f"<br>{self.runs(s['why'])}" if s["why"] else ""
+            why += f"<br>{self._image(s['picture'])}" if s["picture"] else ""
             todo = "<br>".join(self.runs(line) for line in s["todo"])
             rows.append(
                 f"<tr><td>{_esc(s['no'])}</td>"
@@ -332,11 +338,22 @@ class _Writer:
             f"<tbody>{''.join(rows)}</tbody></table></div>"
         )
 
+    def _image(self, b: Mapping[str, Any]) -> str:
+        content = self.files[b["file"]]
+        kind = "svg+xml" if isinstance(content, str) else "jpeg"
+        raw = content.encode("utf-8") if isinstance(content, str) else content
+        data = base64.b64encode(raw).decode("ascii")
+        return f'<img alt="{_esc(b["alt"])}" src="data:image/{kind};base64,{data}">'
+
     def _figure(self, b: Mapping[str, Any]) -> str:
-        data = base64.b64encode(self.files[b["file"]].encode("utf-8")).decode("ascii")
-        return (
-            f'<figure><img alt="{_esc(b["alt"])}" src="data:image/svg+xml;base64,{data}"></figure>'
+        return f"<figure>{self._image(b)}</figure>"
+
+    def _album(self, b: Mapping[str, Any]) -> str:
+        items = "".join(
+            f"<figure>{self._image(i)}<figcaption>{self.runs(i['caption'])}</figcaption></figure>"
+            for i in b["items"]
         )
+        return f'<div class="album sans">{items}</div>'
 
     def _signatures(self, b: Mapping[str, Any]) -> str:
         doc = self.doc
@@ -364,7 +381,7 @@ class _Writer:
         return "".join([*out, "</div>"])
 
 
-def _page(document: Mapping[str, Any], files: Mapping[str, str]) -> bytes:
+def _page(document: Mapping[str, Any], files: Mapping[str, str | bytes]) -> bytes:
     doc = fonts.cleaned(dict(document))
     write = _Writer(doc, files)
     foot = doc["footer"]

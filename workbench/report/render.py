@@ -46,6 +46,7 @@ def render(
     report_number: str,
     demonstration: bool,
     methods: Mapping[str, Mapping[str, str]] | None = None,
+    pictures: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Pdf:
     """Render the report of an assessed unit, PDF/A-3a and PDF/UA-1.
 
@@ -68,6 +69,8 @@ def render(
         Marks every page as signed with demonstration keys.
     methods
         Registered methods; :func:`load_methods` by default.
+    pictures
+        What :func:`workbench.findings.pictures` gives: finding → ``jpeg``, ``alt_zh``, ``alt_en``.
 
     Returns
     -------
@@ -91,6 +94,7 @@ def render(
         report_number=report_number,
         demonstration=demonstration,
         methods=load_methods() if methods is None else methods,
+        pictures=pictures,
     )
     return compile_pdf(plain, files, _attached(evidence_list, findings_json), issued=issued)
 

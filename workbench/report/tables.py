@@ -41,10 +41,12 @@ class Page:
         register: Register,
         words: Words,
         figures: Mapping[str, list[Block]] | None = None,
+        pictures: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.register = register
         self.words = words
         self.figures = figures or {}
+        self.pictures = pictures or {}
         self.further: dict[str, list[tuple[str, list[Block]]]] = {}
         self.by_section: dict[str, list[Pair]] = {}
         for key, row in register.rows.items():

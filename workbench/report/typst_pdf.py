@@ -86,7 +86,7 @@ def template() -> bytes:
 
 def compile_pdf(
     document: Mapping[str, Any],
-    figures: Mapping[str, str],
+    figures: Mapping[str, str | bytes],
     attachments: Mapping[str, bytes],
     *,
     issued: date,
@@ -99,7 +99,7 @@ def compile_pdf(
     document
         Plain data of :mod:`workbench.report.document`.
     figures
-        File name (``figures/….svg``) → SVG.
+        File name → SVG (text) or JPEG (bytes).
     attachments
         ``evidence-sha256.txt`` and ``findings.json``.
     issued
@@ -122,8 +122,9 @@ def compile_pdf(
             root = Path(folder)
             (root / "figures").mkdir()
             (root / "report.typ").write_bytes(template() if source is None else source)
-            for name, svg in figures.items():
-                (root / name).write_text(svg, encoding="utf-8")
+            for name, drawn in figures.items():
+                raw = drawn.encode("utf-8") if isinstance(drawn, str) else drawn
+                (root / name).write_bytes(raw)
             for name, content in attachments.items():
                 (root / name).write_bytes(content)
             plain = _written(fonts.cleaned(dict(document)))

@@ -319,34 +319,36 @@ class _Example:
         return both
 
     def _photos(self, issues: pd.DataFrame) -> pd.DataFrame:
-        """Register pictures, and write small ones that show nothing but a colour."""
+        """Register pictures, and draw small ones; the last is the first once more (planted)."""
         folder = self.data / "photos"
         folder.mkdir(exist_ok=True)
         rows: list[dict[str, Any]] = []
-        for one in issues.to_dict("records"):
-            for column, colour, word in (
-                ("photos_before", (150, 90, 60), "整改前"),
-                ("photos_after", (70, 140, 90), "整改后"),
-            ):
-                if not one[column]:
-                    continue
-                name = f"{one[column]}.png"
-                shade = int(hashlib.sha256(name.encode()).hexdigest()[:2], 16) // 8
-                data = _picture(tuple(c + shade for c in colour))
-                (folder / name).write_bytes(data)
-                day = one["found"] if column == "photos_before" else one["closed"]
-                rows.append(
-                    {
-                        "photo": one[column],
-                        "community": one["community"],
-                        "file": f"data/photos/{name}",
-                        "sha256": hashlib.sha256(data).hexdigest(),
-                        "taken": f"{day} 10:00",
-                        "caption_zh": f"{one['text_zh']}（{word}）",
-                        "release": "report" if len(rows) % 3 else "internal",
-                        "redacted": "yes",
-                    }
-                )
+        first = b""
+        said = [
+            (one, column, word)
+            for one in issues.to_dict("records")
+            for column, word in (("photos_before", "整改前"), ("photos_after", "整改后"))
+            if one[column]
+        ]
+        for number, (one, column, word) in enumerate(said):
+            name = f"{one[column]}.png"
+            drawn = _picture(one["text_zh"], column, number)
+            first = first or drawn
+            data = first if number == len(said) - 1 else drawn
+            (folder / name).write_bytes(data)
+            day = one["found"] if column == "photos_before" else one["closed"]
+            rows.append(
+                {
+                    "photo": one[column],
+                    "community": one["community"],
+                    "file": f"data/photos/{name}",
+                    "sha256": hashlib.sha256(data).hexdigest(),
+                    "taken": f"{day} 10:00",
+                    "caption_zh": f"{one['text_zh']}（{word}）",
+                    "release": ("internal", "public", "report")[number % 3],
+                    "redacted": "yes",
+                }
+            )
         return pd.DataFrame(rows)
 
     def _civic(self) -> dict[str, pd.DataFrame]:
@@ -594,18 +596,73 @@ def _series(
     return rows
 
 
-def _picture(colour: tuple[int, ...]) -> bytes:
-    """Make a PNG of 32 by 24 pixels in one colour, stored uncompressed: always the same bytes."""
-    line = b"\0" + bytes(colour[:3]) * 32
-    raw = line * 24
-    packed = b"\x78\x01\x01" + struct.pack("<HH", len(raw), len(raw) ^ 0xFFFF) + raw
-    packed += struct.pack(">I", zlib.adler32(raw))
+_THINGS = (("灯",), ("楼道",), ("灭火器", "消防"), ("绿地", "裸土"))  # what words mean which scene
+_WIDE, _TALL = 120, 90  # pixels of a drawn picture
+_PALETTES = {  # wall, ground, thing, dark
+    "photos_before": ((214, 206, 190), (150, 140, 124), (176, 84, 48), (62, 54, 50)),
+    "photos_after": ((216, 228, 222), (150, 170, 150), (58, 130, 92), (52, 62, 60)),
+}
+
+
+def _scene(name: str, *, mended: bool) -> list[list[int]]:
+    """Draw one of four things, at fault or mended, as rows of palette numbers; nobody is on it."""
+    which = next((k for k, words in enumerate(_THINGS) if any(w in name for w in words)), 1)
+    shift = int(hashlib.sha256(name.encode()).hexdigest()[:4], 16) % 40
+    dots = [[0 if y < 62 else 1 for _ in range(_WIDE)] for y in range(_TALL)]
+
+    def box(x0: int, y0: int, x1: int, y1: int, colour: int) -> None:
+        for y in range(max(y0, 0), min(y1, _TALL)):
+            dots[y][max(x0 + left, 0) : min(x1 + left, _WIDE)] = [colour] * max(
+                min(x1 + left, _WIDE) - max(x0 + left, 0), 0
+            )
+
+    left = shift - 20
+    if which == 0:  # a street lamp, dark or lit
+        box(57, 16, 61, 74, 3)
+        box(48, 12, 70, 20, 2 if mended else 3)
+        if mended:
+            box(50, 22, 68, 25, 2)
+    elif which == 1:  # boxes piled up in a stairway, or none
+        for x, y in () if mended else ((34, 50), (52, 52), (44, 34), (66, 56)):
+            box(x, y, x + 20, y + 18, 2)
+            box(x, y + 8, x + 20, y + 10, 3)
+        box(24, 20, 28, 76, 3)
+        box(24, 20, 96, 23, 3)
+    elif which == 2:  # a fire extinguisher, missing from its hook or there
+        box(40, 18, 82, 80, 3)
+        box(43, 21, 79, 77, 0)
+        if mended:
+            box(54, 38, 68, 74, 2)
+            box(58, 32, 64, 38, 3)
+        else:
+            box(59, 28, 63, 32, 3)
+    else:  # bare ground, or plants
+        for k in range(9):
+            top = 56 if not mended else 44 + 3 * (k % 3)
+            box(14 + 10 * k, top, 20 + 10 * k, 70, 2 if mended else 3)
+    return dots
+
+
+def _picture(name: str, column: str, salt: int) -> bytes:
+    """Make a PNG with four colours, stored uncompressed: always the same bytes.
+
+    ``salt`` shades one colour, so that no two pictures are alike but by intent.
+    """
+    palette = [list(colour) for colour in _PALETTES[column]]
+    palette[0][2] = 160 + salt % 90
+    palette[1][0] = 120 + salt // 90 % 60
+    raw = b""
+    for row in _scene(name, mended=column == "photos_after"):
+        packed = (row[x] << 6 | row[x + 1] << 4 | row[x + 2] << 2 | row[x + 3]
+                  for x in range(0, _WIDE, 4))  # fmt: skip
+        raw += b"\0" + bytes(packed)
+    stored = b"\x78\x01\x01" + struct.pack("<HH", len(raw), len(raw) ^ 0xFFFF) + raw
+    stored += struct.pack(">I", zlib.adler32(raw))
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + data))
         return struct.pack(">I", len(data)) + kind + data + check
 
-    head = struct.pack(">IIBBBBB", 32, 24, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
-    )
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", _WIDE, _TALL, 2, 3, 0, 0, 0))
+    colours = chunk(b"PLTE", bytes(part for colour in palette for part in colour))
+    return b"\x89PNG\r\n\x1a\n" + head + colours + chunk(b"IDAT", stored) + chunk(b"IEND", b"")
