@@ -88,6 +88,15 @@ def test_a_pack_is_signed_without_the_study_and_comes_back(
     assert sign("reviewer", where=pack) == 0
     assert "AA-02" in capsys.readouterr().out
     back = pack.with_suffix(".signed.zip")
+    # a stranger's pack writes nowhere else
+    for name in ("../AA-01/report.zh.pdf", "AA-01/../../x.pdf", "/AA-01/report.zh.pdf"):
+        strange = tmp_path / "strange.zip"
+        with zipfile.ZipFile(strange, "w") as archive:
+            item = {"name": name.rpartition("/")[0], "reports": [name.rpartition("/")[2]]}
+            note = {"format": 1, "role": "reviewer", "items": [item], "digests": {name: "0"}}
+            archive.writestr("pack.json", json.dumps(note))
+            archive.writestr(name, b"x")
+        assert sign("reviewer", where=strange) == 2
     # something else than a signature: an annotation more, another report, a lost language
     for spoil, names in _spoilt(back, tmp_path).items():
         assert sign("reviewer", "--unpack", str(names)) == 2, spoil
@@ -104,8 +113,9 @@ def test_a_pack_is_signed_without_the_study_and_comes_back(
         for lang in ("zh", "en"):
             archive.extract(f"AA-02/report.{lang}.pdf", seals)
     capsys.readouterr()
-    assert sign("institution", "--external", str(seals)) == 2  # who signs the statement?
-    assert "one of those who signed" in capsys.readouterr().err
+    args = ["--messages", "en", "sign", str(out), "--as", "institution", "--external", str(seals)]
+    assert main(args) == 2  # who signs the statement?
+    assert "no key is given" in capsys.readouterr().err
     assert sign("institution", "--external", str(seals), key="lead") == 0
     assert {name: row["state"] for name, row in state.read(out).items()} == {
         "AA-01": "signing",

@@ -71,11 +71,9 @@ def test_from_open_to_an_amended_second_edition_and_the_next_wave(
     folder, out = tiny(), tmp_path / "out"
     settings = folder / "study.yaml"
     text = settings.read_text(encoding="utf-8").replace("key: demo", "key: person")
-    text = text.replace("sources:\n", "sources:\n  objections: [{file: objections.csv}]\n")
     text = text.replace("sources:\n", "sources:\n  facts: [{file: facts.csv}]\n")
     text = text.replace("issued: 2026-12-20", "issued: 2026-09-10\ncalendar: cn")
     settings.write_text(text.replace(WAVES, FIRST), encoding="utf-8")
-    (folder / "objections.csv").write_text(HEAD, encoding="utf-8")
     (folder / "facts.csv").write_text(FACTS, encoding="utf-8")
     (folder / "unit.ipynb").write_text(notebook(OPEN, VALUE), encoding="utf-8")
     (home / "trust").mkdir(parents=True)
@@ -113,6 +111,8 @@ def test_from_open_to_an_amended_second_edition_and_the_next_wave(
         [{"type": "notice", "study": "tiny", "from": "2026-09-16"}], demonstration=False
     )
     (folder / "objections.csv").write_text(HEAD + IN_TIME + LATE, encoding="utf-8")
+    text = text.replace("sources:\n", "sources:\n  objections: [{file: objections.csv}]\n")
+    settings.write_text(text.replace(WAVES, FIRST), encoding="utf-8")
     capsys.readouterr()
     assert call("due", str(folder), "--out", str(out), "--on", "2026-10-10") == 0
     said = capsys.readouterr().out

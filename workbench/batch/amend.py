@@ -342,11 +342,12 @@ class _Amendment:
                     _problem(
                         "amend.other",
                         unit,
-                        "该单位的数据或设置也改变了，而它不在更正之列",
-                        "data or settings of this unit have changed too, and it is not amended",
+                        "该单位的数据、设置或软件也改变了，而它不在更正之列",
+                        "data, settings or code of this unit changed too, and it is not amended",
                         "",
-                        "撤回这一改动，或先单独更正该单位",
-                        "take the change back, or amend that unit first",
+                        "撤回这一改动，或先单独更正该单位；用签署该批次的软件版本",
+                        "take the change back, or amend that unit first; use the version of the "
+                        "workbench that the batch was signed with",
                     )
                 )
         if problems:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -30,6 +31,7 @@ __all__ = ["Pack", "hand_out", "pack", "read_pack", "sign_pack", "take_back", "u
 
 _NOTE = "pack.json"
 _FORMAT = 1
+_MEMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{0,39}(@[1-9]\d{0,3})?/report\.(zh|en)\.pdf\Z")
 _LARGEST, _MOST = 64 << 20, 100_000  # bytes of a report; reports
 
 
@@ -120,6 +122,8 @@ def read_pack(file: Path, *, signed: bool = False) -> Pack:
                 raise ValueError("other members than it lists")
             if note["role"] not in keys.ROLES:
                 raise ValueError("no such role")
+            if odd := [name for name in wanted if not _MEMBER.match(name)]:
+                raise ValueError(f"unsafe name {odd[0][:60]!r}")
             reports: dict[str, dict[str, bytes]] = {}
             for item in note["items"]:
                 held = reports.setdefault(str(item["name"]), {})

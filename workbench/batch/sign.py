@@ -197,7 +197,9 @@ def send_back(out: Path, role: Role, names: Sequence[str], remark: str) -> None:
             reason = {"code": "returned", "cell": role, "zh": remark, "en": remark}
             row = {"state": "returned", "reason": reason, "digests": digests}
             state.append(out, rows[name] | row)
-        recount(out, json.loads((out / "private" / "tables.json").read_bytes())["units"])
+        units = json.loads((out / "private" / "tables.json").read_bytes())["units"]
+        write_overview(study_of(out), out, units)
+        recount(out, units)
 
 
 def _remarks(out: Path) -> Path:
