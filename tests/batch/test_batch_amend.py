@@ -174,6 +174,8 @@ def test_editions_after_a_close_a_second_objection_and_a_withdrawal(
     correct(folder, 4, 84, 60)
     amend(out / "communities" / "AA-01", objection="O-1")
     assert main(["verify", str(out)]) == 0
+    audited = ["audit", str(out / "communities" / "AA-01@2"), "--run-foreign"]
+    assert main([*audited, "--overview", str(out / "overview@2")]) == 0
     # run again: there is nothing to do, and nothing is refused
     assert run(str(folder), out, jobs=1).signed == 3
     assert main(["verify", str(out)]) == 0

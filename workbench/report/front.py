@@ -26,7 +26,11 @@ def front_pages(
 ) -> list[list[Block]]:
     """Blocks of page one and of page two; ``pictures`` by finding, with ``file`` and ``alt``."""
     return [
-        [_hero(register, words), *_staircase(register, words, pictures or {})],
+        [
+            _hero(register, words),
+            *_amended(register, words),
+            *_staircase(register, words, pictures or {}),
+        ],
         [
             *_residents(register, words),
             _listed(words("change.title"), _changes(register, words)),
@@ -37,6 +41,16 @@ def front_pages(
             _listed(words("genuine.title"), _genuine(register, words)),
         ],
     ]
+
+
+def _amended(register: Register, words: Words) -> list[Block]:
+    """Say of a later edition that it is one, and what the score was before."""
+    if not register.has("context.amendment"):
+        return []
+    items = [words.fill("amended.what")]
+    if register.has("context.amendment.score"):
+        items.append(words.fill("amended.score", scores=Num("context.amendment.score")))
+    return [_listed(words("amended.title"), items)]
 
 
 def _listed(title: str, items: list[list[Run]], *, numbered: bool = False) -> Block:

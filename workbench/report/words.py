@@ -152,6 +152,12 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "unseen.not_computed": ("没能计算", "Not computed"),
     "unseen.none": ("委托的内容都看了。", "Everything commissioned was looked at."),
+    "amended.title": ("本版是更正后的新版", "This is an amended edition"),
+    "amended.what": (
+        "它取代前一版，理由见“在本批次中的位置”。",
+        "It supersedes the edition before; why is told under “Place within the batch”.",
+    ),
+    "amended.score": ("总分：{scores}", "Score: {scores}"),
     "object.title": ("不同意怎么办", "If you disagree"),
     "object.days": (
         "公示期内（{days}）任何人都可以提出异议。",
