@@ -109,7 +109,7 @@ FAULTS = [
     ({"scope": ["a", "a"]}, "settings.twice", "scope", "一个"),
     ({"sample": {"default": "random"}}, "settings.word-unknown", "sample.default", "probability"),
     ({"sources": source(encoding="gb1803")}, "settings.encoding", "sources.responses[1].encoding", "gb18030"),
-    ({"sources": source(format="wjx_text")}, "settings.word-unknown", "sources.responses[1].format", "csv"),
+    ({"sources": source(format="wjx_txt")}, "settings.word-unknown", "sources.responses[1].format", "wjx_text"),
     ({"sources": source(values={"q": {"pattern": "(["}})}, "settings.pattern", "sources.responses[1].values.q.pattern", "括号"),
     ({"sources": source(values={"q": {"pattern": "a"}})}, "settings.pattern", "sources.responses[1].values.q.pattern", "括号"),
     ({"sources": source(set={"q": 1}, columns={"q": "x"})}, "settings.twice", "sources.responses[1]", "一个"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,11 +19,12 @@ from workbench.batch.workers import Local, apart
 from workbench.errors import InputError, MachineError, Problem
 from workbench.evidence.bag import bag_name
 from workbench.evidence.files import sha256_file, write_atomic
+from workbench.intake.readers.sql import sql
 
 if TYPE_CHECKING:
     from workbench.batch.progress import Progress
     from workbench.batch.workers import Workers
-    from workbench.study import Study
+    from workbench.study import Join, Source, Study
 
 __all__ = ["choose", "keys_of", "notebook_of", "refuse_changed", "refuse_notebook", "tables"]
 
@@ -162,16 +164,22 @@ def _read(job: tuple[str, str, str]) -> list[str] | tuple[Problem, ...]:
 
 
 def _source_digests(study: Study, out: Path) -> dict[str, str]:
-    """Digest of every file of the study folder, and of the sources outside of it."""
+    """Digest of every file of the study, of sources outside of its folder, of databases' rows."""
     mine = out.resolve()
     every = (p for p in study.folder.resolve().rglob("*") if p.is_file())
     files = {p for p in every if mine not in p.parents}
+    asked: dict[str, str] = {}
     for each in study.settings.sources.values():
         for source in each:
             joins = source.join if isinstance(source.join, list) else [source.join]
-            named = [source.file, *(join.file for join in joins if join is not None)]
+            hows: list[Source | Join] = [source, *(join for join in joins if join is not None)]
+            for how in hows:
+                if how.format == "sql":
+                    asked[f"{how.file} {how.sheet or how.query}"] = sql(how, os.environ)[1]
+            named = [how.file for how in hows]
             files |= {(study.folder / name).resolve() for name in named}
-    return {str(file): sha256_file(file) for file in sorted(files) if file.is_file()}
+    found = {str(file): sha256_file(file) for file in sorted(files) if file.is_file()}
+    return found | asked
 
 
 def choose(units: list[str], only: Sequence[str], shard: tuple[int, int]) -> list[str]:

@@ -156,7 +156,16 @@ class _Intake:
         """Read a file once, whatever the number of its sources, and filter its rows."""
         key = tuple(
             str(getattr(how, name))
-            for name in ("file", "format", "sheet", "header", "delimiter", "encoding", "na")
+            for name in (
+                "file",
+                "format",
+                "sheet",
+                "query",
+                "header",
+                "delimiter",
+                "encoding",
+                "na",
+            )
         )
         found: list[Problem] = []
         if not how.outside and not self.study.holds(how.file):

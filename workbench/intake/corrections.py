@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.intake.frames import Problems, Raw, shown
-from workbench.intake.read import tidy
 from workbench.intake.tables import Table
+from workbench.intake.titles import tidy
 from workbench.study import Join, nearest_remedy
 
 if TYPE_CHECKING:

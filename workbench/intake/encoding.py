@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 
-from workbench.errors import InputError, Problem
+from workbench.intake.frames import refuse
 
-__all__ = ["CANDIDATES", "MAX_BYTES", "decode", "unpack"]
+__all__ = ["CANDIDATES", "MAX_BYTES", "decode", "one_encoding", "unpack"]
 
 MAX_BYTES = 1 << 30
 """Largest file or unpacked content that is read, in bytes."""
@@ -17,22 +18,6 @@ _SMALL = 10 << 20
 
 CANDIDATES = ("gb18030", "big5", "cp1252", "shift_jis", "utf-16")
 """Encodings offered for a file that is not UTF-8."""
-
-
-def _refuse(
-    code: str, file: str, zh: str, en: str, remedy_zh: str, remedy_en: str, **more: object
-) -> InputError:
-    return InputError(
-        Problem(
-            code=code,
-            file=file,
-            zh=zh,
-            en=en,
-            remedy_zh=remedy_zh,
-            remedy_en=remedy_en,
-            **more,  # type: ignore[arg-type]
-        )
-    )
 
 
 def unpack(data: bytes, *, file: str) -> bytes:
@@ -55,7 +40,7 @@ def unpack(data: bytes, *, file: str) -> bytes:
             size += len(part)
             out.append(part)
             if size > limit:
-                raise _refuse(
+                raise refuse(
                     "file.bomb",
                     file,
                     "压缩文件展开后过大",
@@ -69,7 +54,7 @@ def unpack(data: bytes, *, file: str) -> bytes:
                 raise zlib.error("the stream ends early")
             rest = stream.unused_data
     except zlib.error as error:
-        raise _refuse(
+        raise refuse(
             "file.torn",
             file,
             f"gzip 文件不完整或已损坏（{error}）",
@@ -120,7 +105,7 @@ def decode(data: bytes, encoding: str | None, *, file: str) -> str:
         row = data.count(b"\n", 0, error.start) or data.count(b"\r", 0, error.start)
         byte = f"0x{data[error.start]:02x}"
         if encoding is not None:
-            raise _refuse(
+            raise refuse(
                 "file.encoding-wrong",
                 file,
                 f"第 {row + 1} 行不是所声明的编码",
@@ -137,7 +122,7 @@ def decode(data: bytes, encoding: str | None, *, file: str) -> str:
             if (line := _sample(data, codec, error.start)) is not None
         ]
         listed = "; ".join(f"{codec}: “{line}”" for codec, line in samples)
-        raise _refuse(
+        raise refuse(
             "file.encoding",
             file,
             f"第 {row + 1} 行起不是 UTF-8，也没有声明编码。可能的编码：{listed or '无'}",
@@ -150,7 +135,7 @@ def decode(data: bytes, encoding: str | None, *, file: str) -> str:
             found=f"byte {byte} at {error.start}",
         ) from None
     if "\x00" in text:
-        raise _refuse(
+        raise refuse(
             "file.binary",
             file,
             "不是文本文件（含有空字节）",
@@ -159,3 +144,36 @@ def decode(data: bytes, encoding: str | None, *, file: str) -> str:
             "export it as CSV or XLSX; if it is UTF-16, declare encoding: utf-16",
         )
     return text.removeprefix("\ufeff")
+
+
+_UTF8_CHINESE = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){4,}")
+
+
+def one_encoding(data: bytes, *, file: str) -> None:
+    """Refuse a file read as GB18030 in which some lines are UTF-8.
+
+    Four characters of UTF-8 Chinese one after another in a line that is valid UTF-8 as a whole do
+    not come about in GB18030 by chance; read as such they would be wrong words without an error.
+
+    Raises
+    ------
+    InputError
+        With the first such line.
+    """
+    for n, line in enumerate(data.splitlines()):
+        if _UTF8_CHINESE.search(line):
+            try:
+                shown = line.decode("utf-8")
+            except UnicodeDecodeError:
+                continue
+            raise refuse(
+                "file.encoding-mixed",
+                file,
+                f"第 {n + 1} 行是 UTF-8，而文件按 GB18030 读取：编码中途改变",
+                f"line {n + 1} is UTF-8 in a file read as GB18030: the encoding changes half-way",
+                "分开导出各部分，不要拼接不同编码的文件",
+                "export the parts apart; do not join files of different encodings",
+                row=n or None,
+                expected="GB18030",
+                found=shown[:40],
+            )

@@ -6,18 +6,31 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import Problem
+from workbench.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Entry", "FileUsed", "Log", "Problems", "Raw", "Tables"]
+    from workbench.intake.readers.export import Export
+
+__all__ = ["Entry", "FileUsed", "Log", "Problems", "Raw", "Tables", "refuse"]
 
 FILE, ROW = "_file", "_row"
 """Columns of a canonical frame that say where a row came from; they stay in the house."""
 
 _SHOWN_ROWS = 8
 _SHOWN_VALUES = 20
+
+
+def refuse(
+    code: str, file: str, zh: str, en: str, remedy_zh: str, remedy_en: str, **more: Any
+) -> InputError:
+    """Give the error of a file that cannot be read, to be raised."""
+    return InputError(
+        Problem(
+            code=code, file=file, zh=zh, en=en, remedy_zh=remedy_zh, remedy_en=remedy_en, **more
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,8 @@ class Raw:
     frame: pd.DataFrame
     repeated: frozenset[str] = frozenset()
     """Titles that stand more than once; their columns are ``title#1``, ``title#2`` …"""
+    export: Export | None = None
+    """What the platform's own form tells of the columns."""
 
 
 @dataclass(frozen=True)

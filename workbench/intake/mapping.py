@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from workbench.intake import platform
 from workbench.intake.frames import FILE, ROW, Log, Problems, Raw
-from workbench.intake.read import tidy
 from workbench.intake.recode import recode, split_options
 from workbench.intake.tables import Table, column_of
+from workbench.intake.titles import plain, tidy
 from workbench.intake.units import Units
 from workbench.study import nearest_remedy
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Mapped", "Mapping", "map_source"]
 
-_LINK = ("sojumpparm", "link_parameter", "自定义参数", "自定义字段")
+_LINK = (
+    "sojumpparm", "link_parameter", "自定义参数", "自定义链接参数", "自定义字段",
+    "ExternalReference", "token",
+)  # fmt: skip
 _TITLE = re.compile(r"\d{1,3}\s*[、．.：:]")
 
 
@@ -100,6 +104,19 @@ class Mapping:
                     table=self.table.name,
                 )
                 return begins[0]
+            said = () if raw.export is None else raw.export.questions
+            alike = [c for c in map(str, raw.frame.columns) if plain(c) == plain(wanted)] or [
+                q.title for q in said if not q.columns and plain(q.wording) == plain(wanted)
+            ]
+            if len(alike) == 1:
+                self.log.add(
+                    "intake.title",
+                    1,
+                    f"“{wanted}”即列“{alike[0]}”（写法不同）",
+                    f'"{wanted}" is the column "{alike[0]}" (wide or narrow forms, blanks, label)',
+                    table=self.table.name,
+                )
+                return alike[0]
             zh, en = nearest_remedy(wanted, map(str, raw.frame.columns))
             what = (f"文件没有列“{wanted}”", f'the file has no column "{wanted}"')
         self.problems.add(
@@ -146,10 +163,13 @@ def map_source(
     here = Mapping(study, table, number, source, log, problems)
     out: dict[str, pd.Series] = {}
     used: set[str] = set()
+    titles: dict[str, str] = {}
     frame = raw.frame
     for name, title in source.columns.items():
         if not here.known(name):
             here.unknown(name, "columns")
+        elif platform.block(here, raw, name, title, out, used):
+            continue
         elif title == "row:n":
             stem = Path(source.file).name.split(".")[0]
             out[name] = pd.Series(
@@ -157,6 +177,7 @@ def map_source(
             )
         elif (found := here.find(raw, title, f"columns.{name}")) is not None:
             out[name] = frame[found]
+            titles[name] = found
             used.add(found)
     for title in map(str, frame.columns):
         named = title in source.set or title in out or title in source.columns
@@ -164,6 +185,7 @@ def map_source(
             if title == "community" and source.community is not None:
                 continue
             out[title] = frame[title]
+            titles[title] = title
             used.add(title)
         elif (
             title.rpartition("#")[0] in raw.repeated
@@ -182,6 +204,8 @@ def map_source(
         names = _names(here, raw, used)
         if names is not None:
             out[table.unit or "community"] = names
+    platform.named(here, raw, out, used)
+    platform.settle(here, raw, out, titles)
     for name in source.values:
         if name in out:
             recode(here, name, out)
@@ -199,7 +223,7 @@ def map_source(
                 file="study.yaml",
                 column=f"{here.place}.values.{name}",
             )
-    split_options(here, out)
+    split_options(here, out, raw.export.separator if raw.export is not None else "")
     mapped = pd.DataFrame(out, index=frame.index)
     mapped[FILE] = pd.Series(raw.file.name, index=frame.index, dtype="str")
     mapped[ROW] = frame.index.astype("int64")

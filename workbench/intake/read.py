@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.errors import InputError, Problem
-from workbench.intake import csvfile, encoding, xlsxfile
+from workbench.intake import encoding, readers
 from workbench.intake.frames import FileUsed, Log, Raw, rows_shown
+from workbench.intake.readers.export import Grid
+from workbench.intake.readers.sql import sql
+from workbench.intake.titles import tidy, unique
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from workbench.study import Join, Source
 
-__all__ = ["filtered", "read_file", "tidy"]
+__all__ = ["filtered", "read_file"]
 
 _MAX_COLUMNS = 5000
-
-
-def tidy(name: str) -> str:
-    """Give a column title without outer blanks, with line breaks and wide blanks made plain."""
-    return " ".join(unicodedata.normalize("NFC", name).replace("\u3000", " ").split())
 
 
 def _problem(
@@ -99,24 +97,13 @@ def _bytes(path: Path, name: str) -> bytes:
     return data
 
 
-def _header(cells: list[str]) -> tuple[list[str], frozenset[str]]:
-    """Give unique titles: a repeated one gets ``#1``, ``#2`` …, a blank one its number."""
-    titles = [tidy(cell) or f"#{n}" for n, cell in enumerate(cells, start=1)]
-    repeated = frozenset(title for title in titles if titles.count(title) > 1)
-    seen: dict[str, int] = {}
-    out = []
-    for title in titles:
-        seen[title] = seen.get(title, 0) + 1
-        out.append(f"{title}#{seen[title]}" if title in repeated else title)
-    return out, repeated
-
-
 def _frame(
-    rows: list[list[str]], how: Source | Join, name: str, problems: list[Problem]
+    grid: Grid, how: Source | Join, name: str, problems: list[Problem]
 ) -> tuple[pd.DataFrame, frozenset[str]]:
     """Header and data rows to a frame; rows too long are problems, blank rows are left out."""
     import pandas as pd
 
+    rows = grid.rows
     top = how.header - 1
     header = rows[top] if top < len(rows) else []
     if not any(map(str.strip, header)) or len(header) > _MAX_COLUMNS:
@@ -131,12 +118,15 @@ def _frame(
                 found=f"{len(header)} columns",
             )
         )
-    titles, repeated = _header(header)
+    titles, repeated = unique(header)
     width = len(titles)
     numbers: list[int] = []
     kept: list[list[str]] = []
     long: list[int] = []
-    for n, row in enumerate(rows[top + 1 :], start=1):
+    first = top + 1 + grid.body
+    for n, row in enumerate(rows[first:], start=1):
+        if first + n - 1 in grid.left_out:
+            continue
         if len(row) < width:
             row = row + [""] * (width - len(row))
         if not any(map(str.strip, row)):
@@ -187,74 +177,6 @@ def _frame(
     return frame, repeated
 
 
-_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
-
-
-def _sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Problem]:
-    """Tell what a workbook does to data: results not stored, errors, cells merged over rows."""
-    errors = [
-        (n, k)
-        for n, row in enumerate(sheet.rows[header:], start=header)
-        for k, cell in enumerate(row)
-        if cell.startswith("#") and cell.strip() in _ERRORS
-    ]
-    faults = (
-        (
-            "file.formula-bare",
-            [place for place in sheet.bare if place[0] >= header],
-            ("公式没有存储结果", "a formula without a stored result"),
-            (
-                "在 Excel 中打开并保存后再导入",
-                "open the workbook in Excel, save it, and read it again",
-            ),
-        ),
-        (
-            "file.formula-error",
-            errors,
-            ("单元格是公式错误", "the cell holds the error of a formula"),
-            (
-                "在工作簿中改正公式，或清空单元格",
-                "correct the formula in the workbook, or empty the cell",
-            ),
-        ),
-    )
-    problems = []
-    for code, places, (zh, en), (remedy_zh, remedy_en) in faults:
-        if places:
-            n, k = places[0]
-            titles = sheet.rows[header - 1] if header <= len(sheet.rows) else []
-            rows = [place[0] - header + 1 for place in places]
-            many = len(rows) > 1
-            problems.append(
-                _problem(
-                    code,
-                    name,
-                    zh + (f"（{len(rows)} 格，行：{rows_shown(rows)}）" if many else ""),
-                    en + (f" ({len(rows)} cells, rows: {rows_shown(rows)})" if many else ""),
-                    remedy_zh,
-                    remedy_en,
-                    row=rows[0],
-                    column=tidy(titles[k]) if k < len(titles) else f"#{k + 1}",
-                    found=sheet.rows[n][k][:60],
-                    severity="warning",  # the column may feed nothing; else its type tells
-                )
-            )
-    merged = [max(first, header) - header + 1 for first, last in sheet.merged if last >= header]
-    if merged:
-        problems.append(
-            _problem(
-                "file.merged",
-                name,
-                f"数据行中有纵向合并的单元格（{len(merged)} 处，行：{rows_shown(merged)}）",
-                f"cells are merged over rows of data ({len(merged)}, rows: {rows_shown(merged)})",
-                "取消合并并逐行填写；合并后只有首行有值",
-                "unmerge them and fill in every row: only the first row has the value",
-                row=merged[0],
-            )
-        )
-    return problems
-
-
 def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem]) -> Raw:
     """Read one file as its source declares it.
 
@@ -281,37 +203,13 @@ def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem])
         The file cannot be read at all.
     """
     name = how.file
-    data = _bytes(path, name)
-    digest = hashlib.sha256(data).hexdigest()
-    archive = data[:4] == b"PK\x03\x04" or data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-    kind = how.format if how.format != "auto" else ("xlsx" if archive else "csv")
-    if kind == "csv" and archive:
-        raise InputError(
-            _problem(
-                "file.format",
-                name,
-                "声明为 CSV，实为压缩包或工作簿",
-                "declared as CSV, but it is an archive or workbook",
-                "改为 format: xlsx",
-                "write format: xlsx",
-                expected="csv",
-                found="zip",
-            )
-        )
-    if kind == "xlsx":
-        sheet = xlsxfile.records(data, how.sheet, file=name)
-        rows = sheet.rows
-        problems += _sheet_problems(sheet, how.header, name)
-        log.add(
-            "intake.formula",
-            sheet.formulas,
-            f"{path.name}：公式单元格，采用文件中存储的结果",
-            f"{path.name}: cells with formulas; the stored result is used",
-        )
+    if how.format == "sql":
+        grid, digest = sql(how, os.environ)
     else:
-        text = encoding.decode(encoding.unpack(data, file=name), how.encoding, file=name)
-        rows = csvfile.records(text, how.delimiter, file=name)
-    frame, repeated = _frame(rows, how, name, problems)
+        data = _bytes(path, name)
+        digest = hashlib.sha256(data).hexdigest()
+        grid = readers.read(data, how, log, problems)
+    frame, repeated = _frame(grid, how, name, problems)
     used = FileUsed(name, digest, len(frame), how.outside)
     if frame.empty:
         raise InputError(
@@ -327,7 +225,7 @@ def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem])
     for title in frame.columns:
         cells = frame[title].str.strip()
         frame[title] = cells.mask(cells.isin(["", *how.na]))
-    return Raw(used, frame, repeated)
+    return Raw(used, frame, repeated, grid.export)
 
 
 def filtered(raw: Raw, how: Source | Join, problems: list[Problem]) -> Raw:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from workbench.intake.read import tidy
 from workbench.intake.tables import column_of
+from workbench.intake.titles import plain
 from workbench.study import Item
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ __all__ = ["UNMAPPED", "recode", "split_options"]
 UNMAPPED = "unmapped"
 """Reason in ``code__missing`` for an answer that the source's ``values:`` name nowhere."""
 
-_PARTS = re.compile(r"[┋|;；,，、\n]")
+_PARTS = re.compile(r"[┋→|;；,，、\n]")
+_SURE = re.compile(r"[┋→]")
 
 
 def _accepts(here: Mapping, name: str, value: str) -> bool | None:
@@ -48,7 +49,7 @@ def recode(here: Mapping, name: str, out: dict[str, pd.Series]) -> None:
     if item is not None and item.kind == "multiple":
         return  # its parts are recoded when the cell is split
     present = series.dropna()
-    targets = {tidy(value): new for value, new in how.values.items()}
+    targets = {plain(value): new for value, new in how.values.items()}
     table: dict[str, str | None] = {}
     unnamed: list[str] = []
     for value in present.unique():
@@ -56,11 +57,11 @@ def recode(here: Mapping, name: str, out: dict[str, pd.Series]) -> None:
         if how.pattern is not None:
             match = re.search(how.pattern, value)
             new = match.group(1) if match else None
-            if match is None and tidy(value) not in targets:
+            if match is None and plain(value) not in targets:
                 unnamed.append(value)
                 continue
-        if new is None or tidy(new) in targets:
-            table[value] = targets.get(tidy(value if new is None else new))
+        if new is None or plain(new) in targets:
+            table[value] = targets.get(plain(value if new is None else new))
         elif how.pattern is not None:
             table[value] = new
         else:
@@ -97,15 +98,28 @@ def recode(here: Mapping, name: str, out: dict[str, pd.Series]) -> None:
     if item is not None and lost:
         reason = pd.Series(None, index=series.index, dtype="str")
         reason.loc[present.index[present.isin(lost)]] = UNMAPPED
-        out[f"{name}__missing"] = reason
+        before = out.get(f"{name}__missing")
+        out[f"{name}__missing"] = reason if before is None else reason.fillna(before)
 
 
-def _options(cell: str) -> list[str]:
-    """Give the options in one cell of a multiple answer, in order, without blanks."""
-    return [part.strip() for part in _PARTS.split(cell) if part.strip()]
+def _options(cell: str, known: set[str], separator: str) -> list[str]:
+    """Give the options in one cell of a multiple answer, in order, without blanks.
+
+    An option may hold a comma itself: a cell that is one is not split, and the platform's own
+    mark splits alone.
+    """
+    if plain(cell) in known:
+        return [cell]
+    if _SURE.search(cell):
+        parts = _SURE.split(cell)
+    elif separator == " " and all(plain(part) in known for part in cell.split()):
+        parts = cell.split()
+    else:
+        parts = _PARTS.split(cell)
+    return [part.strip() for part in parts if part.strip()]
 
 
-def split_options(here: Mapping, out: dict[str, pd.Series]) -> None:
+def split_options(here: Mapping, out: dict[str, pd.Series], separator: str = "") -> None:
     """Make one column for each option of a multiple answer in one cell."""
     if not here.table.items:
         return
@@ -114,21 +128,22 @@ def split_options(here: Mapping, out: dict[str, pd.Series]) -> None:
             continue
         series = out.pop(code)
         how = here.source.values.get(code)
-        targets = {tidy(v): new for v, new in how.values.items()} if how is not None else {}
-        labels = {label.zh: option for option, label in item.values.items()}
-        labels |= {label.en: option for option, label in item.values.items() if label.en}
+        targets = {plain(v): new for v, new in how.values.items()} if how is not None else {}
+        labels = {plain(option): option for option in item.values}
+        labels |= {plain(label.zh): option for option, label in item.values.items()}
+        labels |= {plain(label.en): option for option, label in item.values.items() if label.en}
         chosen: dict[str, set[str]] = {}
         unnamed: dict[str, int] = {}
         reasons: dict[str, str] = {}
         for cell, n in series.dropna().value_counts().items():
-            whole = targets.get(tidy(str(cell)), str(cell))
+            whole = targets.get(plain(str(cell)), str(cell))
             if whole in item.missing:
                 reasons[str(cell)] = item.missing[whole]
                 continue
             chosen[str(cell)] = set()
-            for part in _options(str(cell)):
-                option = targets.get(tidy(part), part)
-                option = labels.get(option or "", option)
+            for part in _options(str(cell), {*targets, *labels}, separator):
+                option = targets.get(plain(part), part)
+                option = labels.get(plain(option or ""), option)
                 if option in item.values:
                     chosen[str(cell)].add(option)
                 else:
@@ -146,4 +161,6 @@ def split_options(here: Mapping, out: dict[str, pd.Series]) -> None:
                 cell: "true" if option in picked else "false" for cell, picked in chosen.items()
             }
             out[f"{code}__{option}"] = series.map(words).astype("str")
-        out[f"{code}__missing"] = series.map(reasons).astype("str")
+        given = series.map(reasons).astype("str")
+        before = out.get(f"{code}__missing")
+        out[f"{code}__missing"] = given if before is None else given.fillna(before)

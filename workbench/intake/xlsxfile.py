@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from workbench.errors import InputError, Problem
+from workbench.intake.frames import refuse
 
-__all__ = ["Sheet", "guard", "records"]
+__all__ = ["Sheet", "cell_text", "guard", "records"]
 
 MAX_RATIO = 100
 MAX_TOTAL = 200 << 20
@@ -21,39 +21,19 @@ MAX_CELLS = 60_000_000
 _MAX_BLANK = 1000
 
 
-def _refuse(
-    code: str, file: str, zh: str, en: str, remedy_zh: str, remedy_en: str, **more: Any
-) -> InputError:
-    return InputError(
-        Problem(
-            code=code, file=file, zh=zh, en=en, remedy_zh=remedy_zh, remedy_en=remedy_en, **more
-        )
-    )
-
-
 def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
     """Give the workbook's archive after looking at its directory only.
 
     Raises
     ------
     InputError
-        Not an archive (an old ``.xls`` or a password-protected workbook is named as such), more
-        than 2,000 members, 200 MiB in all or 100 times the packed size, a member with an absolute
-        or climbing name, or a document type declaration in its XML.
+        Not an archive, more than 2,000 members, 200 MiB in all or 100 times the packed size, a
+        member with an absolute or climbing name, or a document type declaration in its XML.
     """
-    if data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
-        raise _refuse(
-            "file.xls",
-            file,
-            "是旧式 .xls 或加了密码的工作簿",
-            "an old .xls or a password-protected workbook",
-            "在 Excel 中去掉密码并另存为 .xlsx",
-            "remove the password and save it as .xlsx in Excel",
-        )
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise _refuse(
+        raise refuse(
             "file.torn",
             file,
             f"不是完整的 XLSX 文件（{error}）",
@@ -65,7 +45,7 @@ def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
     total = sum(member.file_size for member in members)
     packed = max(sum(member.compress_size for member in members), 1)
     if total > MAX_TOTAL or total > MAX_RATIO * packed or len(members) > MAX_MEMBERS:
-        raise _refuse(
+        raise refuse(
             "file.bomb",
             file,
             "工作簿展开后过大，未打开",
@@ -78,7 +58,7 @@ def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
     for member in members:
         name = member.filename.replace("\\", "/")
         if name.startswith("/") or ".." in name.split("/") or ":" in name:
-            raise _refuse(
+            raise refuse(
                 "file.member",
                 file,
                 "压缩包内的文件名不安全，未打开",
@@ -92,7 +72,7 @@ def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
                 with archive.open(member) as part:
                     head = part.read(4096)
             except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
-                raise _refuse(
+                raise refuse(
                     "file.torn",
                     file,
                     f"XLSX 文件已损坏（{error}）",
@@ -101,7 +81,7 @@ def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
                     "export the file again",
                 ) from None
             if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
-                raise _refuse(
+                raise refuse(
                     "file.doctype",
                     file,
                     "工作簿的 XML 含有文档类型声明，未打开",
@@ -113,7 +93,7 @@ def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
     return archive
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
     """Give a cell's stored value as text."""
     if value is None:
         return ""
@@ -140,7 +120,7 @@ def _sheet(book: Any, wanted: str | None, *, file: str) -> Any:
             return book[wanted]
         if wanted.isdecimal() and 1 <= int(wanted) <= len(names):
             return book[names[int(wanted) - 1]]
-        raise _refuse(
+        raise refuse(
             "file.sheet",
             file,
             "没有这个工作表",
@@ -163,7 +143,7 @@ def _sheet(book: Any, wanted: str | None, *, file: str) -> Any:
         ):
             shown.append(sheet)
     if len(shown) > 1:
-        raise _refuse(
+        raise refuse(
             "file.sheet",
             file,
             "有多张工作表，未声明用哪一张",
@@ -190,12 +170,21 @@ class Sheet:
         evaluated.
     merged
         First and last row of cells merged over several rows, counted from 0.
+    wide
+        Row, counted from 0, and columns of cells merged over several columns.
+    long
+        Row and column of numbers with more digits than a spreadsheet keeps.
+    hidden
+        Names of hidden sheets with cells, when no sheet was declared.
     """
 
     rows: list[list[str]] = field(default_factory=list)
     formulas: int = 0
     bare: list[tuple[int, int]] = field(default_factory=list)
     merged: list[tuple[int, int]] = field(default_factory=list)
+    wide: list[tuple[int, str]] = field(default_factory=list)
+    long: list[tuple[int, int]] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
 
 
 def records(data: bytes, sheet: str | None, *, file: str) -> Sheet:
@@ -215,7 +204,7 @@ def records(data: bytes, sheet: str | None, *, file: str) -> Sheet:
                 warnings.simplefilter("ignore", UserWarning)  # openpyxl on styles it does not know
                 return openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
         except Exception as error:  # openpyxl raises anything on a damaged part
-            raise _refuse(
+            raise refuse(
                 "file.torn",
                 file,
                 f"无法打开工作簿（{type(error).__name__}）",
@@ -231,7 +220,15 @@ def records(data: bytes, sheet: str | None, *, file: str) -> Sheet:
     rows = _rows(chosen, file=file)
     formulas = 0
     bare = []
-    hit, merged = _scan(data, chosen)
+    hit, merged, wide = _scan(data, chosen)
+    long = [
+        (n, k) for n, row in enumerate(rows) for k, text in enumerate(row) if _LONG.fullmatch(text)
+    ]
+    hidden = [
+        sheet.title
+        for sheet in book.worksheets
+        if sheet.sheet_state != "visible" and sheet.title != chosen.title
+    ]
     if hit:
         other = opened(False)[chosen.title]
         for n, row in enumerate(_rows(other, file=file)):
@@ -246,15 +243,16 @@ def records(data: bytes, sheet: str | None, *, file: str) -> Sheet:
                         rows[n] += [""] * (k + 1 - len(rows[n]))
                         rows[n][k] = text
                         bare.append((n, k))
-    return Sheet(rows, formulas, bare, merged)
+    return Sheet(rows, formulas, bare, merged, wide, long, hidden)
 
 
-_MERGED = re.compile(rb'<mergeCell ref="[A-Z]{1,3}([0-9]{1,7}):[A-Z]{1,3}([0-9]{1,7})"')
+_MERGED = re.compile(rb'<mergeCell ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
+_LONG = re.compile(r"-?\d(?:\.\d+)?e\+\d+|\d{16,}\.0")
 
 
-def _scan(data: bytes, sheet: Any) -> tuple[bool, list[tuple[int, int]]]:
-    """Say whether the sheet's XML holds formulas, and which rows its merged cells span."""
-    formulas, spans = False, set()
+def _scan(data: bytes, sheet: Any) -> tuple[bool, list[tuple[int, int]], list[tuple[int, str]]]:
+    """Say whether the sheet's XML holds formulas, and which rows and columns its merges span."""
+    formulas, spans, wide = False, set(), set()
     path = getattr(sheet, "_worksheet_path", None)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = [path] if path else [n for n in archive.namelist() if "worksheets/" in n]
@@ -264,11 +262,13 @@ def _scan(data: bytes, sheet: Any) -> tuple[bool, list[tuple[int, int]]]:
                 while block := part.read(1 << 20):
                     here = tail + block
                     formulas = formulas or re.search(rb"<f[ >/]", here) is not None
-                    for first, last in _MERGED.findall(here):
+                    for left, first, right, last in _MERGED.findall(here):
                         if first != last:
                             spans.add((int(first) - 1, int(last) - 1))
+                        if left != right:
+                            wide.add((int(first) - 1, f"{left.decode()}:{right.decode()}"))
                     tail = block[-60:]
-    return formulas, sorted(spans)
+    return formulas, sorted(spans), sorted(wide)
 
 
 def _rows(sheet: Any, *, file: str) -> list[list[str]]:
@@ -277,7 +277,7 @@ def _rows(sheet: Any, *, file: str) -> list[list[str]]:
     rows: list[list[str]] = []
     last = cells = 0
     for row in sheet.iter_rows(values_only=True):
-        texts = [_cell(value) for value in row]
+        texts = [cell_text(value) for value in row]
         while texts and not texts[-1].strip():
             texts.pop()
         rows.append(texts)
@@ -287,7 +287,7 @@ def _rows(sheet: Any, *, file: str) -> list[list[str]]:
         elif len(rows) - last > _MAX_BLANK:
             break
         if cells > MAX_CELLS:
-            raise _refuse(
+            raise refuse(
                 "file.too-large",
                 file,
                 "单元格过多",

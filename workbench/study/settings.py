@@ -30,6 +30,10 @@ __all__ = [
 Level = Literal["compound", "community", "subdistrict", "district"]
 SampleKind = Literal["probability", "opt_in", "census"]
 Population = Literal["adults", "residents", "households"]
+Format = Literal[
+    "auto", "csv", "xlsx", "xls", "html", "json", "parquet", "sav", "dta", "sql",
+    "wjx_text", "wjx_index", "wjx_score", "tencent", "wenjuan", "kobo", "limesurvey", "qualtrics",
+]  # fmt: skip
 
 
 def _listed(value: Any) -> Any:
@@ -118,8 +122,9 @@ class _File(Model):
     """How a file is read."""
 
     file: Word
-    format: Literal["auto", "csv", "xlsx"] = "auto"
+    format: Format = "auto"
     sheet: Word | None = None
+    query: Word | None = None
     header: Annotated[int, Field(ge=1, le=1000)] = 1
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: Word | None = None

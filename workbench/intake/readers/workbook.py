@@ -1,0 +1,245 @@
+"""Excel workbooks to a grid: ``.xlsx`` as stored, ``.xls`` of 1997, and those under a password."""
+
+from __future__ import annotations
+
+import zipfile
+from io import BytesIO, StringIO
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import Problem
+from workbench.intake import xlsxfile
+from workbench.intake.frames import Log, refuse, rows_shown
+from workbench.intake.readers.export import Grid
+from workbench.intake.titles import tidy
+
+if TYPE_CHECKING:
+    from workbench.study import Join, Source
+
+__all__ = ["sheet_problems", "xls", "xlsx"]
+
+_ERRORS = {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
+_PASSWORD = (
+    "工作簿有密码",
+    "the workbook is protected by a password",
+    "在 Excel 中打开，去掉打开密码后另存为 .xlsx",
+    "open it in Excel, remove the password to open, and save it as .xlsx",
+)
+
+
+def xlsx(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+    """Give a sheet's cells as stored; formulas count, macros are named, nothing is run."""
+    sheet = xlsxfile.records(data, how.sheet, file=how.file)
+    problems += sheet_problems(sheet, how.header, how.file)
+    log.add(
+        "intake.formula",
+        sheet.formulas,
+        f"{how.file}：公式单元格，采用文件中存储的结果",
+        f"{how.file}: cells with formulas; the stored result is used",
+    )
+    log.add(
+        "intake.hidden-sheet",
+        len(sheet.hidden),
+        f"{how.file}：隐藏的工作表，未读取：{'、'.join(sheet.hidden)[:80]}",
+        f"{how.file}: hidden sheets, not read: {', '.join(sheet.hidden)[:80]}",
+    )
+    with zipfile.ZipFile(BytesIO(data)) as archive:
+        macros = [name for name in archive.namelist() if name.endswith("vbaProject.bin")]
+    log.add(
+        "intake.macro",
+        len(macros),
+        f"{how.file}：工作簿含宏，未执行",
+        f"{how.file}: the workbook holds macros; they are not run",
+    )
+    return Grid(sheet.rows)
+
+
+def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Problem]:
+    """Tell what a workbook does to data: results not stored, errors, digits lost, cells merged."""
+    errors = [
+        (n, k)
+        for n, row in enumerate(sheet.rows[header:], start=header)
+        for k, cell in enumerate(row)
+        if cell.startswith("#") and cell.strip() in _ERRORS
+    ]
+    faults = (
+        (
+            "file.formula-bare",
+            [place for place in sheet.bare if place[0] >= header],
+            ("公式没有存储结果", "a formula without a stored result"),
+            (
+                "在 Excel 中打开并保存后再导入",
+                "open the workbook in Excel, save it, and read it again",
+            ),
+        ),
+        (
+            "file.formula-error",
+            errors,
+            ("单元格是公式错误", "the cell holds the error of a formula"),
+            (
+                "在工作簿中改正公式，或清空单元格",
+                "correct the formula in the workbook, or empty the cell",
+            ),
+        ),
+        (
+            "file.digits-lost",
+            [place for place in sheet.long if place[0] >= header],
+            (
+                "超过 15 位的编号存成了数字，末尾数字已丢失",
+                "a number of more than 15 digits was stored as a number: its last digits are lost",
+            ),
+            (
+                "从原系统重新导出，该列设为文本",
+                "export it again from its system, with the column as text",
+            ),
+        ),
+    )
+    problems = []
+    for code, places, (zh, en), (remedy_zh, remedy_en) in faults:
+        if places:
+            n, k = places[0]
+            titles = sheet.rows[header - 1] if header <= len(sheet.rows) else []
+            rows = [place[0] - header + 1 for place in places]
+            many = len(rows) > 1
+            problems.append(
+                Problem(
+                    code=code,
+                    file=name,
+                    zh=zh + (f"（{len(rows)} 格，行：{rows_shown(rows)}）" if many else ""),
+                    en=en + (f" ({len(rows)} cells, rows: {rows_shown(rows)})" if many else ""),
+                    remedy_zh=remedy_zh,
+                    remedy_en=remedy_en,
+                    row=rows[0],
+                    column=tidy(titles[k]) if k < len(titles) else f"#{k + 1}",
+                    found=sheet.rows[n][k][:60],
+                    severity="warning",  # the column may feed nothing; else its type tells
+                )
+            )
+    merged = [max(first, header) - header + 1 for first, last in sheet.merged if last >= header]
+    if merged:
+        problems.append(
+            Problem(
+                code="file.merged",
+                file=name,
+                zh=f"数据行中有纵向合并的单元格（{len(merged)} 处，行：{rows_shown(merged)}）",
+                en="cells are merged over rows of data "
+                f"({len(merged)}, rows: {rows_shown(merged)})",
+                remedy_zh="取消合并并逐行填写；合并后只有首行有值",
+                remedy_en="unmerge them and fill in every row: only the first row has the value",
+                row=merged[0],
+            )
+        )
+    wide = [columns for row, columns in sheet.wide if row == header - 1]
+    if wide:
+        problems.append(
+            Problem(
+                code="file.header-merged",
+                file=name,
+                zh=f"第 {header} 行表头有横向合并的单元格：表头不止一行，或上方是标题",
+                en=f"cells of the header in line {header} are merged over columns: "
+                "there is more than one header row, or a title above it",
+                remedy_zh=f"写 header: {header + 1}，或取消合并，使每列有自己的列名",
+                remedy_en=f"write header: {header + 1}, or unmerge: each column needs a title",
+                column=wide[0],
+                found=" ".join(wide[:4]),
+            )
+        )
+    return problems
+
+
+def xls(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+    """Give a sheet of a workbook of Excel 97–2003.
+
+    Raises
+    ------
+    InputError
+        A password (also that of an ``.xlsx``, which is stored in this form), damage, no such
+        sheet, several sheets and none declared.
+    """
+    file = how.file
+    if "EncryptedPackage".encode("utf-16-le") in data:
+        raise refuse("file.password", file, *_PASSWORD)
+    import xlrd
+
+    try:
+        book = xlrd.open_workbook(file_contents=data, formatting_info=True, logfile=StringIO())
+    except Exception as error:  # xlrd raises anything on a damaged part
+        if "encrypt" in str(error).lower() or "password" in str(error).lower():
+            raise refuse("file.password", file, *_PASSWORD) from None
+        raise refuse(
+            "file.xls",
+            file,
+            f"旧式 .xls 工作簿无法读取（{type(error).__name__}）",
+            f"the old .xls workbook cannot be read ({type(error).__name__})",
+            "在 Excel 中打开并另存为 .xlsx",
+            "open it in Excel and save it as .xlsx",
+        ) from None
+    sheet = _choose(book, how.sheet, file)
+    rows, long = [], []
+    for n in range(sheet.nrows):
+        row = []
+        for k in range(sheet.ncols):
+            cell = sheet.cell(n, k)
+            row.append(_text(cell, book.datemode))
+            if cell.ctype == xlrd.XL_CELL_NUMBER and abs(cell.value) >= 1e15:
+                long.append((n, k))
+        rows.append(row)
+    merged = [(first, last - 1) for first, last, _, _ in sheet.merged_cells if last - first > 1]
+    wide = [
+        (first, f"#{left + 1}–#{right}")
+        for first, _, left, right in sheet.merged_cells
+        if right - left > 1
+    ]
+    hidden = [s.name for s in book.sheets() if s.visibility and s.nrows and s is not sheet]
+    told = xlsxfile.Sheet(rows, 0, [], sorted(merged), wide, long)
+    problems += sheet_problems(told, how.header, file)
+    log.add(
+        "intake.hidden-sheet",
+        len(hidden),
+        f"{file}：隐藏的工作表，未读取：{'、'.join(hidden)[:80]}",
+        f"{file}: hidden sheets, not read: {', '.join(hidden)[:80]}",
+    )
+    return Grid(rows)
+
+
+def _choose(book: Any, wanted: str | None, file: str) -> Any:
+    """Choose the sheet: the declared one, else the only visible one with cells."""
+    names = book.sheet_names()
+    if wanted is not None:
+        if wanted in names:
+            return book.sheet_by_name(wanted)
+        if wanted.isdecimal() and 1 <= int(wanted) <= len(names):
+            return book.sheet_by_index(int(wanted) - 1)
+    shown = [sheet for sheet in book.sheets() if sheet.nrows and not sheet.visibility]
+    if wanted is not None or len(shown) != 1:
+        raise refuse(
+            "file.sheet",
+            file,
+            "没有这个工作表，或有多张而未声明用哪一张",
+            "no such sheet, or several and none is declared",
+            "用 sheet: 指定工作表",
+            "name the sheet with sheet:",
+            expected=" | ".join(names),
+            found=wanted or f"{len(shown)} sheets",
+        )
+    return shown[0]
+
+
+def _text(cell: Any, datemode: int) -> str:
+    """Give a cell of an old workbook as text, dates by their format."""
+    import xlrd
+
+    if cell.ctype == xlrd.XL_CELL_DATE:
+        try:
+            when = xlrd.xldate_as_datetime(cell.value, datemode)
+        except (xlrd.xldate.XLDateError, OverflowError, ValueError):
+            return xlsxfile.cell_text(cell.value)
+        return xlsxfile.cell_text(when)
+    if cell.ctype == xlrd.XL_CELL_BOOLEAN:
+        return xlsxfile.cell_text(bool(cell.value))
+    if cell.ctype == xlrd.XL_CELL_ERROR:
+        return str(xlrd.error_text_from_code.get(cell.value, "#N/A"))
+    return (
+        ""
+        if cell.ctype in (xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK)
+        else xlsxfile.cell_text(cell.value)
+    )
