@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench import __version__
-from workbench.cli import batches, drawing, handing, living, planning, sealing
+from workbench.cli import batches, drafting, drawing, handing, living, planning, sealing
 from workbench.errors import InputError, MachineError, NotebookError, WorkbenchError
 
 __all__ = ["main"]
@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
 
     batches.add(commands)
     planning.add(commands)
+    drafting.add(commands)
     drawing.add(commands)
     sealing.add(commands)
     living.add(commands)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from workbench.study import Join, Source
 
-__all__ = ["filtered", "read_file"]
+__all__ = ["file_bytes", "filtered", "read_file"]
 
 _MAX_COLUMNS = 5000
 
@@ -39,7 +39,7 @@ def _problem(
     )
 
 
-def _bytes(path: Path, name: str) -> bytes:
+def file_bytes(path: Path, name: str) -> bytes:
     """Read the whole file, twice its size and time of change compared."""
     try:
         if not path.is_file():
@@ -206,7 +206,7 @@ def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem])
     if how.format == "sql":
         grid, digest = sql(how, os.environ)
     else:
-        data = _bytes(path, name)
+        data = file_bytes(path, name)
         digest = hashlib.sha256(data).hexdigest()
         grid = readers.read(data, how, log, problems)
     frame, repeated = _frame(grid, how, name, problems)

@@ -48,6 +48,7 @@ __all__ = [
     "nearest",
     "nearest_remedy",
     "read_secret",
+    "source_of",
 ]
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
@@ -169,6 +170,20 @@ class Study:
     def secret(self) -> bytes:
         """Give the key of the renumbering of persons; see :func:`read_secret`."""
         return read_secret(self.folder)
+
+
+def source_of(file: str, **how: Any) -> Source:
+    """Give a source that no study declares, for a file looked at by itself.
+
+    Raises
+    ------
+    InputError
+        An unknown format or encoding.
+    """
+    try:
+        return Source.model_validate({"file": file, **how})
+    except ValidationError as error:
+        raise InputError(*explain(error, Source, file)) from None
 
 
 def read_secret(folder: Path) -> bytes:

@@ -1,0 +1,115 @@
+"""XLSForm, the form of KoboToolbox and ODK: its questions and choices."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from typing import TYPE_CHECKING
+
+from workbench.intake import xlsxfile
+from workbench.intake.frames import refuse
+from workbench.intake.readers.export import Question, reason
+from workbench.intake.titles import tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["is_form", "questions"]
+
+_KINDS = {
+    "select_one": "single", "select_multiple": "multiple", "rank": "multiple",
+    "integer": "number", "decimal": "number", "range": "number",
+    "text": "text", "date": "date", "datetime": "date", "acknowledge": "check",
+}  # fmt: skip
+_ENGLISH = re.compile(r"english|\(en\)", re.I)
+_CHINESE = re.compile(r"chinese|中文|\(zh", re.I)
+
+
+def is_form(data: bytes) -> bool:
+    """Whether the bytes are a workbook with the sheets ``survey`` and ``choices``."""
+    if data[:4] != b"PK\x03\x04":
+        return False
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            book = archive.read("xl/workbook.xml")[: 1 << 20]
+    except (KeyError, zipfile.BadZipFile, ValueError, OSError, RuntimeError, NotImplementedError):
+        return False
+    names = {name.lower() for name in re.findall(rb'<sheet[^>]*\bname="([^"]+)"', book)}
+    return {b"survey", b"choices"} <= names
+
+
+def _table(data: bytes, sheet: str, file: str) -> list[dict[str, str]]:
+    rows = xlsxfile.records(data, sheet, file=file).rows
+    titles = [tidy(cell).casefold() for cell in rows[0]] if rows else []
+    return [
+        {title: tidy(cell) for title, cell in zip(titles, row, strict=False) if title}
+        for row in rows[1:]
+    ]
+
+
+def _said(row: dict[str, str], language: str) -> str:
+    """Give a row's label in a language; one that names none is judged by its characters."""
+    for title, cell in row.items():
+        if cell and title.startswith("label"):
+            own = _ENGLISH if language == "en" else _CHINESE
+            if own.search(title):
+                return cell
+    plainly = row.get("label", "")
+    chinese = bool(re.search(r"[\u4e00-\u9fff]", plainly))
+    return plainly if chinese == (language == "zh") else ""
+
+
+def questions(data: bytes, *, file: str) -> list[Question]:
+    """Give the questions of a form, in its order; notes, calculations and groups ask nothing.
+
+    Raises
+    ------
+    InputError
+        The workbook cannot be opened, or a question names a list of choices that is not there.
+    """
+    lists: dict[str, list[tuple[str, str, str]]] = {}
+    for row in _table(data, "choices", file):
+        name = row.get("list_name") or row.get("list name") or ""
+        if name and row.get("name"):
+            zh, en = _said(row, "zh"), _said(row, "en")
+            lists.setdefault(name, []).append((row["name"], zh or en or row["name"], en))
+    out = []
+    for n, row in enumerate(_table(data, "survey", file), start=1):
+        kind, _, rest = row.get("type", "").partition(" ")
+        if kind not in _KINDS or not row.get("name"):
+            continue
+        name = row["name"]
+        choices: Iterable[tuple[str, str, str]] = ()
+        if kind in ("select_one", "select_multiple", "rank"):
+            wanted = rest.split()[0] if rest else ""
+            if wanted not in lists:
+                raise refuse(
+                    "form.choices",
+                    file,
+                    f"题目 {name} 的选项表不存在",
+                    f"the list of choices of {name} is not there",
+                    "改正 survey 表的 type 或 choices 表的 list_name",
+                    "correct type in survey or list_name in choices",
+                    row=n,
+                    column="type",
+                    expected=" | ".join(lists)[:100],
+                    found=wanted,
+                )
+            choices = lists[wanted]
+        labels = {code: zh for code, zh, _ in choices}
+        lost = {c: reason(label) for c, label in labels.items() if re.fullmatch(r"-\d+|9{2,}", c)}
+        zh, en = _said(row, "zh"), _said(row, "en")
+        out.append(
+            Question(
+                name,
+                zh or en or name,
+                _KINDS[kind],
+                name,
+                en,
+                labels={code: label for code, label in labels.items() if code not in lost},
+                labels_en={code: en_ for code, _, en_ in choices if en_},
+                missing=lost,
+            )
+        )
+    return out
