@@ -69,6 +69,7 @@ def entries(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
+@pytest.mark.soak  # the way through is walked in test_batch_walk
 def test_an_upheld_objection_makes_a_second_edition_that_supersedes_the_first(
     batch: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,6 +114,7 @@ def test_an_upheld_objection_makes_a_second_edition_that_supersedes_the_first(
         assert [p.code for p in caught.value.problems] == [code]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("line", "named", "codes"),
     [
@@ -135,6 +137,7 @@ def test_what_does_not_move_a_report_is_refused_before_any_notebook(
     assert main(["verify", str(out)]) == 0
 
 
+@pytest.mark.soak
 def test_a_change_of_another_unit_does_not_slip_in(batch: tuple[Path, Path]) -> None:
     folder, out = batch
     object_to(folder, UPHELD)

@@ -146,6 +146,7 @@ def _spoilt(back: Path, tmp_path: Path) -> dict[str, Path]:
     return made
 
 
+@pytest.mark.soak  # the way through is walked in test_batch_walk
 def test_a_report_is_sent_back_mended_and_shown_with_what_changed(
     out: Path, tmp_path: Path, sign: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
