@@ -129,6 +129,7 @@ def test_from_open_to_an_amended_second_edition_and_the_next_wave(
         file.write(FAULT)  # the month of the broken device is struck out
     assert call("amend", str(bag), "--objection", "O-1", "--jobs", "1") == 0
     assert call("verify", str(out)) == 5  # the new edition is a draft; the old one counts
+    assert call("close", str(out), "--key", str(given / "institution.p12"), "--yes") == 2
     assert sign("lead") == sign("reviewer") == sign("institution") == 0
     capsys.readouterr()
     assert call("verify", str(out)) == 0

@@ -51,6 +51,11 @@ def account(study: Study, out: Path, reason: str = "") -> dict[str, Any]:
         elif row.get("state") != "signed":
             problems.append(_unsigned(unit, str(row.get("state") or "waiting")))
         withheld += row.get("state") == "signed" and row.get("outcome") == "withheld"
+    problems += [  # an amendment that is not signed yet
+        _unsigned(name, str(row.get("state")))
+        for name, row in sorted(rows.items())
+        if "@" in name and row.get("state") != "signed"
+    ]
     ledger = log_of(study, out)
     entry: dict[str, Any] = {
         "type": "close",
