@@ -25,7 +25,7 @@ from workbench.batch.reduce import amendments, context_of, reduce, text_row
 from workbench.batch.render import write_overview
 from workbench.batch.run import Kernels, Runner, recount
 from workbench.batch.sign import study_of
-from workbench.batch.slices import sealed_digest
+from workbench.batch.slices import assessed_digest
 from workbench.batch.work import MapJob, map_folder, map_note, map_unit
 from workbench.errors import InputError, NotebookError, Problem
 from workbench.evidence import bag as bags
@@ -336,8 +336,8 @@ class _Amendment:
             data = self.out / "communities" / bags.bag_name(unit, newest.get(unit, 1)) / "data"
             if unit in aims or not data.is_dir():
                 continue
-            note = self.out / "private" / "slices" / unit / "slice.json"
-            if json.loads(note.read_bytes())["digest"] != sealed_digest(data):
+            cut = self.out / "private" / "slices" / unit / "data"
+            if assessed_digest(cut) != assessed_digest(data):
                 problems.append(
                     _problem(
                         "amend.other",

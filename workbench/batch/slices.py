@@ -99,13 +99,17 @@ def tree_digest(folder: Path) -> str:
     return _tree(folder, (p for p in folder.rglob("*") if p.is_file()))
 
 
-def sealed_digest(data: Path) -> str:
-    """Digest of the slice in the ``data/`` of a bag, as :func:`tree_digest` gave it when cut."""
+def assessed_digest(data: Path) -> str:
+    """Digest of what a unit is assessed by: its slice, waiting or in a bag, without objections.
+
+    An objection moves no figure; the correction or judgement that it leads to does.
+    """
     files = (p for part in ("inputs", "protocol") for p in (data / part).rglob("*") if p.is_file())
-    return _tree(data, (p for p in files if p != data / "protocol" / "environment.json"))
+    beside = {data / "protocol" / "environment.json", data / "inputs" / "objections.csv"}
+    return _tree(data, (p for p in files if p not in beside), but="objections")
 
 
-def _tree(folder: Path, files: Iterable[Path]) -> str:
+def _tree(folder: Path, files: Iterable[Path], but: str = "") -> str:
     total = hashlib.sha256()
     for file in sorted(files):
         name = file.relative_to(folder).as_posix()
@@ -113,6 +117,7 @@ def _tree(folder: Path, files: Iterable[Path]) -> str:
         if name == "inputs/study.json":
             told = json.loads(data)
             del told["files"]
+            told.get("tables", {}).pop(but, None)
             data = json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
         total.update(hashlib.sha256(data).digest() + name.encode() + b"\n")
     return total.hexdigest()
