@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,15 @@ def add(commands: Any) -> None:
     deliver.add_argument("--profile", choices=("public", "client", "auditor"), required=True)
     deliver.add_argument("--to", type=Path, required=True, metavar="PATH")
     deliver.set_defaults(call=_deliver)
+
+    noticing = commands.add_parser(
+        "notice", help="公示：结果单与公开网站 / result sheets and the public site"
+    )
+    noticing.add_argument("dir", type=Path)
+    noticing.add_argument(
+        "--from", dest="begin", type=date.fromisoformat, required=True, metavar="DATE"
+    )
+    noticing.set_defaults(call=_notice)
 
     purge = commands.add_parser("purge", help="到期删除数据 / remove rows after the retention date")
     purge.add_argument("study")
@@ -61,6 +70,33 @@ def _deliver(args: argparse.Namespace) -> int:
     told = deliver(args.dir, args.profile, args.to)
     print(told.text(args.messages))
     return 1 if told.marks else 0
+
+
+def _notice(args: argparse.Namespace) -> int:
+    from workbench.batch.sign import study_of
+    from workbench.publish.notice import marks_text, notice
+
+    zh = args.messages == "zh"
+    told = notice(study_of(args.dir), args.dir, args.begin)
+    if told.marks or told.entry is None:
+        print("\n".join(marks_text(told.marks, args.messages)))
+        return 1
+    until = told.entry["until"]
+    last = until or ("方案没有规定" if zh else "no limit in the programme")
+    units = told.entry["units"]
+    print(
+        f"账本第 {told.number} 条：{units} 个单位，异议截止 {last}"
+        if zh
+        else f"entered as number {told.number}: {units} units, objections until {last}"
+    )
+    if told.provisional:
+        print(
+            "  日历未覆盖该年，截止日为暂定"
+            if zh
+            else "  provisional: the calendar lacks that year"
+        )
+    print(f"  {args.dir / 'notice' / 'sheets'}\n  {args.dir / 'notice' / 'site' / 'index.html'}")
+    return 0
 
 
 def _purge(args: argparse.Namespace) -> int:

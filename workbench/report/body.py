@@ -21,7 +21,7 @@ from workbench.report.tables import (
 from workbench.report.text import by_loss
 from workbench.report.words import Words
 
-__all__ = ["DRAWN", "FIGURES", "KNOWN", "body_sections", "of_source"]
+__all__ = ["DRAWN", "FIGURES", "KNOWN", "body_sections", "deductions_table", "of_source"]
 
 # first part of a figure's name: the section it stands in
 FIGURES = {
@@ -351,7 +351,8 @@ def _points(page: Page, pairs: Sequence[Pair]) -> Block:
     }
 
 
-def _deductions(page: Page) -> list[Block]:
+def deductions_table(page: Page) -> list[Block]:
+    """Make the table of deductions: number, item, points, reason, remedy, who and when."""
     pairs = page.rows("deductions")
     if not pairs:
         return []
@@ -702,7 +703,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Page], list[Block]]], ...] = (
     ("indicators", _indicators),
     ("score", _score),
     ("ruleset", _ruleset),
-    ("deductions", _deductions),
+    ("deductions", deductions_table),
     ("reference", _reference),
     ("followup", _followup),
     ("eligibility", _eligibility),

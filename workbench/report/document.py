@@ -16,13 +16,23 @@ from workbench.report.front import front_pages
 from workbench.report.register import Finding, Num, Quote, Register, Run, finite
 from workbench.report.words import Words
 
-__all__ = ["assessed", "heads", "printed", "withheld"]
+__all__ = [
+    "assessed",
+    "finished",
+    "framed",
+    "heads",
+    "long_date",
+    "notice_blocks",
+    "printed",
+    "withheld",
+]
 
 ROLES = ("lead", "reviewer", "institution")
 Figure = Mapping[str, Any]
 
 
-def _long_date(day: date, lang: str) -> str:
+def long_date(day: date, lang: str) -> str:
+    """Write a day in words."""
     months = (
         "January February March April May June July August September October November December"
     ).split()
@@ -31,7 +41,7 @@ def _long_date(day: date, lang: str) -> str:
     return f"{day.day} {months[day.month - 1]} {day.year}"
 
 
-def _frame(
+def framed(
     register: Register,
     words: Words,
     *,
@@ -56,7 +66,7 @@ def _frame(
     )
     if demonstration:
         register.add({"finding": "report.demonstration", "section": "report", "kind": "text"})
-    title = words("doc.title" if kind == "assessed" else "doc.notice")
+    title = words({"assessed": "doc.title", "sheet": "doc.sheet"}.get(kind, "doc.notice"))
     if kind == "assessed" and register.has("head.report_kind"):
         title = register.text(Num("head.report_kind"))
     unit = register.text(Num("head.unit"))
@@ -78,7 +88,7 @@ def _frame(
             "demo": words("page.demo") if demonstration else "",
         },
         "issued_title": words("issued"),
-        "issued_long": _long_date(issued, register.lang),
+        "issued_long": long_date(issued, register.lang),
         "digest": evidence_digest,
         "words": {
             key: words(key)
@@ -157,7 +167,7 @@ def _figure_problem(name: str, alt: str, svg: str) -> Problem | None:
     return None
 
 
-def _finish(doc: dict[str, Any], parts: Mapping[str, Any], register: Register) -> dict[str, Any]:
+def finished(doc: dict[str, Any], parts: Mapping[str, Any], register: Register) -> dict[str, Any]:
     """Turn all parts into JSON form and add the strings of every number that they name."""
     made = {key: to_json(part, register) for key, part in parts.items()}
     strings: dict[str, dict[str, Any]] = {}
@@ -237,7 +247,7 @@ def assessed(
         When a figure has no alternative text or holds scripts or links.
     """
     register, words = Register(findings, lang), Words(lang)
-    doc = _frame(
+    doc = framed(
         register,
         words,
         kind="assessed",
@@ -264,7 +274,7 @@ def assessed(
         "sections": sections,
         "annexes": annexes(register, words, methods, [front, sections], further),
     }
-    return _finish(doc, parts, register), {**files, **photos}
+    return finished(doc, parts, register), {**files, **photos}
 
 
 def withheld(
@@ -280,7 +290,7 @@ def withheld(
     """Give the notice of a withheld unit as plain data; its facts stand in both languages."""
     rows = list(findings)
     register, words = Register(rows, lang), Words(lang)
-    doc = _frame(
+    doc = framed(
         register,
         words,
         kind="withheld",
@@ -290,13 +300,7 @@ def withheld(
         report_number=report_number,
         demonstration=demonstration,
     )
-    critical = [
-        (key, row)
-        for key, row in register.rows.items()
-        if row.get("verdict") == "failed"
-        and row.get("severity") == "critical"
-        and row.get("reach") == "community"
-    ]
+    critical = [(key, register.rows[key]) for key in _critical(register)]
     notice: list[Block] = []
     for each in (lang, "en" if lang == "zh" else "zh"):
         notice.append(_notice(register, Register(rows, each), Words(each), critical))
@@ -305,7 +309,29 @@ def withheld(
         "sections": [],
         "annexes": [],
     }
-    return _finish(doc, parts, register), {}
+    return finished(doc, parts, register), {}
+
+
+def notice_blocks(register: Register, words: Words, rows: Iterable[Finding]) -> list[list[Run]]:
+    """Say in sentences that a unit gets no result, which checks failed, and what that means."""
+    told = Register(rows, words.lang)
+    unit = Quote(told.text(Num("head.unit")), words.lang)
+    out: list[list[Run]] = [words.fill("withheld.lead", unit=unit), [words("withheld.not_bad")]]
+    for key in _critical(register):
+        reason = told.words(key, "reason")
+        told_why: list[Run] = [words("colon"), reason] if reason else []
+        out.append([told.label(key), *told_why])
+    return out
+
+
+def _critical(register: Register) -> list[str]:
+    return [
+        key
+        for key, row in register.rows.items()
+        if row.get("verdict") == "failed"
+        and row.get("severity") == "critical"
+        and row.get("reach") == "community"
+    ]
 
 
 def _notice(

@@ -10,7 +10,7 @@ from workbench.report.register import Num, Quote, Register, Run, finite, tenths
 from workbench.report.text import by_loss, changes, objection, top_two, verdict
 from workbench.report.words import Words
 
-__all__ = ["front_pages"]
+__all__ = ["best", "change_lines", "front_pages"]
 
 STEPS = 7  # steps of the staircase told one by one
 # characters told on these pages, of which the body has the full text: reasons and remedies of all
@@ -33,8 +33,8 @@ def front_pages(
         ],
         [
             *_residents(register, words),
-            _listed(words("change.title"), _changes(register, words)),
-            _listed(words("best.title"), _best(register, words), numbered=True),
+            _listed(words("change.title"), change_lines(register, words)),
+            _listed(words("best.title"), best(register, words), numbered=True),
             *_gates(register, words),
             _listed(words("unseen.title"), _unseen(register, words)),
             _listed(words("object.title"), objection(register, words)),
@@ -252,7 +252,7 @@ def _residents(register: Register, words: Words) -> list[Block]:
     ]
 
 
-def _changes(register: Register, words: Words) -> list[list[Run]]:
+def change_lines(register: Register, words: Words) -> list[list[Run]]:
     """Tell what moved, each by itself; of the rest how many did not or cannot be told."""
     told = changes(register, words)
     if not told:
@@ -288,7 +288,8 @@ def _gates(register: Register, words: Words) -> list[Block]:
     return [_listed(words("gates.title"), out)] if out else []
 
 
-def _best(register: Register, words: Words) -> list[list[Run]]:
+def best(register: Register, words: Words) -> list[list[Run]]:
+    """Tell what would bring most points back, and who would have to do it."""
     out: list[list[Run]] = []
     for key in by_loss(register)[:3]:
         remedy = register.words(key, "remedy")

@@ -12,7 +12,7 @@ from workbench.report import document, fonts
 from workbench.report.register import Finding
 from workbench.report.render import load_methods
 
-__all__ = ["render_html", "withheld_html"]
+__all__ = ["Writer", "render_html", "withheld_html"]
 
 _CSP = "default-src 'none'; font-src data:; img-src data:; style-src 'unsafe-inline'"
 
@@ -149,8 +149,8 @@ def _esc(text: Any) -> str:
     return html.escape(str(text), quote=True)
 
 
-class _Writer:
-    """Writes the blocks of one document; knows its register, words and figures."""
+class Writer:
+    """Write the blocks of one document; knows its register, words and figures."""
 
     def __init__(self, doc: Mapping[str, Any], files: Mapping[str, str | bytes]) -> None:
         self.doc, self.files = doc, files
@@ -159,6 +159,7 @@ class _Writer:
         self.words: Mapping[str, str] = doc["words"]
 
     def run(self, run: Any, *, link: bool = True) -> str:
+        """Write one run, escaped."""
         if isinstance(run, str):
             return _esc(run)
         if "n" in run:
@@ -178,9 +179,11 @@ class _Writer:
         return f'<span class="{_esc(run["tone"])}">{_esc(run["t"])}</span>'
 
     def runs(self, runs: Iterable[Any], *, link: bool = True) -> str:
+        """Write runs one after another."""
         return "".join(self.run(run, link=link) for run in runs)
 
     def block(self, block: Mapping[str, Any]) -> str:
+        """Write a block of :mod:`workbench.report.blocks`."""
         made: str = getattr(self, f"_{block['type']}")(block)
         return made
 
@@ -247,7 +250,8 @@ class _Writer:
         )
         return (
             f"<h3>{_esc(b['title'])}</h3>"
-            f'<div class="wide"><table class="tenths"><tbody>{rows}</tbody></table></div>'
+            f'<div class="wide" tabindex="0"><table class="tenths"><tbody>{rows}</tbody></table>'
+            f"</div>"
             f'<p class="soft sans">{_esc(b["note"])}</p>'
         )
 
@@ -300,7 +304,7 @@ class _Writer:
             ]
             rows.append(f"<tr>{''.join(cells)}</tr>")
         return (
-            f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
+            f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead>'
             f"<tbody>{''.join(rows)}</tbody></table></div>"
         )
 
@@ -334,7 +338,7 @@ class _Writer:
             )
         head = "".join(f'<th scope="col">{text}</th>' for text in heads)
         return (
-            f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
+            f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead>'
             f"<tbody>{''.join(rows)}</tbody></table></div>"
         )
 
@@ -383,7 +387,7 @@ class _Writer:
 
 def _page(document: Mapping[str, Any], files: Mapping[str, str | bytes]) -> bytes:
     doc = fonts.cleaned(dict(document))
-    write = _Writer(doc, files)
+    write = Writer(doc, files)
     foot = doc["footer"]
     line = (
         f"{_esc(foot['report'])} {_esc(foot['number'])} · {_esc(foot['edition'])} · "

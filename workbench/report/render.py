@@ -10,7 +10,7 @@ from typing import Any
 
 from workbench.report import document
 from workbench.report.register import Finding
-from workbench.report.typst_pdf import Pdf, compile_pdf
+from workbench.report.typst_pdf import LARGE, Pdf, compile_pdf
 
 __all__ = ["load_methods", "render", "withheld_notice"]
 
@@ -47,6 +47,7 @@ def render(
     demonstration: bool,
     methods: Mapping[str, Mapping[str, str]] | None = None,
     pictures: Mapping[str, Mapping[str, Any]] | None = None,
+    large: bool = False,
 ) -> Pdf:
     """Render the report of an assessed unit, PDF/A-3a and PDF/UA-1.
 
@@ -71,6 +72,8 @@ def render(
         Registered methods; :func:`load_methods` by default.
     pictures
         What :func:`workbench.findings.pictures` gives: finding → ``jpeg``, ``alt_zh``, ``alt_en``.
+    large
+        Large print: the same template, on more pages.
 
     Returns
     -------
@@ -96,7 +99,11 @@ def render(
         methods=load_methods() if methods is None else methods,
         pictures=pictures,
     )
-    return compile_pdf(plain, files, _attached(evidence_list, findings_json), issued=issued)
+    attached = _attached(evidence_list, findings_json)
+    if large:
+        large_print: dict[str, Any] = {**plain, "zoom": LARGE}
+        return compile_pdf(large_print, files, attached, issued=issued, scales=(1.0,))
+    return compile_pdf(plain, files, attached, issued=issued)
 
 
 def withheld_notice(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -15,10 +15,12 @@ from typing import Any
 from workbench.errors import MachineError, NotebookError, Problem
 from workbench.report import fonts
 
-__all__ = ["Box", "Pdf", "compile_pdf"]
+__all__ = ["LARGE", "Box", "Pdf", "compile_pdf"]
 
 # pages one and two are set smaller when they would run over to a third
 SCALES = (1.0, 0.9, 0.82, 0.75)
+# large print: ordinary text of a report is then 17 points, of a sheet 16
+LARGE = 1.75
 A4_HEIGHT = 841.8897637795276  # points; ISO 216
 
 
@@ -91,6 +93,7 @@ def compile_pdf(
     *,
     issued: date,
     source: bytes | None = None,
+    scales: Sequence[float] = SCALES,
 ) -> Pdf:
     """Compile one document to PDF/A-3a and PDF/UA-1; the same input gives the same bytes.
 
@@ -101,11 +104,13 @@ def compile_pdf(
     figures
         File name → SVG (text) or JPEG (bytes).
     attachments
-        ``evidence-sha256.txt`` and ``findings.json``.
+        ``evidence-sha256.txt`` and ``findings.json``, or none.
     issued
         Date of the document.
     source
         The template; the package's own by default.
+    scales
+        Sizes of the front pages that are tried until they need no more pages than they should.
 
     Raises
     ------
@@ -128,8 +133,11 @@ def compile_pdf(
             for name, content in attachments.items():
                 (root / name).write_bytes(content)
             plain = _written(fonts.cleaned(dict(document)))
-            for scale in SCALES:
-                data = json.dumps({**plain, "scale": scale}, ensure_ascii=False)
+            for scale in scales:
+                data = json.dumps(
+                    {"zoom": 1.0, "attached": sorted(attachments), **plain, "scale": scale},
+                    ensure_ascii=False,
+                )
                 (root / "document.json").write_text(data, encoding="utf-8")
                 compiler = typst.Compiler(root / "report.typ", root=root, font_paths=_fonts())
                 pdf, warnings = compiler.compile_with_warnings(

@@ -16,6 +16,58 @@ WORDS: dict[str, tuple[str, str]] = {
     # -- every page
     "doc.title": ("第三方测评报告", "Third-party assessment report"),
     "doc.notice": ("暂不出具测评结论的通知", "Notice: no assessment result is issued"),
+    "doc.sheet": ("测评结果公示", "Notice of the assessment's result"),
+    "sheet.points": ("各指标得分", "Points for each indicator"),
+    "sheet.lost": ("少了的分和理由", "Points lost, and why"),
+    "sheet.rest": ("另有{n}处，见报告", "{n} more: see the report"),
+    "sheet.rank": ("名次", "Rank"),
+    "sheet.from": ("公示自{begin}起。", "Notice from {begin} on."),
+    "sheet.period": (
+        "公示期自{begin}至{until}（含当日），任何人都可以提出异议。",
+        "Anyone may object from {begin} to {until}, that day included.",
+    ),
+    "sheet.code": (
+        "报告编号和验证码 {code} 在页脚；凭它们可以查到完整的签名报告。",
+        "The report number and the code {code} below lead to the whole, signed report.",
+    ),
+    "site.home": ("测评结果公示：全部单位", "Results of the assessment: all units"),
+    "site.skip": ("跳到正文", "Skip to the text"),
+    "site.language": ("语言", "Language"),
+    "site.pictures": ("照片", "Pictures"),
+    "site.points_alt": (
+        "各指标得分占满分比例的条形图；数值见下表",
+        "Bars of the points reached for each indicator; the table below has the figures",
+    ),
+    "site.residents_alt": (
+        "居民评价的条形图，横线为区间；数值见下表",
+        "Bars of residents' answers with intervals; the table below has the figures",
+    ),
+    "site.search": ("按名称、编号或街道查找", "Find by name, number or subdistrict"),
+    "site.kind": ("类型", "Kind"),
+    "site.parent": ("上级", "Belongs to"),
+    "site.tier": ("档次", "Tier"),
+    "site.tier_n": ("第{n}档", "tier {n}"),
+    "site.all": ("全部", "all"),
+    "site.unit": ("单位", "Unit"),
+    "site.id": ("编号", "Number"),
+    "site.score": ("总分", "Score"),
+    "site.range": ("考虑偶然误差", "Allowing for chance"),
+    "site.rank": ("名次（无法区分的名次）", "Rank (ranks not told apart)"),
+    "site.more": ("再显示50个", "Show 50 more"),
+    "site.first": ("前{n}个，还有更多", "The first {n}; there are more"),
+    "site.found": ("找到{n}个", "{n} found"),
+    "site.failed": (
+        "索引没有读到，请看完整名单",
+        "The index could not be read: see the whole list",
+    ),
+    "site.list": ("完整名单（不需要脚本）", "The whole list (needs no script)"),
+    "site.withheld": ("暂不出具结论", "no result issued"),
+    "site.next": ("下一页", "Next page"),
+    "site.before": ("上一页", "Page before"),
+    "site.chance": (
+        "名次只是把得分排序：括号里的名次之间无法区分。",
+        "A rank only sorts the scores: the ranks in brackets cannot be told apart.",
+    ),
     "page.report": ("报告编号", "Report"),
     "page.edition": ("第{n}版", "edition {n}"),
     "page.code": ("验证码", "Code"),
@@ -467,6 +519,10 @@ class Words:
     def get(self, key: str, default: str = "") -> str:
         """Give a word of the contract (a verdict, a channel), or ``default``."""
         return WORDS[key][self._at] if key in WORDS else default
+
+    def text(self, key: str, **parts: object) -> str:
+        """Give a sentence as one string, its ``{places}`` taken by ``parts``."""
+        return self(key).format(**parts)
 
     def fill(self, key: str, **parts: Run | list[Run] | Any) -> list[Run]:
         """Give a sentence as runs, its ``{places}`` taken by ``parts``."""
