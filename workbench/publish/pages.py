@@ -26,6 +26,7 @@ CSP = (
     "form-action 'none'"
 )
 _LANGS = {"zh": "zh-CN", "en": "en"}
+_OTHER = {"zh": "English", "en": "中文"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def frame(
         f'</head><body{data}><a class="skip" href="#main">{_esc(words("site.skip"))}</a>'
         f'<header><p><a href="{base}{home}">{_esc(words("site.home"))}</a></p>'
         f'<nav aria-label="{_esc(words("site.language"))}"><a href="{_esc(other)}" '
-        f'lang="{_LANGS["en" if lang == "zh" else "zh"]}">{"English" if lang == "zh" else "中文"}</a></nav>'
+        f'lang="{_LANGS["en" if lang == "zh" else "zh"]}">{_OTHER[lang]}</a></nav>'
         f'</header><main id="main">{body}</main></body></html>\n'
     )
 
