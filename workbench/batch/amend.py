@@ -522,7 +522,8 @@ def _decisive(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
 
 def _from_to(before: tuple[Any, ...] | None, after: tuple[Any, ...] | None, at: int) -> str:
     """Say what a decisive finding said and says; ``at`` chooses the language's words."""
-    said = [str(side[at] or side[4]) if side else "—" for side in (before, after)]
+    none = "未排名" if at == 2 else "not ranked"
+    said = [str(side[at] or side[4]) if side else none for side in (before, after)]
     return " → ".join(said)
 
 
