@@ -448,9 +448,11 @@ def _counted(c: Community) -> list[tuple[str, str]]:
     if any(m.get("cases") != "sample" for m in mine):
         said.append(
             (
-                "诉求登记视为全数，没有抽样误差：目标按登记的实际结果判定；登记之外的诉求无从得知",
+                "诉求登记视为全数，没有抽样误差：目标按登记的实际结果判定，所列区间只反映个案少时的"
+                "偶然波动；登记之外的诉求无从得知",
                 "The register of requests is taken as whole and has no sampling error: targets are "
-                "judged by what it holds; nothing is known of requests that were not entered",
+                "judged by what it holds, the interval beside shows how chance moves so few cases; "
+                "nothing is known of requests that were not entered",
             )
         )
     if any(m.get("cases") == "sample" for m in mine):

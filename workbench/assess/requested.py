@@ -211,9 +211,8 @@ def told_of_register(row: Mapping[str, Any], unit: str) -> Row:
         return {}
     if not row.get("unknown"):
         said = (
-            "登记完整，按实际结果判定；区间只反映个案少时的偶然波动",
-            "a complete register, judged by what happened; the interval only shows how much chance "
-            "moves so few cases",
+            "登记完整，按实际结果判定",
+            "a complete register: judged by what happened",
         )
     else:
         n, ends = row["unknown"], [low, high]
