@@ -26,6 +26,15 @@ NEW = """
 # name, overlay, code, key, what the reason holds, what the remedy holds
 FAULTS = [
     (
+        "a_micro_adjustment_that_takes_everything",
+        "micro_adjustment: {minutes: m.pdf, decided: 2026-03-01, relative: "
+        "{smart_platform_active_users: -1.5}}\n",
+        "protocol.micro",
+        "micro_adjustment.relative.smart_platform_active_users",
+        "no points",
+        "removes no indicator",
+    ),
+    (
         "floor_above_the_target",
         "indicators: {waste_sorting_accuracy: {targets: [{op: '>=', value: 90, floor: 95, source: c}]}}\n",
         "protocol.floor",

@@ -496,6 +496,16 @@ def _micro(protocol: Protocol, file: str) -> Iterator[Problem]:
                 file=file,
                 column=at,
             )
+        elif change <= -1:
+            yield _fault(
+                file,
+                at,
+                f"微调幅度 {change:+.0%} 使指标不再有分值",
+                f"the micro-adjustment of {change:+.0%} leaves the indicator no points",
+                "微调只改变权重，不取消指标",
+                "a micro-adjustment moves weights and removes no indicator",
+                code="micro",
+            )
         elif protocol.indicators[slug].kind != "feature" and abs(change) > bound + _TOLERANCE:
             yield _fault(
                 file,
