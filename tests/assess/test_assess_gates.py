@@ -122,6 +122,13 @@ def test_poor_rectification_bars_until_its_date(until: str, verdict: str) -> Non
     assert _verdicts(c, _measured(property_fee_collection_rate=0.9))["rule.R-22"] == verdict
 
 
+@pytest.mark.parametrize(("day", "verdict"), [("2025-02-01", "failed"), ("2024-12-31", "passed")])
+def test_who_failed_to_rectify_loses_the_next_year(day: str, verdict: str) -> None:
+    """Failed in 2025: out until the end of 2026 (R-22); issued on 20 December 2026."""
+    c = _unit(facts=[("not_rectified", "true", day)])
+    assert _verdicts(c, _measured(property_fee_collection_rate=0.9))["rule.R-22"] == verdict
+
+
 def test_a_disqualifying_fact_is_a_veto_of_its_own() -> None:
     c = _unit(facts=[("fire_lane_blocked", "true", "2026-10-20")])
     told = assess.eligibility(c, _measured(property_fee_collection_rate=0.9)).set_index("finding")

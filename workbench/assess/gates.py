@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import scoring
+from workbench.assess.indicators import _truth as truth
 from workbench.assess.indicators import by_fact, judged_by, unestimated
 from workbench.assess.score import OPT_IN, chosen
 from workbench.findings import interval, number
@@ -184,7 +185,13 @@ def _by_facts(c: Community) -> list[Row]:
     """Say what a fact on record bars: poor rectification (R-22), a disqualifying fact (R-23)."""
     if not c.has("facts"):
         return []
-    on_file = set(c.tables["facts"]["fact"])
+    table = c.tables["facts"].drop(columns="community", errors="ignore")
+    failed = table[table["fact"].eq("not_rectified") & table["date"].notna()]
+    for value, day in zip(failed["value"], failed["date"], strict=True):
+        if truth(value):  # who fails to rectify loses the next year
+            barred = {"fact": "ineligible_until", "value": f"{day.year + 1}-12-31", "date": day}
+            table = pd.concat([table, pd.DataFrame([barred])], ignore_index=True)
+    on_file = set(table["fact"])
     known = c.protocol.parameters.get("disqualifying_facts")
     facts = [str(f) for f in (known.value if known is not None else None) or ()]
     wanted: dict[str, Mapping[str, Any]] = {
@@ -194,7 +201,6 @@ def _by_facts(c: Community) -> list[Row]:
         wanted["R-22"] = {"kind": "until", "fact": "ineligible_until"}
     if not wanted:
         return []
-    table = c.tables["facts"].drop(columns="community", errors="ignore")
     told = scoring.eligibility(
         [{"id": name, "conditions": [one], "veto": True} for name, one in wanted.items()],
         as_of=dt.date.fromisoformat(str(c.settings["issued"])),
