@@ -346,3 +346,21 @@ def test_a_yearly_count_has_no_standard_for_one_month() -> None:
     kept = _series("a", {"2026-09": 2.0, "2026-10": 1.0})
     told = _fired(_unit(measures={slug: entry}, facts=facts, measurements=kept), target)
     assert not any(name.startswith("warning.W-09") for name in told)
+
+
+@pytest.mark.parametrize(
+    ("slug", "value", "unit", "rule", "verdict"),
+    [
+        ("fund_progress_lag", 0.3 - 0.1, "share", "W-01", "failed"),  # 20 points count
+        ("fund_progress_lag", 0.1999, "share", "W-01", "passed"),
+        ("resident_participation_rate", 0.5, "share", "W-02", "passed"),  # below 50, not at 50
+        ("resident_participation_rate", 0.4999, "share", "W-02", "failed"),
+        ("cross_dept_cycle_days", 10.0, "days", "W-03", "passed"),  # above 10, not at 10
+        ("cross_dept_cycle_days", 10.1, "days", "W-03", "failed"),
+    ],
+)
+def test_the_bounds_of_the_three_risk_indicators(
+    slug: str, value: float, unit: str, rule: str, verdict: str
+) -> None:
+    frame = _indicators(finding=f"indicator.{slug}", indicator=slug, value=value, unit=unit)
+    assert _fired(_unit(protocol.load("rectification")), frame)[f"warning.{rule}"] == verdict

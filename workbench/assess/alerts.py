@@ -127,7 +127,7 @@ def _itemised(c: Community, rows: list[Row], frame: pd.DataFrame) -> list[Row]:
     said = [f"资金明细{one['display_zh']}", f"by the fund table {one['display_en']}"]
     if len(known):
         reported = float(known["value"].iloc[0])
-        fires = bool(reported * 100 >= float(rule.condition.above or 0))
+        fires = bool(round(reported * 100, 9) >= float(rule.condition.above or 0))
         said[0] += f"；上报{number(reported, 'share', 'zh')}"
         said[1] += f"; reported {number(reported, 'share', 'en')}"
         if fires != (one["verdict"] == "failed"):
@@ -192,9 +192,10 @@ def _threshold(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[R
         bound /= 100
     ends = [float(v) for v in (row["ci_low"], row["ci_high"]) if v is not None and v == v]
     values = ends if len(ends) == 2 else [float(row["value"])]
+    # without the dust of binary fractions: 0.3 − 0.1 reaches 0.2
+    at, values = round(bound, 12), [round(v, 12) for v in values]
     fires = [
-        (v < bound if low_side else v > bound) or (one.condition.inclusive and v == bound)
-        for v in values
+        (v < at if low_side else v > at) or (one.condition.inclusive and v == at) for v in values
     ]
     verdict = "failed" if all(fires) else "passed" if not any(fires) else "cannot_tell"
     unit = str(row["unit"])

@@ -122,7 +122,8 @@ def fund_progress(lines: pd.DataFrame, *, elapsed: float, behind_pp: float = 20.
         planned, spent = float(own["_planned"].sum()), float(own["_spent"].sum())
         silent = float(own.loc[own["_spent"].isna(), "_planned"].sum())
         lag = round(100 * (elapsed - spent / planned), 9) if planned > 0 else np.nan
-        best = lag - 100 * silent / planned if planned > 0 else np.nan  # had it all been spent
+        # had it all been spent
+        best = round(lag - 100 * silent / planned, 9) if planned > 0 else np.nan
         verdict = "failed" if best >= behind_pp else "passed" if lag < behind_pp else "cannot_tell"
         rows.append({"community": unit, "statistic": "lag", "value": lag, "numerator": spent,
                      "denominator": planned, "target": behind_pp,
