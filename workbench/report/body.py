@@ -554,7 +554,7 @@ def _album(page: Page, keys: Sequence[str]) -> list[Block]:
     return [{"type": "album", "items": items}]
 
 
-_SHARES_OF_FUNDS = ("funds.allocation.", "funds.nature.", "funds.source.")
+_SHARES_OF_FUNDS = ("funds.stated.", "funds.allocation.", "funds.nature.", "funds.source.")
 
 
 def _funds(page: Page) -> list[Block]:
@@ -562,7 +562,8 @@ def _funds(page: Page) -> list[Block]:
     shares = [pair for pair in pairs if pair[0].startswith(_SHARES_OF_FUNDS)]
     page.later("funds", "sub.fund_shares", _ledger(page, shares))
     lines = _ledgers(
-        ("funds.line.", "funds.field.", "funds.total"), ("funds.progress", "funds.special")
+        ("funds.line.", "funds.field.", "funds.total"),
+        ("funds.progress", "funds.need", "funds.special", "funds.reward", "funds.welfare"),
     )
     return lines(page) + _ledger(page, page.rows("organisations"))
 
