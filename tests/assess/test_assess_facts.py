@@ -40,3 +40,17 @@ def test_a_table_that_never_came_is_called_missing() -> None:
     said = facts.limits(_unit(0))["display_zh"].tolist()
     assert any("本项目没有下列数据" in text and "问卷" in text for text in said)
     assert not any("未通过检查" in text for text in said)
+
+
+def test_the_answers_that_count_as_satisfied_are_printed() -> None:
+    values = {str(i): {"zh": f"{i}级", "en": f"grade {i}"} for i in range(1, 5)}
+    settings = {
+        "scope": ["a", "b"],
+        "codebook": {"q1": {"values": values, "top": [3, 4]}},
+        "measures": {
+            "a": {"channel": "survey", "items": ["q1"], "statistic": "top2"},
+            "b": {"channel": "survey", "items": ["q1"], "statistic": "mean"},
+        },
+    }
+    rows = facts._satisfied(Community(Path(), settings, {}, cast("Protocol", None)))
+    assert [row["display_en"] for row in rows] == ["3 grade 3, 4 grade 4 on a scale of 4 (1 to 4)"]

@@ -187,7 +187,34 @@ def _procedure(c: Community) -> list[dict[str, Any]]:
             [default[1], *(f"{_mode(m)[1]}: {_SAMPLES[k][1]}" for m, k in kinds.items())]
         )
         rows.append(_text("head.sample", "样本", "Sample", (zh, en)))
+        rows += _satisfied(c)
     return rows
+
+
+def _satisfied(c: Community) -> list[dict[str, Any]]:
+    """Say which answers count as satisfied, of which scale: the source leaves it open (X-97)."""
+    book, scope = c.settings["codebook"], set(c.settings["scope"])
+    said: dict[tuple[str, str], None] = {}
+    for slug, measure in c.measures.items():
+        if slug not in scope or measure.get("statistic") != "top2":
+            continue
+        item = book.get(measure["items"][0], {})
+        values, top = item.get("values") or {}, item.get("top") or (4, 5)
+        if not values:
+            continue
+        codes = sorted(float(code) for code in values)
+        named = [f"{float(t):g}" for t in top]
+        words = [_both(values.get(code)) for code in named]
+        zh = "、".join(f"{code} {w[0]}" for code, w in zip(named, words, strict=True))
+        en = ", ".join(f"{code} {w[1]}" for code, w in zip(named, words, strict=True))
+        said[
+            f"{len(codes)}级量表（{codes[0]:g}—{codes[-1]:g}）中的{zh}",
+            f"{en} on a scale of {len(codes)} ({codes[0]:g} to {codes[-1]:g})",
+        ] = None
+    if not said:
+        return []
+    told = "；".join(zh for zh, _ in said), "; ".join(en for _, en in said)
+    return [_text("head.satisfied", "“满意”指", "Satisfied means", told)]
 
 
 # what the programme asks of those who publish and commission (R-39, R-41, R-44, X-95)
