@@ -320,13 +320,18 @@ def _adjusted(c: Community, sample: Sample, item: str) -> list[dict[str, Any]]:
 def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
     """Estimate the share satisfied by demographic group, for the items that feed an indicator.
 
+    Where a survey measures the participation rate, so does each group's (breadth, doc 003 §3.2).
+
     Cells under the minimum are withheld, and those from which they could be worked out. What is
     left and below the precision standard (NCHS Series 2 no. 175) is not printed; the two rules
     have flags and reasons of their own.
     """
-    items = bound_items(c, satisfaction_items(c))
+    satisfied = bound_items(c, satisfaction_items(c))
+    breadth = {k: v for k, v in _breadth(c).items() if k not in satisfied}
+    items = [*satisfied, *breadth]
     if not items or sample.raked is None or absent(c, sample):
         return pd.DataFrame()
+    top = top_codes(c, satisfied) | {item: codes for item, (_, codes) in breadth.items()}
     now = sample.raked.subset(sample.raked.data["wave"].eq(c.wave))
     parts = []
     for variable in c.items("demographic"):
@@ -336,7 +341,7 @@ def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
             now,
             items,
             by=["wave", variable],
-            top=top_codes(c, items),
+            top=top,
             scale=scale_ends(c, items),
             level=c.level,
         )
@@ -347,6 +352,9 @@ def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
     out = pd.concat(parts, ignore_index=True)
     out = out[out["wave"].eq(c.wave)].reset_index(drop=True)
     out = _estimates(c, out)
+    for item, (slug, _) in breadth.items():
+        name = c.protocol.indicator(slug).name
+        out.loc[out["item"].eq(item), ["label_zh", "label_en"]] = [name.zh, name.en]
     out["finding"] += "." + out["variable"] + "=" + out["category"]
     out["subgroup"] = out["variable"] + "=" + out["category"]
     for lang, sep in (("zh", "，"), ("en", ", ")):
@@ -354,6 +362,21 @@ def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
         out[f"label_{lang}"] += [sep + _group(c, v, k, lang) for v, k in pairs]
     out = beside_earlier(c, _suppress(c, out, cells="category"), ["item", "statistic", "variable"])
     return _precise(survey.presentation(out, level=c.level))
+
+
+def _breadth(c: Community) -> dict[str, tuple[str, list[float]]]:
+    """Give the item that says who took part, with its indicator and the answers that count."""
+    told: dict[str, tuple[str, list[float]]] = {}
+    for slug in ("participation_rate", "resident_participation_rate"):
+        measure = c.measures.get(slug, {})
+        where = measure.get("where") or {}
+        if measure.get("channel") != "survey" or measure.get("statistic") != "share":
+            continue
+        for item, wanted in where.items() if len(where) == 1 else ():
+            codes = wanted if isinstance(wanted, list) else [wanted]
+            if item in c.settings["codebook"] and item in c.tables["responses"]:
+                told[item] = (slug, [float(code) for code in codes])
+    return told
 
 
 def _precise(out: pd.DataFrame) -> pd.DataFrame:
