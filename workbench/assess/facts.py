@@ -467,6 +467,20 @@ def outside(c: Community) -> pd.DataFrame:
     return pd.DataFrame([row | {"value": float(len(left)), "unit": "count"}])
 
 
+def _coverage(c: Community) -> list[tuple[str, str]]:
+    """Say that what is there need not be used (Q-13, Q-14)."""
+    mine = [c.protocol.indicator(s).name for s in c.settings["scope"] if "coverage" in s]
+    if not mine:
+        return []
+    zh, en = "、".join(n.zh for n in mine), "; ".join(n.en for n in mine)
+    return [
+        (
+            f"覆盖率只说明设施或服务已有，不说明已被使用：{zh}",
+            f"Coverage says that a facility or service is there, not that it is used: {en}",
+        )
+    ]
+
+
 def _counted(c: Community) -> list[tuple[str, str]]:
     """Say by what an indicator is judged that rests on a register of cases."""
     scope = set(c.settings["scope"])
@@ -527,7 +541,7 @@ def limits(c: Community) -> pd.DataFrame:
                 "Intervals hold sampling error only, not errors of wording or untrue answers",
             )
         )
-    said += _counted(c)
+    said += [*_counted(c), *_coverage(c)]
     if c.settings["weighting"].get("borrow"):
         said.append(
             (
