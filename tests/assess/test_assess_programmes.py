@@ -468,3 +468,14 @@ def test_what_the_source_leaves_open_is_printed_with_who_decided() -> None:
     assert "given by the study" in found["ruleset.parameter.audit_sample"]["reason_en"]
     assert "as recommended" in found["ruleset.parameter.index_formula_ref"]["reason_en"]
     assert "ruleset.parameter.min_years" not in found  # the source states it
+
+
+def test_the_gap_of_service_area_is_told_in_square_metres() -> None:
+    """0.8 of 1.2 m² for 87,000 residents is 34,800 m² short (X-33)."""
+    c = unit("subdistrict", "subdistrict")
+    c.tables["communities"].loc[0, "residents"] = 87_000.0
+    frame = measured(service_area_per_capita=0.8).assign(
+        ci_low=float("nan"), ci_high=float("nan"), target_kind="level", unit="ratio"
+    )
+    found = told(assess.ruleset(c, frame, pd.DataFrame()))
+    assert found["ruleset.area"]["display_en"].startswith("34,800 m² (87,000 residents")

@@ -87,7 +87,7 @@ def ruleset(c: Community, measured: pd.DataFrame, scores: pd.DataFrame) -> pd.Da
                 reason_en=f"for reference: {one['reference_en']}",
             )
         )
-    rows += _phases(c, own)
+    rows += [*_phases(c, own), *_area(c, own)]
     return pd.DataFrame([*rows, *_decided(c), *_micro(c, measured, scores)])
 
 
@@ -147,6 +147,32 @@ def _phases(c: Community, own: pd.DataFrame) -> list[Row]:
             )
         )
     return rows
+
+
+def _area(c: Community, own: pd.DataFrame) -> list[Row]:
+    """Give in square metres what is missing to the area per resident that is asked for (X-33)."""
+    mine = own[own["indicator"].eq("service_area_per_capita") & own["value"].notna()]
+    people = c.unit.get("residents")
+    if mine.empty or not people or pd.isna(people):
+        return []
+    aim = c.protocol.targets(["service_area_per_capita"], unit=c.settings["unit"])[0]
+    if aim["status"] != "ok":
+        return []
+    value, n = float(mine["value"].iloc[0]), float(str(people))
+    gap = max(float(aim["value"]) - value, 0.0) * n
+    return [
+        labelled(
+            "ruleset.area",
+            "text",
+            "服务面积的差距",
+            "Service area that is missing",
+            rule="X-33",
+            indicator="service_area_per_capita",
+            display_zh=f"{gap:,.0f}平方米（{n:,.0f}名居民，{round(value, 2):g}对{aim['value']:g}平方米/人）",
+            display_en=f"{gap:,.0f} m² ({n:,.0f} residents, {round(value, 2):g} against {aim['value']:g} m² "
+            "per person)",
+        )
+    ]
 
 
 def _outcome(c: Community, one: Mapping[Any, Any], aim: Target) -> str:
