@@ -159,7 +159,7 @@ def _area(c: Community, own: pd.DataFrame) -> list[Row]:
     if aim["status"] != "ok":
         return []
     value, n = float(mine["value"].iloc[0]), float(str(people))
-    gap = max(float(aim["value"]) - value, 0.0) * n
+    gap, shown = max(float(aim["value"]) - value, 0.0) * n, round(value, 2)
     return [
         labelled(
             "ruleset.area",
@@ -168,8 +168,8 @@ def _area(c: Community, own: pd.DataFrame) -> list[Row]:
             "Service area that is missing",
             rule="X-33",
             indicator="service_area_per_capita",
-            display_zh=f"{gap:,.0f}平方米（{n:,.0f}名居民，{round(value, 2):g}对{aim['value']:g}平方米/人）",
-            display_en=f"{gap:,.0f} m² ({n:,.0f} residents, {round(value, 2):g} against {aim['value']:g} m² "
+            display_zh=f"{gap:,.0f}平方米（{n:,.0f}名居民，{shown:g}对{aim['value']:g}平方米/人）",
+            display_en=f"{gap:,.0f} m² ({n:,.0f} residents, {shown:g} against {aim['value']:g} m² "
             "per person)",
         )
     ]
