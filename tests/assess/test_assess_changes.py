@@ -45,6 +45,18 @@ def test_waves_of_different_kinds_report_both_shares_at_e0_and_no_difference(uni
     assert change.overclaims(row["reason_en"] + row["reason_zh"], "E0") == []
 
 
+def test_what_was_asked_differently_is_not_compared_until_somebody_confirms_it(unit: Make) -> None:
+    c = unit()
+    how = {w: {"wording": f"满意吗{w}", "labels": {}, "modes": [], "sha256": w} for w in "ab"}
+    apart = dataclasses.replace(c, settings={**c.settings, "asked_apart": {"q1": how}})
+    made = told(apart)
+    row = made.loc["change.q1.top2"]
+    assert (row["status"], row["evidence_grade"]) == ("not_computed", "E0")
+    assert math.isnan(row["value"])
+    assert "“满意吗a”“满意吗b”" in row["reason_zh"]
+    assert not any(finding.startswith("change.q1.top2.") for finding in made.index)
+
+
 def test_without_weighting_the_change_stands_with_the_composition_of_the_baseline(
     unit: Make,
 ) -> None:

@@ -22,7 +22,7 @@ from workbench.findings import number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["changes", "check_rows", "facts_of", "intact", "months_of"]
+__all__ = ["asked_apart", "changes", "check_rows", "facts_of", "intact", "months_of"]
 
 _NO_PAIR = (
     "基期或本期没有这一题的概率样本答案，无法比较",
@@ -45,8 +45,9 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
     if not asked or not c.baseline:
         return pd.DataFrame()
     fewest = {item: min(_answered(c, sample, item)) for item in asked}
-    items = [item for item in asked if fewest[item] >= max(c.min_cell, 1)]
     apart = {item: _kinds_apart(c, item) for item in asked if not fewest[item]}
+    apart |= {item: _reworded(c, item) for item in asked if item in asked_apart(c)}
+    items = [i for i in asked if fewest[i] >= max(c.min_cell, 1) and i not in asked_apart(c)]
     withheld = [
         apart.get(item) or _withheld(c, item, fewest[item]) for item in asked if item not in items
     ]
@@ -274,6 +275,28 @@ def _kinds_apart(c: Community, item: str) -> dict[str, Any] | None:
         "reason_zh": f"基期为{one}，本期为{two}，只能分别报告：{pair[0]}与{pair[1]}，不作比较",
         "reason_en": f"{first} before, {second} now: {pair[0]} and {pair[1]} were reported; "
         "they are not compared",
+    }
+
+
+def asked_apart(c: Community) -> Mapping[str, Any]:
+    """Give the items that the waves asked differently and nobody confirmed: item → wave → how."""
+    told: Mapping[str, Any] = c.settings.get("asked_apart") or {}
+    return told
+
+
+def _reworded(c: Community, item: str) -> dict[str, Any]:
+    """Refuse to compare what was not asked alike: both wordings are printed."""
+    how = asked_apart(c)[item]
+    first, second = (
+        how[wave]["wording"] or ", ".join(f"{k} = {v}" for k, v in how[wave]["labels"].items())
+        for wave in (str(c.baseline), c.wave)
+    )
+    return _withheld(c, item, 0) | {
+        "evidence_grade": "E0",
+        "method": "change.grade",
+        "reason_zh": f"两期问法不同，未经确认不作比较：“{first}”“{second}”",
+        "reason_en": "asked differently in both waves, and nobody confirmed that it is the same "
+        f"question: “{first}”, “{second}”; not compared",
     }
 
 

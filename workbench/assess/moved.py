@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbench import change
 from workbench.assess.bridge import as_of_baseline
-from workbench.assess.changes import check_rows, facts_of, intact, months_of
+from workbench.assess.changes import asked_apart, check_rows, facts_of, intact, months_of
 from workbench.assess.indicators import targets, unit_of, values
 from workbench.assess.sample import Sample
 from workbench.assess.satisfaction import bound_items
@@ -117,6 +117,11 @@ def _apart(c: Community, one: dict[Any, Any], told: Mapping[str, Any]) -> tuple[
             "a wave has no interval, so the difference has none: not compared",
         )
     measure = c.measures[one["indicator"]]
+    if measure["channel"] == "survey" and set(measure["items"]) & set(asked_apart(c)):
+        return (
+            "两期问法不同，未经确认不作比较",
+            "asked differently in both waves, and nobody confirmed that it is the same question",
+        )
     if measure["channel"] == "record":
         spans = [span_of(w, measure) for w in (as_of_baseline(c), c)]
         if spans[0] and spans[1] and spans[1][0] < spans[0][1]:

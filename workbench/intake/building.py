@@ -12,6 +12,7 @@ from workbench.errors import InputError, Problem
 from workbench.intake import rules
 from workbench.intake.convert import convert, item_columns
 from workbench.intake.corrections import Applied, Corrector
+from workbench.intake.definitions import Definitions
 from workbench.intake.earlier import add_earlier, join_predecessors
 from workbench.intake.flags import add_alike, add_flags
 from workbench.intake.frames import FILE, ROW, FileUsed, Log, Problems, Raw, Tables
@@ -91,6 +92,7 @@ class _Intake:
         self.corrector = Corrector(study.corrections)
         self.unused: dict[str, set[str]] = {}
         self.read: set[str] = set()
+        self.asked = Definitions()
         self.raws: dict[tuple[str, ...], Raw | None] = {}
 
     def run(self) -> tuple[Tables, list[Problem]]:
@@ -133,6 +135,7 @@ class _Intake:
             frames["photos"] = add_uses(frames["photos"])
             if "photos" in whole:
                 check_pictures(frames["photos"], self.study, self.problems)
+        apart = self.asked.apart(self.study, self.log, self.problems)
         files = sorted(self.files.values(), key=lambda file: (not file.outside, file.name))
         if "inspections" in whole:
             check_seals(whole["inspections"], files, self.problems, self.log)
@@ -142,6 +145,7 @@ class _Intake:
             files=tuple(files),
             warnings=tuple(self.problems.warnings),
             corrections=self._corrected(applied, frames),
+            asked_apart=apart,
         )
         return tables, list(self.problems.found)
 
@@ -231,6 +235,7 @@ class _Intake:
         mapped = map_source(*args, corrected, others, self.units, self.log, self.problems)
         self.unused.setdefault(source.file, set(mapped.unused)).intersection_update(mapped.unused)
         frame = convert(mapped.frame, self.study, table, source, self.log, self.problems)
+        self.asked.add(frame, mapped.asked)
         rows = self.corrector.rows(table, n, source)
         if rows and table.name != "communities":
             before = replace(raw, frame=raw.frame.loc[[r for r in raw.frame.index if r in rows]])

@@ -191,3 +191,5 @@ class Tables:
     warnings: tuple[Problem, ...]
     corrections: pd.DataFrame
     """The corrections applied, with table, unit, canonical column and values before and after."""
+    asked_apart: dict[str, Any] = field(default_factory=dict)
+    """Items that the waves asked differently and nobody confirmed: item → wave → how."""

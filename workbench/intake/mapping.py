@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from workbench.intake import platform
+from workbench.intake.definitions import Asked, asked_as
 from workbench.intake.frames import FILE, ROW, Log, Problems, Raw
 from workbench.intake.recode import recode, split_options
 from workbench.intake.tables import Table, column_of
@@ -37,6 +38,8 @@ class Mapped:
     frame: pd.DataFrame
     unused: tuple[str, ...]
     """Titles of the file that feed no column."""
+    asked: dict[str, Asked] = field(default_factory=dict)
+    """How the file asked each item."""
 
 
 class Mapping:
@@ -231,7 +234,13 @@ def map_source(
     if here.drop is not None:
         mapped = mapped[~here.drop]
     unused = tuple(t for t in map(str, frame.columns) if t not in used and not t.startswith("#"))
-    return Mapped(mapped, unused)
+    book = study.codebook if table.items else {}
+    asked = {
+        name: asked_as(raw, title, book[name], name, source)
+        for name, title in titles.items()
+        if name in book and book[name].role != "inspection"
+    }
+    return Mapped(mapped, unused, asked)
 
 
 def _join(here: Mapping, join: Join, raw: Raw, other: Raw) -> dict[str, pd.Series]:

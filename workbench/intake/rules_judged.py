@@ -44,6 +44,13 @@ def check(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems:
                     en,
                 )
                 _tell(problems, line, "object", texts, "check.…")
+        elif line.kind == "comparability" and line.object.startswith("item:"):
+            if line.object.removeprefix("item:") not in study.codebook:
+                zh, en = nearest_remedy(line.object, [f"item:{code}" for code in study.codebook])
+                texts = ("没有这道题", "there is no such item", zh, en)
+                _tell(problems, line, "object", texts, "item:…")
+            else:
+                _spans(study, line, problems)
         elif line.kind in STRIKES and _spans(study, line, problems):
             _rows(line, frames, problems)
 

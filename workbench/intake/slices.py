@@ -359,6 +359,7 @@ class _Cut:
                 }
                 for wave in settings.waves
             ],
+            **({"asked_apart": self.meta["asked_apart"]} if self.meta["asked_apart"] else {}),
             "wave": study.current.id,
             "baseline": baseline.id if baseline else None,
             "scope": settings.scope

@@ -66,6 +66,7 @@ def write_tables(tables: Tables, folder: Path) -> None:
         "people": people,
         "deciders": sorted(set(_people(tables)) - set(people)),
         "extracts": _extracts(tables),
+        "asked_apart": tables.asked_apart,
     }
     part = folder / ".intake.json.part"
     with part.open("w", encoding="utf-8") as file:

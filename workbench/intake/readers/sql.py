@@ -65,6 +65,11 @@ def sql(how: Source | Join, environ: Mapping[str, str]) -> tuple[Grid, str]:
         raise _failed(file, error, url) from None
     try:
         with engine.connect() as connection:
+            # a SELECT can still write, through WITH or a function: the server itself forbids it
+            if engine.dialect.name == "postgresql":
+                connection.execution_options(postgresql_readonly=True)
+            elif engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("pragma query_only = on")
             result = connection.execute(text(query))
             titles = [str(title) for title in result.keys()]  # noqa: SIM118 - rows, no dict
             rows: list[list[str]] = []

@@ -1,0 +1,74 @@
+"""The same question in both waves: what the exports show, and what somebody confirmed."""
+
+from __future__ import annotations
+
+import pytest
+
+BASE = "  responses: {file: data/responses.csv}\n"
+ROW = "{n},{unit},{wave},{answer}\n"
+VALUES = "{{非常不满意: 1, 不太满意: 2, 一般: 3, 比较满意: 4, {best}: 5}}"
+HEAD = "id,kind,community,object,from,to,decision,reason_zh,reason_en,author,date,approved_by\n"
+
+
+def waves(folder, first, second, *, best=("非常满意", "非常满意")):
+    lines = []
+    for n, (wave, title, word) in enumerate((("w1", first, best[0]), ("w2", second, best[1]))):
+        rows = [f"编号,小区,{title}\n", f"{n}1,A-1,{word}\n", f"{n}2,A-2,一般\n"]
+        folder.write(f"data/{wave}.csv", "".join(rows))
+        lines.append(
+            f"    - file: data/{wave}.csv\n      set: {{wave: {wave}}}\n"
+            f"      columns: {{respondent: 编号, community: 小区, q1: '{title}'}}\n"
+            f"      values: {{q1: {VALUES.format(best=word)}}}\n"
+        )
+    return folder.edit("study.yaml", BASE, "  responses:\n" + "".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("5、您对本小区是否满意？", "５．您对本小区是否满意"),
+        ("5、您对本小区是否满意？[单选题]", "第5题您对本小区是否满意"),
+        ("q1", "5、您对本小区是否满意？"),
+    ],
+    ids=["number and mark", "kind of question", "a code says nothing"],
+)
+def test_the_same_question_in_another_dress_is_the_same(folder, first, second):
+    assert waves(folder, first, second).build().asked_apart == {}
+
+
+def test_another_wording_stops_the_comparison_and_both_are_told(folder):
+    made = waves(folder, "5、您对本小区是否满意？", "5、您对物业是否满意？").build()
+    [told] = [p for p in made.warnings if p.code == "item.asked-differently"]
+    assert told.expected.startswith("您对本小区是否满意？")
+    assert told.found.startswith("您对物业是否满意？")
+    assert "item:q1" in told.remedy_en
+    both = made.asked_apart["q1"]
+    assert list(both) == ["w1", "w2"]
+    assert both["w1"]["sha256"] != both["w2"]["sha256"]
+
+
+def test_another_label_of_a_code_stops_the_comparison(folder):
+    made = waves(folder, "q1", "q1", best=("非常满意", "满意")).build()
+    assert list(made.asked_apart) == ["q1"]
+
+
+def judged(folder, object_, decision="可比", source=("w1", "w2")):
+    line = f"J-1,comparability,,{object_},{source[0]},{source[1]},{decision},措辞相近,same meaning,A,2026-11-20,B\n"
+    return folder.write("judgements.csv", HEAD + line)
+
+
+def test_a_judgement_confirms_and_is_logged(folder):
+    judged(waves(folder, "5、您对本小区是否满意？", "5、对小区满意吗？"), "item:q1")
+    made = folder.build()
+    assert made.asked_apart == {}
+    assert "intake.asked-confirmed" in {entry.code for entry in made.log}
+
+
+def test_a_judgement_against_it_confirms_nothing(folder):
+    judged(waves(folder, "5、您对本小区是否满意？", "5、对小区满意吗？"), "item:q1", "不可比")
+    assert list(folder.build().asked_apart) == ["q1"]
+
+
+def test_a_judgement_on_an_item_that_is_not_there_is_an_error(folder):
+    judged(waves(folder, "5、您对本小区是否满意？", "5、对小区满意吗？"), "item:q9")
+    assert "judgements.object" in folder.codes()

@@ -1,0 +1,173 @@
+"""Was the same thing asked in both waves: wording, labels and modes as the exports show them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workbench.intake.frames import Log, Problems, Raw
+from workbench.intake.titles import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.study import Item, Judgement, Source, Study
+
+__all__ = ["Asked", "Definitions", "asked_as"]
+
+_NUMBER = re.compile(r"^\s*(?:第\s*\d{1,3}\s*题|[Qq]?\d{1,3}\s*[、．.：:，,])\s*")
+_MARK = re.compile(
+    r"[\[【(（](?:单选|多选|下拉|填空|矩阵|量表|排序|评分|必答|选答)[^\]】)）]*[\]】)）]"
+)
+_CODE = re.compile(r"[A-Za-z]{1,12}[\w\[\].]*\Z")
+_REFUSED = ("not_comparable", "不可比")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How one source asked one item: its wording, and the label of each code, as far as told."""
+
+    wording: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+def asked_as(raw: Raw, title: str, item: Item, name: str, source: Source) -> Asked:
+    """Read off a source how it asked an item.
+
+    The wording is the column's title without its number, or the label that the file gives; a
+    title that is a code says nothing. Labels are those of the file, else those that ``values:``
+    recodes.
+    """
+    told = raw.export.question(title) if raw.export is not None else None
+    wording = told.wording if told is not None and not told.columns else title
+    wording = _MARK.sub("", _NUMBER.sub("", re.sub(r"#\d+\Z", "", wording))).strip()
+    if _CODE.match(wording) or plain(wording) == plain(name):
+        wording = ""
+    recode = source.values.get(name)
+    labels: dict[str, set[str]] = {}
+    if recode is not None and recode.pattern is None:
+        for label, code in recode.values.items():
+            if code is not None and item.holds(code) and not _plain_code(label):
+                labels.setdefault(code, set()).add(plain(label))
+    elif told is not None:
+        for code, label in told.labels.items():
+            if item.holds(code):
+                labels.setdefault(code, set()).add(plain(label))
+    return Asked(wording, tuple((c, "/".join(sorted(said))) for c, said in sorted(labels.items())))
+
+
+def _plain_code(label: str) -> bool:
+    return re.fullmatch(r"-?\d+(?:\.\d+)?", label) is not None
+
+
+class Definitions:
+    """How each item was asked in each wave, gathered source by source."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, dict[str, dict[Asked, set[str]]]] = {}
+
+    def add(self, frame: pd.DataFrame, how: Mapping[str, Asked]) -> None:
+        """Enter the waves and modes of one source's rows."""
+        if "wave" not in frame:
+            return
+        for wave in frame["wave"].dropna().unique():
+            mine = frame[frame["wave"] == wave]
+            told = set(mine["mode"].dropna()) if "mode" in mine else set()
+            for item, asked in how.items():
+                of_item = self.asked.setdefault(item, {}).setdefault(str(wave), {})
+                of_item.setdefault(asked, set()).update(told)
+
+    def apart(self, study: Study, log: Log, problems: Problems) -> dict[str, Any]:
+        """Give the items that baseline and current wave asked differently, unless confirmed.
+
+        Returns
+        -------
+        dict
+            Item → wave → ``wording``, ``labels``, ``modes`` and the SHA-256 of all three. A
+            judgement of the kind comparability on ``item:<code>`` (or on both waves as a whole)
+            takes an item out; one whose decision is ``not_comparable`` or 不可比 does not.
+        """
+        if study.baseline is None:
+            return {}
+        before, now = study.baseline.id, study.current.id
+        out: dict[str, Any] = {}
+        for item, waves in sorted(self.asked.items()):
+            if before not in waves or now not in waves or not _differ(waves[before], waves[now]):
+                continue
+            confirmed = _confirmed(study.judgements, item, before, now)
+            if confirmed is not None:
+                log.add(
+                    "intake.asked-confirmed",
+                    1,
+                    f"{item}：两期问法不同，{confirmed} 确认可比",
+                    f"{item}: asked differently in both waves; {confirmed} confirms the comparison",
+                    table="responses",
+                )
+                continue
+            out[item] = {wave: _told(waves[wave]) for wave in (before, now)}
+            problems.add(
+                "item.asked-differently",
+                f"{item} 两期的题目文字或选项不同：确认之前不作比较",
+                f"{item} was worded or labelled differently in both waves: "
+                "no comparison until somebody confirms it",
+                f"在 judgements.csv 中写 comparability，object 为 item:{item}，from {before}，"
+                f"to {now}，并说明理由；选项不同的，先用 values: 对应",
+                f"enter comparability in judgements.csv with object item:{item}, from {before}, "
+                f"to {now} and the reason; map changed options with values: first",
+                file="study.yaml",
+                column=f"columns.{item}",
+                expected=_said(out[item][before]),
+                found=_said(out[item][now]),
+                severity="warning",
+            )
+        return out
+
+
+def _differ(one: Mapping[Asked, Any], other: Mapping[Asked, Any]) -> bool:
+    """Whether two waves share no wording, or label a code differently; what is untold agrees."""
+    words = [{plain(_end(a.wording)) for a in asked if a.wording} for asked in (one, other)]
+    if words[0] and words[1] and not words[0] & words[1]:
+        return True
+    labels = [{code: label for a in asked for code, label in a.labels} for asked in (one, other)]
+    if not labels[0] or not labels[1]:
+        return False
+    return any(
+        not set(labels[0].get(code, "").split("/")) & set(labels[1].get(code, "").split("/"))
+        for code in {*labels[0], *labels[1]}
+    )
+
+
+def _end(wording: str) -> str:
+    """Give a wording without the mark at its end."""
+    return wording.rstrip("？?。.:：!！ ")
+
+
+def _told(asked: Mapping[Asked, set[str]]) -> dict[str, Any]:
+    wording = " | ".join(sorted({a.wording for a in asked if a.wording}))
+    labels = {code: label for a in asked for code, label in a.labels}
+    modes = sorted(set().union(*asked.values()))
+    whole = {"wording": plain(_end(wording)), "labels": labels, "modes": modes}
+    text = json.dumps(whole, ensure_ascii=False, sort_keys=True)
+    told = {"wording": wording, "labels": labels, "modes": modes}
+    return told | {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def _said(told: Mapping[str, Any]) -> str:
+    labels = ", ".join(f"{code} = {label}" for code, label in told["labels"].items())
+    return "; ".join(part for part in (told["wording"], labels) if part)[:120]
+
+
+def _confirmed(lines: Iterable[Judgement], item: str, before: str, now: str) -> str | None:
+    """Give the id of the judgement that says both wordings ask the same."""
+    for line in lines:
+        if line.kind != "comparability" or line.decision.strip() in _REFUSED:
+            continue
+        whole = line.object.startswith("waves") and (line.from_, line.to) == (before, now)
+        own = line.object == f"item:{item}" and {line.from_, line.to} <= {before, now, ""}
+        if whole or own:
+            return line.id
+    return None
