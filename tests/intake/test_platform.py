@@ -175,3 +175,16 @@ def test_rows_of_a_database_pass_through_the_same_mapping(study, monkeypatch):
     rows = made.frames["requests"]
     assert rows[["request", "community", "kind"]].values.tolist() == [["007", "A-1", "complaint"]]
     assert "env:HOTLINE_DB" in [file.name for file in made.files]
+
+
+def test_ids_that_became_numbers_are_mended_or_refused(folder):
+    text = (folder.path / "data" / "responses.csv").read_text(encoding="utf-8")
+    folder.write(
+        "data/responses.csv", text.replace("\n1,A-1", "\n1.0,A-1").replace("\n2,A-1", "\n2.00,A-1")
+    )
+    made = folder.build()
+    assert made.frames["responses"]["respondent"].tolist()[:2] == ["1", "2"]
+    assert [e.n for e in made.log if e.code == "intake.id-decimals"] == [2]
+    folder.write("data/responses.csv", text.replace("\n3,A-1", "\n1.38E+10,A-1"))
+    [problem] = [p for p in folder.problems() if p.code == "cell.id-cut"]
+    assert (problem.row, problem.column, problem.found) == (3, "respondent", "1.38E+10")

@@ -21,6 +21,7 @@ __all__ = ["convert", "item_columns"]
 
 _INT = re.compile(r"[+-]?\d{1,18}(?:\.0+)?\Z")
 _FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\Z")
+_CUT = re.compile(r"\d(?:\.\d+)?[eE]\+\d{1,3}")
 _BOOL = dict.fromkeys(
     ("1", "true", "yes", "y", "t", "是", "有", "对", "合格", "通过", "完成"), True
 ) | dict.fromkeys(
@@ -125,6 +126,7 @@ class _Converter:
                 "编号含控制字符或过长",
                 "the id holds control characters or is too long",
             )
+            cells = self._ids(column.name, cells)
         if column.words:
             wrong = cells.dropna()
             wrong = wrong[~wrong.isin(column.words)]
@@ -140,6 +142,30 @@ class _Converter:
                 )
             return cells.drop(wrong.index).reindex(cells.index)
         return cells
+
+    def _ids(self, name: str, cells: pd.Series) -> pd.Series:
+        """Give ids without the decimals of a spreadsheet; one whose digits it cut is a fault."""
+        lost = cells.index[cells.str.fullmatch(_CUT).fillna(False).astype(bool)]
+        self.bad(
+            "cell.id-cut",
+            name,
+            lost,
+            "编号被电子表格改写成科学计数，末尾数字可能已丢失",
+            "a spreadsheet wrote the id as a power of ten: its last digits may be lost",
+            fix=(
+                "从原系统重新导出，不要用 Excel 打开后保存",
+                "export it again from its system, and do not save it in Excel",
+            ),
+        )
+        decimal = cells.str.fullmatch(r"\d+\.0+").fillna(False).astype(bool)
+        self.log.add(
+            "intake.id-decimals",
+            int(decimal.sum()),
+            f"{self.file} {name}：编号写成小数（1001.0），去掉小数部分",
+            f"{self.file} {name}: ids written with decimals (1001.0); taken off",
+            table=self.table.name,
+        )
+        return cells.mask(decimal, cells.str.replace(r"\.0+\Z", "", regex=True))
 
     def _numbers(
         self,

@@ -135,10 +135,18 @@ def _differ(one: Mapping[Asked, Any], other: Mapping[Asked, Any]) -> bool:
     labels = [{code: label for a in asked for code, label in a.labels} for asked in (one, other)]
     if not labels[0] or not labels[1]:
         return False
+    if _ends(labels[0]) != _ends(labels[1]):
+        return True
     return any(
-        not set(labels[0].get(code, "").split("/")) & set(labels[1].get(code, "").split("/"))
-        for code in {*labels[0], *labels[1]}
+        not set(labels[0][code].split("/")) & set(labels[1][code].split("/"))
+        for code in set(labels[0]) & set(labels[1])  # a scale may label its ends only
     )
+
+
+def _ends(labels: Mapping[str, str]) -> tuple[int, int] | None:
+    """Give the least and the greatest code; none for a choice whose codes are words."""
+    numbers = [int(code) for code in labels if re.fullmatch(r"-?\d+", code)]
+    return (min(numbers), max(numbers)) if len(numbers) == len(labels) else None
 
 
 def _end(wording: str) -> str:
