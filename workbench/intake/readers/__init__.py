@@ -113,6 +113,8 @@ def read(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> 
     """
     data = unpack(data, file=how.file)
     found = container(data)
+    if found == "zip" and how.file.lower().endswith((".xlsx", ".xlsm")):
+        found = "xlsx"  # an archive that calls itself a workbook and is none; its reader says so
     form: str = how.format
     declared = form if form in CONTAINERS else None
     if declared is not None and declared != found and {declared, found} != {"csv", "html"}:
