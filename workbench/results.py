@@ -11,7 +11,7 @@ from typing import Any
 
 from workbench.findings import safe_cell
 
-__all__ = ["Table", "results", "to_csv", "to_xlsx"]
+__all__ = ["Table", "results", "same_bytes", "to_csv", "to_xlsx"]
 
 _HEAD = ("community", "name", "name_en", "kind", "state", "outcome")
 _TOTAL = ("value", "ci_low", "ci_high", "status", "finding")
@@ -127,7 +127,7 @@ def to_xlsx(table: Table) -> bytes:
     book.properties.created = book.properties.modified = datetime(2000, 1, 1)
     raw = io.BytesIO()
     book.save(raw)
-    return _same_bytes(raw.getvalue())
+    return same_bytes(raw.getvalue())
 
 
 def _sheet(
@@ -168,7 +168,7 @@ def _sheet(
         sheet.append(cells)
 
 
-def _same_bytes(workbook: bytes) -> bytes:
+def same_bytes(workbook: bytes) -> bytes:
     """Pack a workbook again with fixed times, so that the clock is in no byte of it."""
     import re
 

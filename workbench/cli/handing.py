@@ -38,6 +38,16 @@ def add(commands: Any) -> None:
     )
     noticing.set_defaults(call=_notice)
 
+    forms = commands.add_parser(
+        "forms", help="发出或读回核对表 / hand out forms, and read what comes back"
+    )
+    forms.add_argument("dir", type=Path)
+    forms.add_argument("--factual-check", action="store_true", required=True)
+    forms.add_argument("--read", nargs="+", type=Path, default=(), metavar="XLSX")
+    forms.add_argument("--received", type=date.fromisoformat, metavar="DATE")
+    forms.add_argument("--to", type=Path, required=True, metavar="PATH")
+    forms.set_defaults(call=_forms)
+
     purge = commands.add_parser("purge", help="到期删除数据 / remove rows after the retention date")
     purge.add_argument("study")
     purge.add_argument("--out", type=Path)
@@ -96,6 +106,23 @@ def _notice(args: argparse.Namespace) -> int:
             else "  provisional: the calendar lacks that year"
         )
     print(f"  {args.dir / 'notice' / 'sheets'}\n  {args.dir / 'notice' / 'site' / 'index.html'}")
+    return 0
+
+
+def _forms(args: argparse.Namespace) -> int:
+    from workbench.batch.sign import study_of
+    from workbench.forms.factual import objections_csv, read_sheets, write_sheets
+
+    zh, study = args.messages == "zh", study_of(args.dir)
+    if not args.read:
+        n = write_sheets(study, args.dir, args.to)
+        print(f"{n} 个单位的核对表：{args.to}" if zh else f"sheets of {n} units: {args.to}")
+        return 0
+    rows = read_sheets(study, args.dir, args.read, args.received)
+    if args.to.exists():
+        raise FileExistsError(f"{args.to}")
+    args.to.write_bytes(objections_csv(rows))
+    print(f"{len(rows)} 条异议：{args.to}" if zh else f"{len(rows)} objections: {args.to}")
     return 0
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "withheld",
 ]
 
+_TITLES = {"assessed": "doc.title", "sheet": "doc.sheet", "factual": "doc.factual"}
 ROLES = ("lead", "reviewer", "institution")
 Figure = Mapping[str, Any]
 
@@ -66,7 +67,7 @@ def framed(
     )
     if demonstration:
         register.add({"finding": "report.demonstration", "section": "report", "kind": "text"})
-    title = words({"assessed": "doc.title", "sheet": "doc.sheet"}.get(kind, "doc.notice"))
+    title = words(_TITLES.get(kind, "doc.notice"))
     if kind == "assessed" and register.has("head.report_kind"):
         title = register.text(Num("head.report_kind"))
     unit = register.text(Num("head.unit"))
