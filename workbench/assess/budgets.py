@@ -126,7 +126,7 @@ def reward(c: Community) -> list[Row]:
         rule="R-58",
         display_zh=f"{base.value}的{low:.0%}—{high:.0%}",
         display_en=f"{low:.0%} to {high:.0%} of {base.value}",
-        method="scoring.reward",
+        method="records.reward",
         reason_zh="比例与是否达标由委托方决定",
         reason_en="the commissioner decides the share and whether the targets are met",
     )
