@@ -59,6 +59,10 @@ def test_no_cell_is_a_formula_and_the_head_stays_in_sight() -> None:
     shown = {c: sheet.cell(2, columns.index(c) + 1).number_format for c in ("waste", "activity")}
     assert shown == {"waste": "0.0%", "activity": "0"}
     assert [cell.value for cell in book["columns"][2]] == ["waste", "甲", "A", "share"]
+    note = sheet.cell(1, columns.index("waste") + 1).comment
+    assert note is not None
+    assert "甲" in note.text
+    assert "share" in note.text
 
 
 def test_the_same_results_give_the_same_workbook() -> None:

@@ -120,7 +120,7 @@ def to_xlsx(table: Table) -> bytes:
         for part in ("value", "ci_low", "ci_high")
     }
     shown = [formats.get(name, "") for name in columns]
-    _sheet(book, "results", columns, table.rows, formats=shown)
+    _sheet(book, "results", columns, table.rows, formats=shown, notes=_notes(table))
     head = ("column", "label_zh", "label_en", "unit")
     listed = [[slug, *(one.get(name) for name in head[1:])] for slug, one in told.items()]
     _sheet(book, "columns", head, listed)
@@ -130,14 +130,37 @@ def to_xlsx(table: Table) -> bytes:
     return same_bytes(raw.getvalue())
 
 
+_PARTS_TOLD = {
+    "value": ("", ""),
+    "ci_low": ("区间下限，", "lower end of the interval, "),
+    "ci_high": ("区间上限，", "upper end of the interval, "),
+    "status": ("状态：正常、精度低、隐藏或未计算，", "status: ok, low precision, suppressed …, "),
+    "finding": ("结论编号，", "id of the finding, "),
+}
+
+
+def _notes(table: Table) -> dict[str, str]:
+    """Say of each column what it holds: names in both languages, and unit."""
+    notes = {}
+    for slug, one in table.legend.items():
+        for part, (zh, en) in _PARTS_TOLD.items():
+            names = f"{zh}{one.get('label_zh') or slug}\n{en}{one.get('label_en') or slug}"
+            unit = one.get("unit")
+            told = f"{names}\n{unit}" if unit and part in ("value", "ci_low", "ci_high") else names
+            notes[_column(slug, part)] = told
+    return notes
+
+
 def _sheet(
     book: Any,
     title: str,
     columns: Sequence[str],
     rows: Sequence[Sequence[Any]],
     formats: Sequence[str] = (),
+    notes: Mapping[str, str] | None = None,
 ) -> None:
     from openpyxl.cell import WriteOnlyCell
+    from openpyxl.comments import Comment
     from openpyxl.styles import Alignment, Font
     from openpyxl.utils import get_column_letter
 
@@ -154,6 +177,8 @@ def _sheet(
     for name in columns:
         cell = WriteOnlyCell(sheet, value=name)
         cell.font, cell.alignment = Font(bold=True), Alignment(wrap_text=True, vertical="top")
+        if notes and name in notes:
+            cell.comment = Comment(notes[name], "workbench", width=320, height=90)
         heads.append(cell)
     sheet.append(heads)
     for row in rows:

@@ -31,8 +31,10 @@ from workbench.evidence.logs import copy_log, entries
 from workbench.publish.pages import Unit, unit_page
 from workbench.publish.site import Entry, shard, write_index
 from workbench.report import fonts
+from workbench.report.overview_report import Loss, Standing, overview_report
 from workbench.report.register import Num, Register, finite
 from workbench.report.sheet import result_sheet
+from workbench.report.text import by_loss
 from workbench.report.words import Words
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ __all__ = ["LISTING", "Noticed", "notice"]
 
 LISTING = "notice-sha256.txt"
 _LANGS = ("zh", "en")
+Lost = dict[tuple[str, str], tuple[float, int]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class Noticed:
 def notice(study: Study, out: Path, begin: date) -> Noticed:
     """Write ``DIR/notice`` and enter the notice in the ledger.
 
-    ``sheets/<unit>.<lang>.pdf`` and ``….large.pdf`` (large print), ``site/`` and
+    ``overview.<lang>.pdf`` for the commissioner, ``sheets/<unit>.<lang>.pdf`` and ``….large.pdf``
+    (large print), ``site/`` and
     ``notice-sha256.txt``, whose digest the entry holds. Again with the same day and the same
     reports, nothing is entered a second time.
 
@@ -89,7 +93,8 @@ def notice(study: Study, out: Path, begin: date) -> Noticed:
         staged = staging_directory(target)
         try:
             letters: set[str] = set()
-            listed = [_unit(study, out, bag, staged, begin, until, letters) for bag in ready]
+            lost: Lost = {}
+            listed = [_unit(study, out, bag, staged, begin, until, letters, lost) for bag in ready]
             marked = any(told.demonstration for told, _ in listed)
             title = (study.protocol.title.zh, study.protocol.title.en)
             note = Words("zh")("page.demo") if marked else ""
@@ -98,6 +103,7 @@ def notice(study: Study, out: Path, begin: date) -> Noticed:
             for page in (*site.glob("index*.html"), *site.glob("list/*.html")):
                 letters.update(page.read_text(encoding="utf-8"))
             (site / "assets" / "report.otf").write_bytes(fonts.subset(sorted(letters)))
+            _overview(study, out, staged, title, [e for _, e in listed], lost, marked)
             files = sorted(p for p in staged.rglob("*") if p.is_file())
             found = [m for p in files for m in marks_in_file(p, p.relative_to(staged).as_posix())]
             if found:
@@ -192,8 +198,9 @@ def _unit(
     begin: date,
     until: date | None,
     letters: set[str],
+    lost: Lost,
 ) -> tuple[Unit, Entry]:
-    """Write sheets and pages of one unit; give its line of the index; add to ``letters``."""
+    """Write sheets and pages of one unit; give its line of the index; add letters and losses."""
     name, _, edition = bag.name.partition("@")
     told = Unit(
         id=name,
@@ -230,7 +237,61 @@ def _unit(
         letters.update(page)
         for file, content in files.items():
             (pages / file).write_bytes(content)
+    _add_losses(found, lost)
     return told, _entry(name, found)
+
+
+def _add_losses(found: list[dict[str, Any]], lost: Lost) -> None:
+    zh, en = Register(found, "zh"), Register(found, "en")
+    for key in by_loss(zh):
+        labels = (zh.label(key), en.label(key))
+        points, units = lost.get(labels, (0.0, 0))
+        lost[labels] = (points + float(zh.rows[key]["points"]), units + 1)
+
+
+def _overview(
+    study: Study,
+    out: Path,
+    to: Path,
+    title: tuple[str, str],
+    units: list[Entry],
+    lost: Lost,
+    demonstration: bool,
+) -> None:
+    """Write the overview for the commissioner in both languages."""
+    data = out / "overview" / "data"
+    if not (data / "notebook.ipynb").is_file():
+        return
+    notebook = json.loads((data / "notebook.ipynb").read_bytes())
+    found = json.loads((data / "findings.json").read_bytes())
+    for at, lang in enumerate(_LANGS):
+        told = [
+            Standing(
+                id=one.id,
+                name=(one.name, one.name_en or one.name)[at],
+                parent=(one.parent, one.parent_en or one.parent)[at],
+                kind=one.kind[at],
+                score=one.score,
+                span=one.span,
+                rank=one.rank,
+                tier=one.tier,
+                order=one.order,
+            )
+            for one in units
+        ]
+        pdf = overview_report(
+            found,
+            findings.figures(notebook),
+            told,
+            [Loss(labels[at], points, n) for labels, (points, n) in lost.items()],
+            lang=lang,
+            title=title[at],
+            evidence_digest=sha256_file(data / bags.EVIDENCE_LIST),
+            issued=study.settings.issued,
+            study=study.id,
+            demonstration=demonstration,
+        )
+        (to / f"overview.{lang}.pdf").write_bytes(pdf.data)
 
 
 def _entry(name: str, found: list[dict[str, Any]]) -> Entry:

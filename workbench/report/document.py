@@ -18,6 +18,7 @@ from workbench.report.words import Words
 
 __all__ = [
     "assessed",
+    "figure_blocks",
     "finished",
     "framed",
     "heads",
@@ -27,7 +28,8 @@ __all__ = [
     "withheld",
 ]
 
-_TITLES = {"assessed": "doc.title", "sheet": "doc.sheet", "factual": "doc.factual"}
+_TITLES = {"assessed": "doc.title", "sheet": "doc.sheet", "factual": "doc.factual",
+           "overview": "doc.overview"}  # fmt: skip
 ROLES = ("lead", "reviewer", "institution")
 Figure = Mapping[str, Any]
 
@@ -99,7 +101,7 @@ def framed(
     }  # fmt: skip
 
 
-def _figure_blocks(
+def figure_blocks(
     figures: Mapping[str, Figure], lang: str
 ) -> tuple[dict[str, list[Block]], dict[str, str]]:
     """Sort the figures of one language into sections; give the SVG of each file too."""
@@ -258,7 +260,7 @@ def assessed(
         report_number=report_number,
         demonstration=demonstration,
     )
-    placed, files = _figure_blocks(figures, lang)
+    placed, files = figure_blocks(figures, lang)
     seen, photos = _picture_files(register, pictures or {})
     front = front_pages(register, words, seen)
     sections, further = body_sections(register, words, placed, seen)
