@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 
 BLOCKS = (
+    "intake",
     "survey",
     "change",
     "scoring",
