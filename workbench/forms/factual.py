@@ -213,7 +213,7 @@ def _workbook(sheet: Sheet) -> bytes:
             _text(page.cell(at, column), value)
             page.cell(at, column).alignment = Alignment(wrap_text=True, vertical="top")
     last = len(top) + 1 + len(facts(zh))
-    choice = DataValidation(type="list", formula1='"属实,不属实"', allow_blank=True)
+    choice = DataValidation(type="list", formula1='"属实,不属实,true,wrong"', allow_blank=True)
     page.add_data_validation(choice)
     choice.add(f"F{len(top) + 2}:F{last}")
     for letter, width in zip("ABCDEFGH", (6, 26, 34, 22, 44, 10, 40, 30), strict=True):

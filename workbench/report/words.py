@@ -40,7 +40,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "form.true": ("属实", "True?"),
     "form.claim": ("哪里不对", "What is wrong"),
     "form.evidence": ("依据", "Evidence"),
-    "form.note_true": ("填“属实”或“不属实”", "write 属实 (true) or 不属实 (wrong)"),
+    "form.note_true": ("填“属实”或“不属实”", "write true or wrong"),
     "form.note_claim": ("不属实的，写明哪里不对", "where it is wrong: what is wrong"),
     "form.note_evidence": ("文件名或照片编号，可不填", "name of a file or picture; may be blank"),
     "doc.overview": ("测评结果总览", "Overview of the results"),
