@@ -74,6 +74,12 @@ def test_from_open_to_an_amended_second_edition_and_the_next_wave(
     text = text.replace("sources:\n", "sources:\n  facts: [{file: facts.csv}]\n")
     text = text.replace("issued: 2026-12-20", "issued: 2026-09-10\ncalendar: cn")
     settings.write_text(text.replace(WAVES, FIRST), encoding="utf-8")
+    readings = (folder / "measurements.csv").read_text(encoding="utf-8")
+    for month, found, told in ((4, 84, 60), (5, 85, 95), (6, 86, 96)):
+        old = f"AA-01,sorting,2026-0{month},{found},"
+        assert old in readings
+        readings = readings.replace(old, f"AA-01,sorting,2026-0{month},{told},")
+    (folder / "measurements.csv").write_text(readings, encoding="utf-8")
     (folder / "facts.csv").write_text(FACTS, encoding="utf-8")
     (folder / "unit.ipynb").write_text(notebook(OPEN, VALUE), encoding="utf-8")
     (home / "trust").mkdir(parents=True)
@@ -127,7 +133,12 @@ def test_from_open_to_an_amended_second_edition_and_the_next_wave(
     (folder / "objections.csv").write_text(HEAD + decided + refused, encoding="utf-8")
     with (folder / "judgements.csv").open("a", encoding="utf-8") as file:
         file.write(FAULT)  # the month of the broken device is struck out
+    capsys.readouterr()
     assert call("amend", str(bag), "--objection", "O-1", "--jobs", "1") == 0
+    said = capsys.readouterr().out
+    assert "AA-01@2: edition 2 (draft), score 0.0 points → 100.0 points" in said
+    assert "AA-03@2: edition 2" in said  # outside the first ranking, it has a tier in the new one
+    assert "AA-02@2" not in said
     assert call("verify", str(out)) == 5  # the new edition is a draft; the old one counts
     assert call("close", str(out), "--key", str(given / "institution.p12"), "--yes") == 2
     assert sign("lead") == sign("reviewer") == sign("institution") == 0
@@ -146,8 +157,9 @@ def test_from_open_to_an_amended_second_edition_and_the_next_wave(
         for name in ("AA-01", "AA-01@2")
     )
     slug = "indicator.waste_sorting_accuracy"
-    assert was[slug]["value"] == pytest.approx((84 + 85 + 86) / 300)
-    assert now[slug]["value"] == pytest.approx((85 + 86) / 200)
+    assert was[slug]["value"] == pytest.approx((60 + 95 + 96) / 300)
+    assert now[slug]["value"] == pytest.approx((95 + 96) / 200)
+    assert (was["score.total"]["value"], now["score.total"]["value"]) == (0.0, 100.0)
     assert "standing.event.4" not in was
     assert now["standing.event.5"]["display_en"] == "2026-10-12 objection_upheld → assessed"
     assert "成立" in now["objection.O-1"]["display_zh"]
