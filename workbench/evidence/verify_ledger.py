@@ -247,7 +247,9 @@ def check_units(
         )
     opened = [(at, entry) for at, entry in about if entry.get("type") == "open"]
     for unit, bag in bags.items():
-        by = issued.get(unit, len(log.entries))  # what was frozen when the report was issued
+        # what was frozen when the report was issued; the context of an amendment replaces that of
+        # the edition before with its first signature, and its drafts come earlier
+        by = issued.get(unit, 0 if unit[2] > 1 else len(log.entries))
         frozen = next((entry for at, entry in reversed(contexts) if at < by), None) or {}
         single[unit] += _as_planned(bag, opened[-1][1] if opened else {}, frozen)
     planned = opened[-1][1].get("units") if opened else None
