@@ -55,13 +55,23 @@ vkey=$(cat "$trust/log.vkey"); origin=${vkey%%+*} public=${vkey#*+}; public=${pu
 { printf '302a300506032b6570032100' | unhex; printf '%s' "$public" | base64 -d | tail -c 32; } > "$work/log.der"
 head_signed() { # file of the note
   sed '/^$/,$d' "$1" > "$work/body"
+  sed '1,/^$/d' "$1" | grep -qvE '^— [^ ]+ [A-Za-z0-9+/]+=*$' && return 1
   [ "$(head -n 1 "$work/body")" = "$origin" ] || return 1
   sed -n 's/^— [^ ]* //p' "$1" | head -n 1 | base64 -d 2>/dev/null | tail -c 64 > "$work/sig"
   openssl pkeyutl -verify -pubin -inkey "$work/log.der" -keyform DER -rawin \
     -in "$work/body" -sigfile "$work/sig" > "$work/out" 2>&1
 }
+declare -A roots
+root_at() { # number of leaves: the root of the ledger's first ones, computed once
+  [ -n "${roots[$1]:-}" ] || roots[$1]=$(root_of "$work/leaves" "$1")
+  [ "${roots[$1]}" = "$2" ]
+}
 root_in() { sed -n 3p "$1" | base64 -d | basenc --base16 -w0 | tr A-F a-f; }
 
+certificates() { # files: digest of each certificate in them
+  awk -v to="$work/one" '/-----BEGIN/{n++} n{print > (to n ".pem")}' "$@" 2>/dev/null
+  local file; for file in "$work"/one*.pem; do openssl x509 -in "$file" -outform DER 2>/dev/null | sha; done; rm -f "$work"/one*.pem
+}
 # --- nothing is read through a link or from a pipe, and no giant
 plain() { [ -z "$(find "$@" \( ! -type f ! -type d \) -o -type f -size +2G)" ]; }
 # --- a bag's lists: every file as they say, and no other
@@ -71,6 +81,7 @@ listed() { # bag name
     wrong "$name" "a file that no bag has"
   [ -z "$(cut -d: -f1 "$bag/bag-info.txt" | sort | uniq -d)$(grep -vE '^(External-Identifier|Bagging-Date|Payload-Oxum|Source-Organization|Workbench-(Map-Key|Render-Key|State|Outcome|Demonstration|Signed)): ?' "$bag/bag-info.txt")" ] ||
     wrong "$name" "bag-info has a line that no bag has"
+  printf 'BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n' | cmp -s - "$bag/bagit.txt" || wrong "$name" "bagit.txt is not that of BagIt 1.0"
   (cd "$bag" && sha256sum --quiet --strict -c manifest-sha256.txt tagmanifest-sha256.txt) > "$work/out" 2>&1 ||
     wrong "$name" "manifest: $(head -n 1 "$work/out")"
   [ "$(cd "$bag" && find data -type f | sort)" = "$(cut -c67- "$bag/manifest-sha256.txt" | sort)" ] ||
@@ -123,8 +134,11 @@ entered() { # bag name
       wrong "$name" "time stamp of the head"
   fi
   [ "$(sed -n "$((index + 1))p" "$batch/ledger/entries.jsonl")" = "$(cat "$entry")" ] || wrong "$name" "not as the ledger says"
-  [ "$size" -le "$total" ] && [ "$(root_of "$work/leaves" "$size")" = "$(root_in "$work/note")" ] ||
+  [ "$size" -le "$total" ] && root_at "$size" "$(root_in "$work/note")" ||
     wrong "$name" "the ledger does not go on from the head in the bag"
+  grep -qx "$size $(root_in "$work/note")" "$work/heads" || wrong "$name" "the ledger does not keep the head in the bag"
+  [ ! -f "$bag/attest/checkpoint.tsr" ] || cmp -s "$bag/attest/checkpoint.tsr" "ledger/stamps/$(printf %08d "$size").tsr" ||
+    wrong "$name" "the ledger does not keep the stamp in the bag"
 }
 # --- a report: three signatures, none broken, the last over all; the list it carries and prints
 report() { # pdf name language
@@ -163,10 +177,45 @@ total=0; when=$(date +%s)
 if head_signed ledger/checkpoint; then
   total=$(sed -n 2p ledger/checkpoint)
   while IFS= read -r line; do printf '%s' "$line" | leaf; done < ledger/entries.jsonl > "$work/leaves"
-  [ "$(wc -l < "$work/leaves")" -ge "$total" ] && [ "$(root_of "$work/leaves" "$total")" = "$(root_in ledger/checkpoint)" ] ||
+  [ "$(wc -l < "$work/leaves")" -ge "$total" ] && root_at "$total" "$(root_in ledger/checkpoint)" ||
     wrong ledger "entries are not those that the head signs"
 else
   wrong ledger "head not signed by $origin"; : > "$work/leaves"
+fi
+# what is kept beside the entries: the key, every earlier head, their stamps, and nothing else
+cmp -s ledger/log.vkey "$trust/log.vkey" || wrong ledger "log.vkey is not your log's key"
+[ -z "$(ls -A ledger | grep -vxE 'entries\.jsonl|checkpoint|checkpoints\.jsonl|log\.vkey|offsets\.bin|hashes\.bin|stamps|\.lock')" ] ||
+  wrong ledger "a file that no ledger has"
+last=0; : > "$work/heads"
+while IFS= read -r line; do
+  printf '%s' "$line" | jq -rj .note > "$work/note"; size=$(printf '%s' "$line" | jq -r .size)
+  head_signed "$work/note" && [ "$size" = "$(sed -n 2p "$work/note")" ] && [ "$size" -gt "$last" ] && [ "$size" -le "$total" ] &&
+    root_at "$size" "$(root_in "$work/note")" || { wrong ledger "an earlier head ($size)"; break; }
+  echo "$size $(root_in "$work/note")" >> "$work/heads"; last=$size
+  [ ! -f "ledger/stamps/$(printf %08d "$size").tsr" ] ||
+    openssl ts -verify -data "$work/note" -in "ledger/stamps/$(printf %08d "$size").tsr" -CAfile "$work/roots.pem" > "$work/out" 2>&1 ||
+    wrong ledger "the stamp of the head of $size entries"
+done < ledger/checkpoints.jsonl
+[ "$last" -eq "$total" ] || wrong ledger "the newest head is not among those kept"
+for size in $(jq -r 'select(.type=="open" or .type=="context" or .type=="close")|input_line_number' ledger/entries.jsonl); do
+  grep -q "^$size " "$work/heads" || wrong ledger "the head of $size entries is not kept"
+done
+for file in ledger/stamps/*; do
+  case ${file##*/} in
+    '*') ;;
+    renewed-*.txt) (cd ledger/stamps && sha256sum --quiet --strict -c "${file##*/}") > "$work/out" 2>&1 || wrong ledger "$file: $(head -n 1 "$work/out")" ;;
+    renewed-*.tsr) openssl ts -verify -data "${file%.tsr}.txt" -in "$file" -CAfile "$work/roots.pem" > "$work/out" 2>&1 || wrong ledger "$file" ;;
+    *) size=${file##*/}; size=${size%.tsr}; grep -q "^$((10#${size//[!0-9]/})) " "$work/heads" || wrong ledger "$file: no head of this ledger" ;;
+  esac
+done
+# what lies beside, and what is handed on
+[ -z "$(ls -A | grep -vxE 'batch\.json|communities(\.jsonl)?|ledger|trust|overview(@[0-9]+)?|private|failed|draws|environment|\.lock(-[0-9]+-[0-9]+)?')" ] ||
+  wrong batch "a file that no batch has"
+if [ -d trust ]; then
+  [ -z "$(ls -A trust | grep -vxE 'log\.vkey|root-[0-9a-f]{12}\.pem|list-[0-9a-f]{12}\.crl')" ] || wrong trust "a file that is not handed on"
+  [ ! -e trust/log.vkey ] || cmp -s trust/log.vkey "$trust/log.vkey" || wrong trust "log.vkey is not your log's key"
+  own=$(certificates "$work/roots.pem")
+  [ -z "$(certificates trust/*.pem | grep -vxF "$own")" ] || wrong trust "a root that is none of yours"
 fi
 study=$(jq -r .study batch.json)
 [ -z "${3:-}" ] || jq -rn --arg c "$3" '[inputs] as $all | range(0; $all|length) as $n | $all[$n]
@@ -195,6 +244,7 @@ for bag in communities/*; do # amended editions, UNIT@2, among them
   [ "$(jq -r '"\(.study)/\(.community)/\(.edition)"' "$bag/data/inputs/study.json")" = "$id" ] || wrong "$name" "study.json names another unit"
   grep -qx "Bagging-Date: $(jq -r .issued "$bag/data/inputs/study.json")" "$bag/bag-info.txt" || wrong "$name" "bag-info says another date"
   [ "$(jq -r '[.[].community]|unique|join(" ")' "$bag/data/findings.json")" = "$unit" ] || wrong "$name" "findings of another unit"
+  [ "$(jq -c '[.issued, .seed]' batch.json)" = "$(jq -c '[.issued, .seed]' "$bag/data/inputs/study.json")" ] || wrong "$name" "batch.json says another day or seed"
   for pdf in "$bag"/data/report.*.pdf; do lang=${pdf%.pdf}; report "$pdf" "$name" "${lang##*.}"; done
   [ "$(jq -r '.pdf_sha256|keys|join(" ")' "$bag/attest/entry.json" 2>/dev/null)" = "$(cd "$bag/data" && for f in report.*.pdf; do f=${f%.pdf}; echo "${f##*.}"; done | sort | xargs)" ] ||
     wrong "$name" "a language is missing or added"
@@ -203,12 +253,23 @@ for bag in communities/*; do # amended editions, UNIT@2, among them
   echo "$issued" | grep -qx "$unit $edition" || wrong "$name" "not in the ledger"
 done
 wanted=$(jq '.states.signed' batch.json)
+# the last line of a unit and edition counts; one torn by a crash is none
+listed=$(jq -cR 'fromjson? | select(.community) | {key: "\(.community)@\(.edition // 1)", value: .state}' communities.jsonl | jq -s 'from_entries | [.[] | select(. == "signed")] | length')
+[ "$listed" -eq "$wanted" ] || wrong batch "communities.jsonl lists $listed signed, batch.json counts $wanted"
 [ "$count" -eq "$wanted" ] || wrong batch "$count bags, batch.json counts $wanted signed"
 
 # === the overview, when the batch is closed
 closed=$(jq -c --arg s "$study" 'select(.study==$s and .type=="close")' ledger/entries.jsonl)
 overview=overview
 for bag in overview@*; do [ -f "$bag/attest/entry.json" ] && overview=$bag; done # closed after an amendment
+frozen=$(jq -c --arg s "$study" 'select(.study==$s and .type=="context" and .read_sha256)' ledger/entries.jsonl)
+for bag in overview overview@*; do # what the batch notebook read, as it was frozen
+  [ -n "$frozen" ] && [ -d "$bag" ] && plain "$bag" || continue
+  read=$(cd "$bag/data" && find inputs protocol -type f | sort | while IFS= read -r file; do sha256sum "$file"; done | sha)
+  own=$(sha < "$bag/data/notebook.ipynb")
+  echo "$frozen" | jq -e --arg n "$own" --arg r "$read" 'select(.notebook_sha256==$n and .read_sha256==$r)' > /dev/null ||
+    wrong "$bag" "notebook, or what it read, not as it was frozen"
+done
 if [ -n "$closed" ] && ! plain "$overview"; then
   wrong overview "missing, or links, special files or giants"
 elif [ -n "$closed" ]; then
@@ -218,7 +279,9 @@ elif [ -n "$closed" ]; then
   entered "$overview" overview
   [ "$(echo "$closed" | jq .units)" = "$(jq .units batch.json)" ] || wrong batch "closed with another number of units"
 else
-  echo "not checked: overview, which is signed when the batch is closed"
+  [ -d overview ] || wrong overview "missing"
+  listed overview overview
+  echo "not checked: the table of all results, which is signed when the batch is closed"
 fi
 [ "$faults" -eq 0 ] && echo "nothing wrong: $count bags, $total entries of $origin" && exit 0
 echo "$faults wrong"; exit 1

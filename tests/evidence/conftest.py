@@ -13,6 +13,7 @@ import pylopdf_fonts_zh_cn
 import pytest
 import typst
 
+from tests.evidence.forger import World, copied, make_world
 from workbench.evidence import bag as bags
 from workbench.evidence import keys, pdfsign
 from workbench.evidence.signature import FieldBox
@@ -121,6 +122,7 @@ def make_unit(
         for folder in ("inputs", "protocol", "figures"):
             (data / folder).mkdir(parents=True)
         study = {"study": "xf", "edition": edition, "community": community, "issued": "2026-12-20"}
+        study |= {"seed": 7}  # type: ignore[dict-item]
         study |= {"timestamps": timestamps, "measures": {}, "codebook": {}, "decisions": {}}  # type: ignore[dict-item]
         findings = [{"finding": "score.total", "community": community, "value": 80.0}]
         (data / "inputs" / "study.json").write_text(json.dumps(study) + "\n")
@@ -152,6 +154,29 @@ def make_unit(
         return Unit(bag, stages)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def closed_batch(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_unit: Callable[..., Unit],
+    demo_keys: dict[keys.Role, keys.SigningKey],
+    home: Path,
+) -> World:
+    """A closed batch of two units with its ledger, made once."""
+    return make_world(tmp_path_factory.mktemp("tamper") / "out", home, make_unit, demo_keys)
+
+
+@pytest.fixture
+def world(closed_batch: World, tmp_path: Path) -> World:
+    """A copy of the closed batch, to be spoilt."""
+    return copied(closed_batch, closed_batch.out, tmp_path)
+
+
+@pytest.fixture
+def unclosed(closed_batch: World, tmp_path: Path) -> World:
+    """The batch before it was closed: its overview bears no signature."""
+    return copied(closed_batch, closed_batch.out.parent / "unclosed", tmp_path)
 
 
 def renew(bag: Path, community: str, edition: int = 1) -> None:

@@ -29,6 +29,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, make_unit: Callable[..., 
     out = tmp_path_factory.mktemp("batch") / "out"
     units = out / "communities"
     lines = []
+    (out / "private").mkdir(parents=True)
     for community in ("JX-01", "JX-02"):
         unit = make_unit(units / community, community)
         if community == "JX-02":  # one language, to be quick
@@ -39,7 +40,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, make_unit: Callable[..., 
         pinned = bags.digests(unit.bag)
         lines.append({"community": community, "edition": 1, "state": "signed", "digests": pinned})
         for at, stage in enumerate(unit.stages):
-            (out / f"stage-{community}-{at}.pdf").write_bytes(stage)
+            (out / "private" / f"stage-{community}-{at}.pdf").write_bytes(stage)
         shutil.rmtree(units / f".typst-{community}")
     lines.append({"community": "JX-03", "edition": 1, "state": "failed"})
     text = "".join(json.dumps(line) + "\n" for line in lines)
@@ -264,7 +265,7 @@ def _flip(pdf: bytes) -> bytes:
 
 def _rolled_back(count: int, *langs: str) -> Change:
     def change(out: Path) -> None:
-        stage = (out / f"stage-JX-01-{count}.pdf").read_bytes()
+        stage = (out / "private" / f"stage-JX-01-{count}.pdf").read_bytes()
         _reports(out, lambda _: stage, *langs)
 
     return change
@@ -343,7 +344,7 @@ def _resigned(home: Path) -> Change:
     """Sign a forged report with demonstration keys of an authority of one's own."""
 
     def change(out: Path) -> None:
-        pdf = (out / "stage-JX-01-0.pdf").read_bytes()
+        pdf = (out / "private" / "stage-JX-01-0.pdf").read_bytes()
         for role in keys.ROLES:
             key = keys.load_key("demo", role, home=out / "forger", base=out, at=NOW)
             pdf = pdfsign.sign(pdf, role, key, reason="r", time=NOW)
@@ -516,7 +517,7 @@ def test_a_report_signed_anew_by_a_forger_has_an_unknown_authority(
 def test_a_rolled_back_report_by_itself_says_that_it_may_have_been_cut_back(
     out: Path, check: Callable[..., Report]
 ) -> None:
-    report = check(out / "stage-JX-01-2.pdf")
+    report = check(out / "private" / "stage-JX-01-2.pdf")
     assert report.exit_code == 5
     assert "2 of 3 signatures: not finished, or cut back" in report.text("en")
 

@@ -199,10 +199,14 @@ def freeze(study: Study, out: Path) -> None:
             "study": study.id,
             "context_sha256": digest,
             "notebook_sha256": sha256_file(notebook),
+            "read_sha256": bags.digest_of_read(notebook.parent),
         }
         frozen = ledger.frozen(study.id)
         if frozen is not None and amendments(out).is_dir():
             entry["replaces"] = frozen
+        wheels = out / "environment" / "requirements.txt"
+        if wheels.is_file():
+            entry["wheels_sha256"] = sha256_file(wheels)
         ledger.append([entry], demonstration=_demonstrates(ledger))
     copy_log(ledger, out / "ledger")
 

@@ -27,6 +27,7 @@ __all__ = [
     "bag_name",
     "check_bag",
     "check_evidence",
+    "digest_of_read",
     "digests",
     "evidence_code",
     "evidence_list",
@@ -101,6 +102,15 @@ def bag_name(community: str, edition: int) -> str:
     ('JX-01', 'JX-01@2')
     """
     return community if edition == 1 else f"{community}@{edition}"
+
+
+def digest_of_read(data: Path) -> str:
+    """Return one digest over all that a notebook reads: every file in ``inputs/``, ``protocol/``.
+
+    It is the SHA-256 of what ``sha256sum`` prints of them, sorted by path.
+    """
+    names = (n for n in list_files(data) if n.startswith(("inputs/", "protocol/")))
+    return sha256_bytes(_listing(data, names))
 
 
 def evidence_code(listing: bytes) -> str:

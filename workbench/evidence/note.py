@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 _NAME = re.compile(r"\A[^\s+]{1,200}\Z")
-_SIGNATURE = re.compile(r"\A— (\S+) (\S+)\Z")
+_SIGNATURE = re.compile(r"\A— (\S+) ([A-Za-z0-9+/]+={0,2})\Z")
 _ED25519 = b"\x01"
 
 
@@ -170,13 +170,17 @@ def open_checkpoint(note: str, key: VerifierKey) -> Checkpoint:
     Raises
     ------
     ValueError
-        When it is no checkpoint, is not signed by the key, or names another origin.
+        When it is no checkpoint, is not signed by the key, names another origin, or bears a line
+        that is no signature.
     """
     text, separator, lines = note.rpartition("\n\n")
     if not separator:
         raise ValueError("not a signed note")
     text += "\n"
-    if not any(_signed(text, line, key) for line in lines.splitlines()):
+    signatures = lines.split("\n")
+    if signatures.pop() or not all(map(_SIGNATURE.match, signatures)):
+        raise ValueError("a line that is no signature")
+    if not any(_signed(text, line, key) for line in signatures):
         raise ValueError(f"not signed by {key.name}")
     parts = text.split("\n")
     if len(parts) < 4 or parts[0] != key.name or not re.fullmatch(r"0|[1-9]\d{0,17}", parts[1]):

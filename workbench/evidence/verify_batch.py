@@ -24,11 +24,13 @@ from workbench.evidence.verify_bag import (
     is_folder,
     unit_of,
 )
+from workbench.evidence.verify_beside import check_beside, check_kept, check_read
 from workbench.evidence.verify_ledger import check_units, read_log, read_renewals
 from workbench.evidence.verify_results import check_results
 
 if TYPE_CHECKING:
     from workbench.evidence.trusted import Trust
+    from workbench.evidence.verify_ledger import Log
 
 __all__ = ["check_batch"]
 
@@ -106,10 +108,12 @@ def check_batch(out: Path, trusted: Trust) -> Iterator[Item]:
         )
     )
     plain = [n for n in sorted(bags_found) if is_folder(folder / n)]
-    log = out / "ledger"
-    trusted = replace(trusted, renewals=tuple(read_renewals(log)))
-    about, single = _ledger(out, study, [folder / name for name in plain], trusted)
+    trusted = replace(trusted, renewals=tuple(read_renewals(out / "ledger")))
+    about, single, log = _ledger(out, study, [folder / name for name in plain], trusted)
     results += about
+    results += check_beside(out, log, trusted)
+    closed = any(found.code == "ledger.closed" for found in about)
+    results += _overview_gone(out, closed=closed)
     yield Item(path=".", kind="batch", results=tuple(results), signatures={})
     seals: set[str] = set()
     for name in plain:
@@ -128,6 +132,7 @@ def check_batch(out: Path, trusted: Trust) -> Iterator[Item]:
     for place in told:
         item = check_overview(place, trusted, seals)
         if all(found.verdict is not Verdict.CHANGED for found in item.results):
+            item = replace(item, results=(*item.results, *check_read(place, log, study)))
             # the first shows the first editions, the last the newest; those between, bygone ones
             editions = {name.partition("@")[0]: name for name in sorted(plain, key=_edition)}
             first = place.name == "overview"
@@ -143,6 +148,32 @@ def check_batch(out: Path, trusted: Trust) -> Iterator[Item]:
 def _edition(name: str) -> int:
     told = name.partition("@")[2]
     return int(told) if told.isdigit() else 1
+
+
+def _overviews(out: Path) -> list[Path]:
+    found = [p for p in out.glob("overview*") if bags.OVERVIEW.match(p.name)]
+    return [p for p in found if is_folder(p) and is_folder(p / "attest")]
+
+
+def _overview_gone(out: Path, *, closed: bool) -> Iterator[Result]:
+    """Find that the overview is not there although the batch has come so far."""
+    if is_folder(out / "overview") or _linked(out, "overview"):
+        return
+    try:
+        told = read_json(out / "batch.json")
+        made = bool(told["context_sha256"]) and int(told["states"]["waiting"]) == 0
+    except (InputError, LookupError, TypeError, ValueError):
+        made = False  # said already where it is read
+    if closed or made:
+        yield result(
+            "overview.missing",
+            Verdict.CHANGED if closed else Verdict.CANNOT_TELL,
+            "overview",
+            "总览缺失：汇总结论与全部结果表无法核对",
+            "missing: neither the batch notebook nor the table of all results can be checked",
+            "" if closed else "请提供完整的批次，或再次运行 workbench run",
+            "" if closed else "bring the whole batch, or run workbench run once more",
+        )
 
 
 def _linked(out: Path, name: str) -> bool:
@@ -161,38 +192,45 @@ def _link(name: str) -> Result:
 
 def _ledger(
     out: Path, study: str, bags_found: Sequence[Path], trusted: Trust
-) -> tuple[list[Result], dict[str, list[Result]]]:
+) -> tuple[list[Result], dict[str, list[Result]], Log | None]:
     """Compare a batch with its ledger; what concerns a bag is given by the name of its folder."""
     units = {unit: bag for bag in bags_found if (unit := unit_of(bag))}
     entered = [bag for bag in bags_found if is_file(bag / "attest" / "entry.json")]
     if not is_folder(out / "ledger"):
         if not entered:
-            return [], {}  # drafts, or a batch of before there was a ledger
-        return [
-            result(
-                "ledger.absent",
-                Verdict.CANNOT_TELL,
-                "ledger",
-                "批次的账本不在，无法得知是否有报告被撤回、取代或删除",
-                "the batch's ledger is not here: whether a report was withdrawn, superseded or "
-                "deleted cannot be told",
-                "请提供批次的 ledger 文件夹",
-                "bring the batch's folder ledger",
-            )
-        ], {}
+            return [], {}, None  # drafts, or a batch of before there was a ledger
+        return (
+            [
+                result(
+                    "ledger.absent",
+                    Verdict.CANNOT_TELL,
+                    "ledger",
+                    "批次的账本不在，无法得知是否有报告被撤回、取代或删除",
+                    "the batch's ledger is not here: whether a report was withdrawn, superseded or "
+                    "deleted cannot be told",
+                    "请提供批次的 ledger 文件夹",
+                    "bring the batch's folder ledger",
+                )
+            ],
+            {},
+            None,
+        )
     logs = list({x.text(): x for bag in entered[:50] for x in trusted.logs_of(bag)}.values())
     log, results = read_log(out / "ledger", logs or trusted.logs, trusted.heads)
     if log is None:
-        return results, {}
+        return results, {}, None
     try:
         told = read_json(out / "batch.json")
         count, context = int(told["units"]), str(told["context_sha256"])
     except (InputError, LookupError, TypeError, ValueError):
         count, context = None, ""
+    named = {unit[0] for unit in units}
+    if not study and len(named) == 1:  # without batch.json, the bags say it
+        (study,) = named
     more, single = check_units(log, study, units, count, context)
-    return [*results, *more], {
-        units[unit].name: found for unit, found in single.items() if unit in units
-    }
+    results += [*more, *check_kept(out / "ledger", log, [*entered, *_overviews(out)], trusted)]
+    by_name = {units[unit].name: found for unit, found in single.items() if unit in units}
+    return results, by_name, log
 
 
 def _units(out: Path) -> tuple[dict[str, dict[str, Any]], list[Result]]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ __all__ = ["Clocks", "Log", "check_units", "read_log", "read_renewals"]
 
 _LARGEST = 512 << 20
 _ISSUES = ("report", "amendment")
+_FINDINGS = "application/vnd.workbench.findings+json"
 Unit = tuple[str, str, int]
 
 
@@ -90,6 +92,8 @@ class Log:
         The same, read; an empty mapping for a line that is no JSON object.
     hashes : tuple of bytes
         Stored hashes, to compute the root of any earlier size.
+    key : VerifierKey
+        The key that signed the head, which is believed.
     """
 
     name: str
@@ -97,6 +101,7 @@ class Log:
     lines: tuple[bytes, ...]
     entries: tuple[Mapping[str, Any], ...]
     hashes: tuple[bytes, ...] = field(repr=False)
+    key: VerifierKey = field(repr=False)
 
     def root(self, size: int) -> bytes:
         """Return the root of the first ``size`` entries."""
@@ -144,7 +149,8 @@ def read_log(
         if any(found.verdict is not Verdict.VALID for found in results):
             return None, results
         lines = tuple((folder / "entries.jsonl").read_bytes().split(b"\n")[: head.size])
-        log = Log(origin, head, lines, tuple(map(_read, lines)), tuple(merkle.all_hashes(lines)))
+        hashes = tuple(merkle.all_hashes(lines))
+        log = Log(origin, head, lines, tuple(map(_read, lines)), hashes, key)
         return log, [*results, *_rolled_back(log, key, seen)]
     if known:
         return None, [
@@ -314,13 +320,58 @@ def _as_planned(
                 f"与外业前登记的方案不同（{name}）",
                 f"not as it was entered before field work ({name})",
             )
-    if notebook is not None and frozen.get("notebook_sha256") not in (None, notebook):
+    named = frozen.get("notebook_sha256")
+    if notebook is None or named in (None, notebook):
+        return
+    # a draft whose own context a later run left as it was bears the digest of the earlier notebook
+    same = _same_context(bag, context, str(named))
+    if same is None:
+        yield result(
+            "ledger.context",
+            Verdict.CANNOT_TELL,
+            "data/context.json",
+            "出自较早的汇总笔记本，而冻结的那一份不在",
+            "made by an earlier notebook of the batch; the one that was frozen is not here",
+            "请提供批次的 overview 文件夹",
+            "bring the batch's folder overview",
+        )
+    elif not same:
         yield _changed(
             "ledger.context",
             "data/context.json",
-            "汇总笔记本不是首份签名时冻结的那一份",
-            "the batch notebook is not the one that was frozen at the first signature",
+            "与首份签名时冻结的汇总不同",
+            "not as the batch notebook says that was frozen at the first signature",
         )
+
+
+def _same_context(bag: Path, context: Sequence[Mapping[str, Any]], named: str) -> bool | None:
+    """Compare a bag's context with what the frozen notebook says; None when that is not here."""
+    batch = bag.resolve().parent.parent
+    for overview in sorted(batch.glob("overview*")):
+        try:
+            said = _said_by(overview / "data" / "notebook.ipynb", named)
+        except (InputError, OSError, ValueError, LookupError, TypeError, AttributeError):
+            continue
+        rows = [row for row in context if row["finding"] != "context.batch_notebook"]
+        told = said.get(str(context[0]["community"]), ())
+        pairs = zip(rows, told, strict=False)
+        return len(rows) == len(told) and all(
+            all(row.get(name) == value for name, value in other.items()) for row, other in pairs
+        )
+    return None
+
+
+@lru_cache(maxsize=2)
+def _said_by(notebook: Path, named: str) -> dict[str, list[Mapping[str, Any]]]:
+    """Read the findings of the batch notebook with this digest, by unit."""
+    if sha256_bytes(read_plain(notebook, 1 << 30)) != named:
+        raise ValueError("another notebook")
+    said: dict[str, list[Mapping[str, Any]]] = {}
+    for cell in read_json(notebook, limit=1 << 30)["cells"]:
+        for output in cell.get("outputs", ()):
+            for row in output.get("data", {}).get(_FINDINGS, ()):
+                said.setdefault(str(row.get("community")), []).append(row)
+    return said
 
 
 def _later(
