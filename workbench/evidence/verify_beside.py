@@ -300,6 +300,9 @@ def check_read(overview: Path, log: Log | None, study: str) -> Iterator[Result]:
         return
     own = sha256_file(notebook)
     mine = [entry for entry in frozen if entry.get("notebook_sha256") in (None, own)]
+    edition = int(overview.name.partition("@")[2] or 1)
+    if not mine and edition > 1 + sum("replaces" in entry for entry in frozen):
+        return  # of an amendment that nobody has signed yet
     if not mine:
         yield _changed(
             "overview.differs",
