@@ -422,3 +422,21 @@ def test_a_notebook_that_does_not_end_is_told_so(place: Path, source: str) -> No
     assert again is None
     assert report.exit_code == 5
     assert [note.code for note in report.notes] == ["audit.execution"]
+
+
+def test_wheels_other_than_the_ledger_names_are_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "communities" / "A" / "data"
+    for folder in (data / "inputs", tmp_path / "ledger", tmp_path / "environment"):
+        folder.mkdir(parents=True)
+    (data / "inputs" / "study.json").write_text('{"study": "xf"}')
+    (tmp_path / "environment" / "requirements.txt").write_text("./a.whl --hash=sha256:00\n")
+    entry = {"type": "context", "study": "xf", "wheels_sha256": "0" * 64}
+    (tmp_path / "ledger" / "entries.jsonl").write_text(json.dumps(entry) + "\n")
+    monkeypatch.setattr(environment, "differences", lambda *_: [{"name": "numpy"}])
+    report = AuditReport(path="A")
+    chosen = audits._kept_python(report, data.parent, data, tmp_path)
+    assert chosen == Path(sys.executable)
+    assert [note.code for note in report.notes] == ["audit.wheels-changed"]
+    assert report.exit_code == 5

@@ -12,7 +12,8 @@ import pytest
 
 from workbench.errors import InputError, MachineError
 from workbench.evidence import ledger as ledgers
-from workbench.evidence import merkle, note
+from workbench.evidence import merkle, note, verify_ledger
+from workbench.evidence.files import sha256_file
 from workbench.evidence.ledger import Ledger, check_ledger, check_proof
 from workbench.evidence.result import Verdict
 
@@ -405,3 +406,20 @@ def test_a_hundred_thousand_entries_append_and_prove_in_milliseconds(ledger: Led
     print(f"append {appended * 1000:.1f} ms, prove and check {proven * 1000:.1f} ms")
     assert appended < 0.1
     assert proven < 0.05
+
+
+def test_a_draft_that_a_later_run_left_as_it_was_is_held_against_what_the_frozen_notebook_says(
+    tmp_path: Path,
+) -> None:
+    said = {"finding": "context.rank", "community": "JX-01", "value": 3.0}
+    mime = "application/vnd.workbench.findings+json"
+    notebook = tmp_path / "overview" / "data" / "notebook.ipynb"
+    notebook.parent.mkdir(parents=True)
+    notebook.write_text(json.dumps({"cells": [{"outputs": [{"data": {mime: [said]}}]}]}))
+    seal = {"finding": "context.batch_notebook", "community": "JX-01", "display_en": "0" * 64}
+    bag, named = tmp_path / "communities" / "JX-01", sha256_file(notebook)
+    own = said | {"edition": 1, "notebook": "batch"}
+    assert verify_ledger._same_context(bag, [own, seal], named) is True
+    assert verify_ledger._same_context(bag, [own | {"value": 2.0}, seal], named) is False
+    assert verify_ledger._same_context(bag, [seal], named) is False
+    assert verify_ledger._same_context(bag, [own, seal], "0" * 64) is None

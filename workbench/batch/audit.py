@@ -28,6 +28,7 @@ from workbench.batch.compare import Difference
 from workbench.batch.pool import kill_family
 from workbench.checks.suites import code_in_suites
 from workbench.errors import InputError, MachineError, NotebookError, Problem
+from workbench.evidence import logs
 from workbench.evidence.answer import Report
 from workbench.evidence.bag import not_delivered
 from workbench.evidence.files import read_json, sha256_bytes, sha256_file
@@ -395,6 +396,30 @@ def _kept_python(report: AuditReport, bag: Path, data: Path, place: Path) -> Pat
     wheels = bag.parent.parent / "environment"
     if not environment.differences(recorded, environment.running()) or not wheels.is_dir():
         return Path(sys.executable)
+    own, named = _wheels_named(bag, wheels)
+    if named - {own}:
+        report.notes.append(
+            result(
+                "audit.wheels-changed",
+                Verdict.CANNOT_TELL,
+                "environment/requirements.txt",
+                "不是账本所登记的 wheel 文件清单，未予使用",
+                "not the list of wheels that the ledger names: they were not used",
+                "请提供批次原来的 environment 文件夹，或用 --python",
+                "bring the folder environment as it was, or use --python",
+            )
+        )
+        return Path(sys.executable)
+    if not named:
+        report.notes.append(
+            result(
+                "audit.wheels-unsigned",
+                Verdict.VALID,
+                "environment",
+                "这些 wheel 文件无人签名：执行的是批次文件夹持有者的代码",
+                "signed by nobody: what is executed is code of whoever held the batch's folder",
+            )
+        )
     try:
         installed = environment.install(wheels, place / "python")
         report.execution["wheels"] = True
@@ -405,6 +430,17 @@ def _kept_python(report: AuditReport, bag: Path, data: Path, place: Path) -> Pat
             result("audit.wheels", Verdict.VALID, "environment", problem.zh, problem.en)
         )
         return Path(sys.executable)
+
+
+def _wheels_named(bag: Path, wheels: Path) -> tuple[str, set[str]]:
+    """Return the digest of the list of wheels, and those that the batch's ledger names."""
+    own = (
+        sha256_file(wheels / "requirements.txt") if (wheels / "requirements.txt").is_file() else ""
+    )
+    study = read_json(bag / "data" / "inputs" / "study.json").get("study")
+    entries = logs.entries(bag.parent.parent)  # verified with the bag
+    frozen = [e for e in entries if e.get("type") == "context" and e.get("study") == study]
+    return own, {str(e["wheels_sha256"]) for e in frozen if "wheels_sha256" in e}
 
 
 def _recorded(data: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from workbench.evidence.trusted import Trust
     from workbench.evidence.verify_ledger import Log
 
-__all__ = ["check_beside", "check_kept", "check_read", "vouched_wheels"]
+__all__ = ["check_beside", "check_kept", "check_read"]
 
 _BATCH = re.compile(
     r"\A(batch\.json|communities(\.jsonl)?|ledger|trust|overview(@[1-9]\d{0,3})?|private|failed|"
@@ -323,15 +323,6 @@ def check_read(overview: Path, log: Log | None, study: str) -> Iterator[Result]:
             "汇总笔记本所读的文件（inputs/、protocol/）与冻结时不同",
             "what the batch notebook read (inputs/, protocol/) is not as it was frozen",
         )
-
-
-def vouched_wheels(entries: Sequence[Mapping[str, Any]], study: str, wheels: Path) -> bool:
-    """Tell whether a ledger names these wheels: whatever they hold would be executed."""
-    try:
-        own = sha256_file(wheels / "requirements.txt")
-    except OSError:
-        return False
-    return any(e.get("wheels_sha256") == own for e in _of(entries, "context", study))
 
 
 def _of(entries: Sequence[Mapping[str, Any]], kind: str, study: str) -> list[Mapping[str, Any]]:
