@@ -189,6 +189,23 @@ def test_the_part_for_residents_is_two_pages_and_the_body_at_most_ten(
     assert next(i for i, page in enumerate(pages) if annex in page) <= 12
 
 
+def test_large_print_is_the_same_text_in_larger_type(
+    jinxiu: Any, jinxiu_meta: Any, texts: Any
+) -> None:
+    large = render(jinxiu, FIGURES, lang="zh", methods=METHODS, large=True, **jinxiu_meta)
+    assert large.pages > len(texts["zh"])
+    reader = pypdf.PdfReader(io.BytesIO(large.data))
+    sizes: list[float] = []
+
+    def seen(part: str, _: Any, matrix: Any, __: Any, size: float) -> None:
+        if len(part.strip()) > 8:
+            sizes.append(size * abs(matrix[3]))
+
+    told = joined([page.extract_text(visitor_text=seen) for page in reader.pages[:4]])
+    assert sorted(sizes)[len(sizes) // 2] >= 14
+    assert joined([texts["zh"][1]])[60:90] in told
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_signature_boxes_lie_on_one_page_apart_and_inside(
     assessed: Any, texts: Any, notices: Any, lang: str
