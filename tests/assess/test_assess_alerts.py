@@ -29,6 +29,7 @@ def _unit(
         "community": "U",
         "wave": "b",
         "issued": "2026-12-20",
+        "edition": 1,
         "timezone": "Asia/Shanghai",
         "waves": [{"id": "b", "records": ["2026-06", "2026-11"]}],
         "decisions": {"level": 0.95, "gate": gate},
