@@ -479,3 +479,24 @@ def test_the_gap_of_service_area_is_told_in_square_metres() -> None:
     )
     found = told(assess.ruleset(c, frame, pd.DataFrame()))
     assert found["ruleset.area"]["display_en"].startswith("34,800 m² (87,000 residents")
+
+
+def test_a_share_of_participants_is_marked_as_one() -> None:
+    """X-79: it stands in no table beside a rate of residents."""
+    rows = [
+        {"indicator": slug, "period": f"2026-{month:02d}", "numerator": 30.0, "denominator": 100.0,
+         "value": 0.3, "unit": "ratio", "origin": "system"}
+        for slug in ("youth_participation_share", "new_resident_participation_rate")
+        for month in range(5, 11)
+    ]  # fmt: skip
+    c = unit("participation", measurements=rows)
+    slugs = ["youth_participation_share", "new_resident_participation_rate"]
+    entries = {
+        slug: {"channel": "record", "measurement": slug, "statistic": "ratio_of_sums",
+               "window": "last_6_months"}
+        for slug in slugs
+    }  # fmt: skip
+    c = dataclasses.replace(c, settings={**c.settings, "scope": slugs, "measures": entries})
+    found = told(assess.indicators(c, None))
+    assert found["indicator.youth_participation_share"]["statistic"] == "share_of_participants"
+    assert pd.isna(found["indicator.new_resident_participation_rate"]["statistic"])

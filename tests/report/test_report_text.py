@@ -9,7 +9,7 @@ import pytest
 
 from workbench.report.annex import annexes
 from workbench.report.blocks import Tone, table, to_json
-from workbench.report.body import body_sections
+from workbench.report.body import _indicators, body_sections
 from workbench.report.front import front_pages
 from workbench.report.register import Num, Quote, Register, foreign, tenths, tenths_range
 from workbench.report.tables import Page, comparisons, estimates, groups, waves
@@ -334,3 +334,18 @@ def test_a_verdict_that_the_batch_would_leave_open_is_of_this_unit_alone(jinxiu:
                    verdict="better", level=0.95)  # fmt: skip
     told, register = page(kept)
     assert "仅就本单元" not in str(cells(comparisons(told, told.rows("change"))[0], register))
+
+
+def test_shares_of_participants_stand_in_a_table_of_their_own(jinxiu: Any) -> None:
+    """X-79: the share of the young among participants and a rate of residents are two formulas."""
+    rows = changed(jinxiu, r"indicator\.waste_sorting_accuracy", statistic="share_of_participants")
+    told, register = page(rows, "en")
+    before, _ = page(jinxiu, "en")
+    made, whole = (
+        [cells(one, register) for one in _indicators(of) if one["type"] == "table"]
+        for of in (told, before)
+    )
+    assert [len(made), len(whole)] == [2, 1]
+    assert [row[0] for row in made[1]] == ["Indicator", "Waste-sorting accuracy"]
+    rows = sorted([text for text in row if text] for row in made[0] + made[1][1:])
+    assert rows == sorted([text for text in row if text] for row in whole[0])

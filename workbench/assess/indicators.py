@@ -403,6 +403,8 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
             if out.loc[i, "target_kind"] == "change_rel":
                 parts = (out.loc[i, f"reason_{lang}"], f"{word}{told}")
                 out.loc[i, f"reason_{lang}"] = join.join(p for p in parts if p)
+    others = [c.protocol.indicator(s).unit == "percent_of_participants" for s in out["indicator"]]
+    out["statistic"] = pd.Series("share_of_participants", index=out.index).where(others)
     out["finding"] = "indicator." + out["indicator"]
     out["kind"] = "estimate"
     out["wave"] = c.wave

@@ -147,7 +147,8 @@ def _visit(c: Community, visit: str, names: tuple[str, str], frame: pd.DataFrame
     rows: list[Row] = [
         {"finding": f"agreement.visit.{visit}", "kind": "estimate", "channel": "inspection",
          "label_zh": f"{names[0]}：总分（{whole['assessors']}人）",
-         "label_en": f"{names[1].capitalize()}: total ({whole['assessors']} assessors)"}
+         "label_en": f"{names[1].capitalize()}: total ({whole['assessors']} assessor"
+                     f"{'' if whole['assessors'] == 1 else 's'})"}
         | {name: whole[name] for name in keep}
     ]  # fmt: skip
     totals = _totals(frame)

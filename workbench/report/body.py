@@ -260,6 +260,7 @@ def _indicators(page: Page) -> list[Block]:
         (w("col.points"), 0, "right"),
     ]
     channels: dict[str, list[list[Cell]]] = {}
+    apart: list[list[Cell]] = []
     notes = []
     for key, row in pairs:
         channel = str(row.get("channel") or "")
@@ -267,7 +268,8 @@ def _indicators(page: Page) -> list[Block]:
             [part for part in (page.num(key, "numerator"), page.num(key, "denominator")) if part],
             " / ",
         ) or page.num(key, "n")
-        channels.setdefault(w.get(f"channel.{channel}", channel), []).append(
+        mine = channels.setdefault(w.get(f"channel.{channel}", channel), [])
+        (apart if row.get("statistic") == "share_of_participants" else mine).append(
             [
                 page.label(key),
                 page.num(key),
@@ -284,8 +286,10 @@ def _indicators(page: Page) -> list[Block]:
             notes.append([*page.label(key), w("colon"), *note])
     rows: list[list[Cell]] = []
     for channel, mine in channels.items():
-        rows += [[[w("col.channel"), w("colon"), channel]], *mine] if channel else mine
-    out: list[Block] = [table(columns, rows)]
+        rows += [[[w("col.channel"), w("colon"), channel]], *mine] if channel and mine else mine
+    out: list[Block] = [table(columns, rows)] if rows else []
+    if apart:  # shares of those who took part stand in no table beside rates of residents
+        out += [_sub(w("sub.of_participants")), table(columns, apart)]
     if notes:
         out.append({"type": "notes", "items": notes})
     return out

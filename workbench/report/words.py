@@ -333,6 +333,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "sub.channel": ("按渠道", "By channel"),
     "sub.dimension": ("按维度", "By dimension"),
     "sub.points": ("按指标", "By indicator"),
+    "sub.of_participants": (
+        "占参与者的比例（分母是参与者，不是居民）",
+        "Shares of participants (of those who took part, not of residents)",
+    ),
     "sub.pictures": ("更多照片", "More pictures"),
     "sub.means": ("平均分与自愿参与者的假设", "Means, and what if others differed"),
     "sub.threats": ("比较的检查", "Checks of the comparison"),
