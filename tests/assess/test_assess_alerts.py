@@ -86,6 +86,9 @@ def test_three_low_months_concern_awarded_units_and_two_concern_candidates() -> 
     months = _series("w", LOW)
     awarded = _unit(measures=WASTE, facts=[("awarded", "true", "2026-01-10")], measurements=months)
     assert _fired(awarded)["warning.W-04"] == "failed"
+    card = alerts.warnings(awarded, pd.DataFrame(columns=["finding", "target"])).iloc[0]
+    assert card["display_en"] == "fired (2026-09 – 2026-11): 84.0, 83.0, 84.0"
+    assert not card["reason_en"]  # months and values once, rounded
     assert "warning.W-05" not in _fired(awarded)
     candidate = _unit(measures=WASTE, measurements=months)
     target = _indicators(

@@ -515,9 +515,11 @@ def _fired(
         hit = card["verdict"] == "failed"
         shown = ", ".join(f"{float(v):.1f}" for v in str(card["values"]).split(", ")) if hit else ""
         since = str(card["period"])
-        if hit and rule["run"] == 1:
+        if hit:  # the words below say it all
+            run = str(card["reason_en"]).partition(": ")[0]  # its months
+            span = since if rule["run"] == 1 else run
+            told = (f"触发（{span}）：{shown}", f"fired ({span}): {shown}")
             card = card | {"reason_zh": "", "reason_en": ""}
-        told = (f"触发（{since}）：{shown}", f"fired ({since}): {shown}")
         if hit and wave and since < wave[0]:  # a card of an earlier wave that still holds
             last = _last(log, since)
             now = log[log["period"].between(wave[0], last)]
@@ -527,7 +529,6 @@ def _fired(
             span = first if first == last else f"{first}–{last}"
             told = (f"触发，{since}起持续；本期（{span}）：{listed}",
                     f"fired, unbroken since {since}; this wave ({span}): {listed}")  # fmt: skip
-            card |= {"reason_zh": "", "reason_en": ""}  # the words above say it all
         quiet = _QUIET.get(card["verdict"], ("", ""))
         before = ", ".join(earlier)
         rows.append(
