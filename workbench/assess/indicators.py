@@ -403,8 +403,9 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
             if out.loc[i, "target_kind"] == "change_rel":
                 parts = (out.loc[i, f"reason_{lang}"], f"{word}{told}")
                 out.loc[i, f"reason_{lang}"] = join.join(p for p in parts if p)
-    others = [c.protocol.indicator(s).unit == "percent_of_participants" for s in out["indicator"]]
-    out["statistic"] = pd.Series("share_of_participants", index=out.index).where(others)
+    units = out["indicator"].map({slug: c.protocol.indicator(slug).unit for slug in order})
+    shares = units.eq("percent_of_participants")  # no rate of residents stands beside them
+    out["statistic"] = pd.Series("share_of_participants", index=out.index).where(shares)
     out["finding"] = "indicator." + out["indicator"]
     out["kind"] = "estimate"
     out["wave"] = c.wave
