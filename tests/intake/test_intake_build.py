@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from workbench.intake import cut, write_tables
+from workbench.intake.checking import check
 
 CORRECTIONS = "file,key,column,old,new,reason,author,date,approved_by,evidence\n"
 
@@ -436,3 +437,9 @@ def test_a_fault_of_a_further_table_is_told(records, table, old, new, code):
     assert problems[0].file == f"data/{table}.csv"
     assert problems[0].remedy_zh
     assert problems[0].remedy_en
+
+
+def test_a_broken_protocol_is_told_with_the_documents_beside_it(records):
+    records.write("protocol.yaml", "indicators: {waste_sorting_accuracy: {dimension: nowhere}}\n")
+    told = [one.file for one in check(records.path).problems if one.severity == "error"]
+    assert told == ["protocol.yaml"]

@@ -182,6 +182,8 @@ def _backchecks(study: Study, frames: dict[str, pd.DataFrame], problems: Problem
 
 def _documents(study: Study, frame: pd.DataFrame, problems: Problems) -> None:
     """See that a document about an indicator names one of the programme."""
+    if study.protocol is None:  # a broken protocol is told of its own, with the rest of the study
+        return
     known = list(study.protocol.indicators)
     wrong = frame[frame["indicator"].notna() & ~frame["indicator"].isin(known)]
     for slug in wrong["indicator"].unique():
