@@ -201,3 +201,19 @@ def test_run_rules_are_false_about_once_in_ninety_periods():
     z = np.random.default_rng(3).standard_normal(60_000)
     out = scoring.run_rules(pd.DataFrame({"period": np.arange(60_000).astype(str), "z": z}))
     assert 60 < 60_000 / len(out) < 110
+
+
+def test_the_cost_of_a_point_needs_a_change_that_is_not_none():
+    rows = pd.DataFrame({"spent": [90_000.0, 90_000.0, None, 0.0], "change": [9.0, 9.0, 9.0, 9.0],
+                         "ci_low": [3.0, -1.0, 3.0, 3.0], "ci_high": [15.0, 19.0, 15.0, 15.0]})  # fmt: skip
+    told = scoring.cost_per_point(rows)
+    assert told["value"].iloc[0] == pytest.approx(10_000)
+    assert told["cost_low"].iloc[0] == pytest.approx(6_000)
+    assert told["cost_high"].iloc[0] == pytest.approx(30_000)
+    assert told["status"].tolist() == ["ok", "not_computed", "not_computed", "ok"]
+    assert told["reason_en"].tolist() == ["", "the change may be none", "a figure is missing", ""]
+    assert told["value"].iloc[3] == 0
+    more = scoring.cost_per_point(rows.assign(spent=rows["spent"] * 2))
+    assert more["value"].iloc[0] == 2 * told["value"].iloc[0]
+    with pytest.raises(InputError):
+        scoring.cost_per_point(rows.assign(spent=-1.0))

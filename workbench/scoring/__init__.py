@@ -38,6 +38,7 @@ from workbench.scoring.draws import barred, draw_teams, draw_units, draw_visits
 from workbench.scoring.efficacy import efficacy_index
 from workbench.scoring.funds import (
     clear_awards,
+    cost_per_point,
     fund_progress,
     fund_table,
     reward,
@@ -135,6 +136,7 @@ __all__ = [
     "composite",
     "control_chart",
     "copied_texts",
+    "cost_per_point",
     "critic_weights",
     "cronbach_alpha",
     "crossed_effects",

@@ -7,7 +7,14 @@ import pandas as pd
 
 from workbench.scoring._frames import Floats, need, numbers, refuse, words
 
-__all__ = ["clear_awards", "fund_progress", "fund_table", "reward", "special_fund"]
+__all__ = [
+    "clear_awards",
+    "cost_per_point",
+    "fund_progress",
+    "fund_table",
+    "reward",
+    "special_fund",
+]
 
 # doc 001 §6.2: one award at most 500 000 yuan; the fund 50 yuan per resident and year (R-59)
 AWARD_CAP_YUAN, PER_RESIDENT_YUAN = 500_000.0, 50.0
@@ -238,4 +245,65 @@ def clear_awards(
              "verdict": "passed" if whole <= fund_yuan else "failed"}  # fmt: skip
     return pd.concat([out, pd.DataFrame([total])], ignore_index=True).assign(
         unit="yuan", method="scoring.clear_awards"
+    )
+
+
+def cost_per_point(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give what one point of improvement cost (投入产出): exploratory, never part of a score.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row per unit or indicator: ``spent`` (yuan, ≥ 0, taken as exact), ``change`` (what it
+        improved by, in any unit, positive = better), ``ci_low``, ``ci_high`` (its limits); a
+        missing figure gives no result.
+
+    Returns
+    -------
+    DataFrame
+        The rows with ``value``, ``cost_low``, ``cost_high`` (yuan per unit of ``change``),
+        ``status`` (ok or not_computed), ``reason_zh``, ``reason_en``, ``method``.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or an amount is negative.
+
+    Notes
+    -----
+    ``spent / change`` with the limits ``spent / ci_high`` and ``spent / ci_low``. Where the
+    change may be none (``ci_low`` ≤ 0) the ratio has no finite interval and is not computed. It
+    takes the whole change as bought by the money: no cause is shown, and units differ in what
+    they started from. Not for ranking, and not for units that improved by different means.
+
+    References
+    ----------
+    Capability C-45, doc 002 §7.3. Limits of a ratio: Fieller (1954), JRSS B 16, 175-185, with an
+    exact numerator.
+
+    Examples
+    --------
+    >>> told = cost_per_point(pd.DataFrame(
+    ...     {"spent": [90000.0], "change": [9.0], "ci_low": [3.0], "ci_high": [15.0]}))
+    >>> told[["value", "cost_low", "cost_high"]].iloc[0].tolist()
+    [10000.0, 6000.0, 30000.0]
+    """
+    need(rows, ("spent", "change", "ci_low", "ci_high"), of="rows")
+    spent, change, low, high = (
+        pd.to_numeric(rows[name]).astype(float) for name in ("spent", "change", "ci_low", "ci_high")
+    )
+    if (spent < 0).any():
+        raise refuse("amount", "金额不能为负", "an amount must not be negative")
+    blank = spent.isna() | change.isna() | low.isna() | high.isna()
+    ok = ~blank & low.gt(0) & change.gt(0)
+    return rows.assign(
+        value=(spent / change).where(ok),
+        cost_low=(spent / high).where(ok),
+        cost_high=(spent / low).where(ok),
+        status=np.where(ok, "ok", "not_computed"),
+        reason_zh=np.where(ok, "", np.where(blank, "缺数值", "变化可能为零")),
+        reason_en=np.where(
+            ok, "", np.where(blank, "a figure is missing", "the change may be none")
+        ),
+        method="scoring.cost_per_point",
     )
