@@ -138,6 +138,17 @@ def test_treated_communities_are_compared_with_the_others() -> None:
     assert ("U2", "context.did.q1") not in told.index
 
 
+def test_one_treated_against_one_other_tells_no_error_and_stops_no_batch() -> None:
+    moves = {"U0": 0.1, "U1": 0.2}
+    told = changed.controlled(_moves(moves, treated={"U0": "true", "U1": "false"}))
+    assert told["status"].tolist() == ["not_computed"]
+    assert "only two units" in told["reason_en"].iloc[0]
+    arms: dict[str, str | None] = {"U0": "true", "U1": "false", "U2": "false"}
+    three = changed.controlled(_moves(moves | {"U2": 0.05}, treated=arms))
+    row = three.set_index(["community", "finding"]).loc[("U0", "context.did.q1")]
+    assert row["status"] == "not_computed", "one treated has no spread either"
+
+
 def test_without_a_comparison_community_nothing_is_claimed() -> None:
     moves = {"U0": 0.1, "U1": 0.2}
     told = changed.controlled(_moves(moves, treated={"U0": "true", "U1": "true"}))

@@ -136,8 +136,10 @@ def controlled(b: Batch) -> pd.DataFrame:
     long = _long(rows, arm, items)
     lacking = [i for i in items if len(set(long.loc[long[i].notna(), "treated"])) < 2]
     items = [i for i in items if i not in lacking]
+    few = [i for i in items if long.loc[long[i].notna(), "community"].nunique() < 3]
+    items = [i for i in items if i not in few]  # one against one: nothing tells the error
     if not items:
-        return pd.DataFrame([_none(lacking)])
+        return pd.DataFrame([_none([*lacking, *few], few=bool(few))])
     waves = {w["id"]: w for w in b.settings.get("waves") or ()}
     margin = b.settings["decisions"].get("margin_pp")
     made, found = change.examine(
@@ -253,9 +255,11 @@ def _told(
     return out.drop(columns=["community"], errors="ignore")
 
 
-def _none(items: list[str]) -> dict[str, Any]:
+def _none(items: list[str], *, few: bool = False) -> dict[str, Any]:
     zh = "没有对照单位" if items else "没有可比较的变化"
     en = "no comparison unit" if items else "no change to compare"
+    if few:
+        zh, en = "只有两个单位，无从估计误差", "only two units: nothing tells the error"
     return {
         "finding": "overview.did",
         "kind": "comparison",

@@ -86,3 +86,27 @@ def test_a_folder_that_is_no_batch_is_refused(tmp_path: Path) -> None:
         diff(tmp_path, tmp_path)
     assert refused.value.problems[0].code == "diff.batch"
     assert main(["diff", str(tmp_path), str(tmp_path)]) == 2
+
+
+def test_a_decision_and_a_target_that_moved_under_the_same_figure_are_told(tmp_path: Path) -> None:
+    one = batch(tmp_path / "a", {"A-1": [row("x", 0.8, decision="not_met", target=0.85)]})
+    two = batch(tmp_path / "b", {"A-1": [row("x", 0.8, decision="met", target=0.8)]})
+    told = diff(one, two)
+    (flipped,) = told.verdicts
+    assert (flipped["column"], flipped["before"], flipped["after"]) == (
+        "decision", "not_met", "met",
+    )  # fmt: skip
+    assert "decision  not_met → met" in told.text("en")
+    assert "target 0.85 → 0.8" in told.text("en"), "what is printed stayed; say what did not"
+
+
+def test_deductions_are_matched_by_their_indicator_and_not_by_their_place(tmp_path: Path) -> None:
+    def lost(k: int, slug: str, points: float) -> dict[str, Any]:
+        return row(f"deduction.{k}", points, points=points, indicator=slug)
+
+    one = batch(tmp_path / "a", {"A-1": [lost(1, "x", 0.3), lost(2, "y", 0.2), lost(3, "y", 0.1)]})
+    two = batch(tmp_path / "b", {"A-1": [lost(1, "new", 0.4), lost(2, "x", 0.3),
+                                         lost(3, "y", 0.1), lost(4, "y", 0.1)]})  # fmt: skip
+    told = diff(one, two)
+    assert [moved["finding"] for moved in told.moved] == ["deduction.y"]
+    assert told.findings == [{"community": "A-1", "finding": "deduction.new", "only": "after"}]

@@ -15,8 +15,8 @@ from workbench.evidence.bag import bag_name
 __all__ = ["Diff", "diff"]
 
 _COMPARED = (
-    "value ci_low ci_high n numerator denominator points p_value p_adjusted status verdict "
-    "severity evidence_grade display_zh display_en"
+    "value ci_low ci_high n numerator denominator target points p_value p_adjusted status verdict "
+    "decision severity evidence_grade display_zh display_en"
 ).split()
 
 Row = dict[str, Any]
@@ -32,7 +32,8 @@ class Diff:
         Findings that both have and that say something else: ``community``, ``finding``, labels,
         ``before`` and ``after`` (only the columns that differ, and what is printed).
     verdicts
-        Verdicts that flipped: ``community``, ``finding``, labels, ``before``, ``after``.
+        Verdicts and decisions that flipped: ``community``, ``finding``, labels, ``column`` (verdict
+        or decision), ``before``, ``after``.
     inputs
         Files that the notebook read: ``community``, ``file``, digests ``before`` and ``after``,
         ``None`` where there is none.
@@ -72,7 +73,7 @@ class Diff:
             f"比较了{self.compared}个单位" if zh else f"{self.compared} units compared",
         ]
         blocks = (
-            ("判定改变", "verdicts flipped", self.verdicts),
+            ("判定或决定改变", "verdicts and decisions flipped", self.verdicts),
             ("结论改变", "findings moved", self.moved),
             ("只有一方有的结论", "findings of one batch only", self.findings),
             ("输入不同", "inputs differ", self.inputs),
@@ -97,9 +98,16 @@ def _cells(row: Row, lang: str) -> Iterator[str]:
         yield str(row[f"label_{lang}"])
     if "only" in row:
         yield str(row["only"])
+    if row.get("column") == "decision":
+        yield "决定" if lang == "zh" else "decision"
     if "before" in row:
         before, after = _said(row["before"], lang), _said(row["after"], lang)
-        yield f"{before} → {after}"
+        if before == after and isinstance(row["before"], dict):  # what is printed stayed
+            for name, value in row["before"].items():
+                if value != row["after"].get(name):
+                    yield f"{name} {_said(value, lang)} → {_said(row['after'].get(name), lang)}"
+        else:
+            yield f"{before} → {after}"
     if row.get("reason"):
         yield str(row["reason"])
 
@@ -116,8 +124,9 @@ def diff(before: Path, after: Path | None = None) -> Diff:
 
     Without ``after``, each report that was issued anew is held against the edition before it.
 
-    Findings are matched by community and id; where a finding was recorded (notebook, cell, digests
-    of inputs) does not count. Only one unit is held in memory at a time, beside what differs.
+    Findings are matched by community and id, deductions by their indicator; where a finding was
+    recorded (notebook, cell, digests of inputs) does not count. Only one unit is held in memory at
+    a time, beside what differs.
 
     Raises
     ------
@@ -197,9 +206,10 @@ def _unit(found: Diff, unit: str, before: Path, after: Path) -> None:
             continue
         labels = {key: new.get(key) for key in ("label_zh", "label_en")}
         row = {"community": unit, "finding": name, **labels}
-        if "verdict" in columns:
-            told = {"before": old.get("verdict"), "after": new.get("verdict")}
-            found.verdicts.append(row | told)
+        for column in ("verdict", "decision"):
+            if column in columns:
+                told = {"before": old.get(column), "after": new.get(column)}
+                found.verdicts.append(row | {"column": column} | told)
         kept = [*columns, "display_zh", "display_en"]
         sides = {
             side: {c: one.get(c) for c in dict.fromkeys(kept)}
@@ -210,7 +220,16 @@ def _unit(found: Diff, unit: str, before: Path, after: Path) -> None:
 
 def _findings(bag: Path) -> dict[str, Row]:
     rows = json.loads((bag / "data" / "findings.json").read_bytes())
-    return {str(row["finding"]): row for row in rows}
+    found: dict[str, Row] = {}
+    for row in rows:
+        name = str(row["finding"])
+        if name.startswith("deduction.") and row.get("indicator"):
+            # its number is its place in the list, which another deduction may take
+            name, k = f"deduction.{row['indicator']}", 2
+            while name in found:
+                name, k = f"deduction.{row['indicator']}.{k}", k + 1
+        found[name] = row
+    return found
 
 
 def _inputs(bag: Path) -> dict[str, str]:
