@@ -209,8 +209,16 @@ for file in ledger/stamps/*; do
   esac
 done
 # what lies beside, and what is handed on
-[ -z "$(ls -A | grep -vxE 'batch\.json|communities(\.jsonl)?|ledger|trust|overview(@[0-9]+)?|private|failed|draws|environment|\.lock(-[0-9]+-[0-9]+)?')" ] ||
+[ -z "$(ls -A | grep -vxE 'batch\.json|communities(\.jsonl)?|ledger|trust|overview(@[0-9]+)?|private|failed|draws|environment|notice|\.lock(-[0-9]+-[0-9]+)?')" ] ||
   wrong batch "a file that no batch has"
+if [ -d notice ]; then
+  own=$(sha256sum notice/notice-sha256.txt | cut -d' ' -f1)
+  [ "$own" = "$(jq -r --arg s "$(jq -r .study batch.json)" 'select(.type=="notice" and .study==$s)|.notice_sha256' ledger/entries.jsonl | tail -n 1)" ] ||
+    wrong notice "not the newest notice in the ledger"
+  (cd notice && sha256sum --quiet --strict -c notice-sha256.txt) > "$work/out" 2>&1 || wrong notice "$(head -n 1 "$work/out")"
+  (cd notice && find . ! -type d ! -path ./notice-sha256.txt | cut -c3- | LC_ALL=C sort) > "$work/there"
+  cut -c67- notice/notice-sha256.txt | LC_ALL=C sort | cmp -s - "$work/there" || wrong notice "files and list differ"
+fi
 if [ -d trust ]; then
   [ -z "$(ls -A trust | grep -vxE 'log\.vkey|root-[0-9a-f]{12}\.pem|list-[0-9a-f]{12}\.crl')" ] || wrong trust "a file that is not handed on"
   [ ! -e trust/log.vkey ] || cmp -s trust/log.vkey "$trust/log.vkey" || wrong trust "log.vkey is not your log's key"

@@ -62,6 +62,19 @@ HELD = {
     ],
     "oversized JSON": [("test_threats.py", "test_json_without_end_is_refused")],
     "a crafted PDF": [("evidence/test_evidence_verify.py", "test_crafted_files_get_an_answer")],
+    "scripts in pictures": [
+        (
+            "report/test_report_pdf.py",
+            "test_a_figure_without_alt_text_or_with_foreign_content_is_refused",
+        ),
+    ],
+    "a verifier of the assessor's own": [
+        ("evidence/test_evidence_tamper.py", "test_the_script_catches_it_too"),
+        (
+            "evidence/test_evidence_tamper.py",
+            "test_with_all_keys_and_a_log_of_ones_own_the_published_key_decides",
+        ),
+    ],
     "keys": [
         (
             "evidence/test_evidence_keys.py",

@@ -8,18 +8,22 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pypdf
 import pytest
 
+from workbench.batch.amend import withdraw
 from workbench.batch.sign import study_of
 from workbench.checks.privacy import marks_in_file
 from workbench.errors import InputError
+from workbench.evidence.bag import NOTICE_LIST
 from workbench.evidence.logs import entries
-from workbench.publish.notice import LISTING, notice
+from workbench.evidence.result import Verdict
+from workbench.evidence.verify import verify
+from workbench.publish.notice import notice
 
 BEGIN = date(2026, 12, 21)
 
@@ -51,7 +55,7 @@ def units(out: Path) -> list[str]:
 
 
 def test_the_ledger_holds_period_and_digest_of_the_notice_once(noticed: Path) -> None:
-    listing = (noticed / "notice" / LISTING).read_bytes()
+    listing = (noticed / "notice" / NOTICE_LIST).read_bytes()
     told = [e for e in entries(noticed) if e["type"] == "notice"]
     assert told == [
         {
@@ -156,6 +160,47 @@ def test_a_withheld_unit_has_no_points_and_says_why(noticed: Path) -> None:
     text = page(noticed, "JX-07", "en")
     assert "No result is issued" in text
     assert "Points for each indicator" not in text
+
+
+def told_of(out: Path) -> set[str]:
+    report = verify(out, trust=None, home=out.parent / "home", now=datetime.now(UTC))
+    return {r.code for r in report.results if r.verdict is not Verdict.VALID}
+
+
+def test_a_notice_is_held_against_its_entry(noticed: Path) -> None:
+    assert told_of(noticed) == set()
+    folder = noticed / "notice"
+    sheet = next((folder / "sheets").glob("*.pdf"))
+    kept, listing = sheet.read_bytes(), (folder / NOTICE_LIST).read_bytes()
+    sheet.write_bytes(kept + b"\n")
+    assert told_of(noticed) == {"notice.file"}
+    name = f"  sheets/{sheet.name}\n".encode()
+    told = hashlib.sha256(kept).hexdigest().encode() + name
+    ours = hashlib.sha256(kept + b"\n").hexdigest().encode() + name
+    (folder / NOTICE_LIST).write_bytes(listing.replace(told, ours))
+    assert told_of(noticed) == {"notice.entry"}
+    (folder / NOTICE_LIST).write_bytes(listing)
+    sheet.write_bytes(kept)
+    (folder / "site" / "more.html").write_text("<p>", encoding="utf-8")
+    assert told_of(noticed) == {"notice.files"}
+    (folder / "site" / "more.html").unlink()
+    assert told_of(noticed) == set()
+
+
+def test_a_withdrawn_report_is_left_out_and_named(
+    demo_batch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(demo_batch, out)
+    shutil.copytree(demo_batch.parent / "home", tmp_path / "home")
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
+    withdraw(out / "communities" / "JX-02", "another compound's data")
+    told = notice(study_of(out), out, BEGIN)
+    assert told.withdrawn == ("JX-02",)
+    assert told.entry is not None
+    assert told.entry["units"] == len(units(out)) - 1
+    assert not list((out / "notice").rglob("JX-02*"))
+    assert "JX-02" not in (out / "notice" / "site" / "index.html").read_text("utf-8")
 
 
 def test_what_is_not_signed_gets_no_notice(demo_batch: Path, tmp_path: Path) -> None:

@@ -99,6 +99,9 @@ def _notice(args: argparse.Namespace) -> int:
         if zh
         else f"entered as number {told.number}: {units} units, objections until {last}"
     )
+    if told.withdrawn:
+        names = " ".join(told.withdrawn)
+        print(f"  已撤回，不公示：{names}" if zh else f"  withdrawn and left out: {names}")
     if told.provisional:
         print(
             "  日历未覆盖该年，截止日为暂定"

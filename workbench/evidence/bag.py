@@ -21,6 +21,7 @@ from workbench.evidence.result import Result, Verdict
 
 __all__ = [
     "EVIDENCE_LIST",
+    "NOTICE_LIST",
     "NOT_DELIVERED",
     "OVERVIEW",
     "bag_info",
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 EVIDENCE_LIST = "evidence-sha256.txt"
+NOTICE_LIST = "notice-sha256.txt"
+"""In the folder of a notice: its files with their digests, as the ledger's entry has them."""
 NOT_DELIVERED = "not-delivered.txt"
 """Beside the manifests of a bag that was delivered without its rows: the paths left out."""
 _MAY_BE_KEPT = re.compile(r"\Adata/(inputs/[a-z_]+\.csv|notebook\.ipynb)\Z")

@@ -16,8 +16,14 @@ from cryptography import x509
 
 from workbench.errors import InputError
 from workbench.evidence.attest import HEAD_STAMP, PROOF, stamp_result
-from workbench.evidence.bag import digest_of_read, read_list
-from workbench.evidence.files import canonical_json, is_plain_file, read_plain, sha256_file
+from workbench.evidence.bag import NOTICE_LIST, digest_of_read, list_files, read_list
+from workbench.evidence.files import (
+    canonical_json,
+    is_plain_file,
+    read_plain,
+    sha256_bytes,
+    sha256_file,
+)
 from workbench.evidence.ledger import head_size
 from workbench.evidence.logs import VKEY
 from workbench.evidence.result import Result, Verdict, result
@@ -30,7 +36,7 @@ __all__ = ["check_beside", "check_kept", "check_read"]
 
 _BATCH = re.compile(
     r"\A(batch\.json|communities(\.jsonl)?|ledger|trust|overview(@[1-9]\d{0,3})?|private|failed|"
-    r"draws|environment|\.lock(-\d+-\d+)?|\..+\.(tmp|new|old|part))\Z"
+    r"draws|environment|notice|\.lock(-\d+-\d+)?|\..+\.(tmp|new|old|part))\Z"
 )
 _LEDGER = re.compile(
     r"\A(entries\.jsonl|checkpoint|checkpoints\.jsonl|log\.vkey|offsets\.bin|hashes\.bin|stamps|"
@@ -66,6 +72,8 @@ def check_beside(out: Path, log: Log | None, trusted: Trust) -> Iterator[Result]
                 "把它移出批次文件夹，再次核验",
                 "take it out of the folder of the batch and verify again",
             )
+    if log is not None and (out / "notice").exists():
+        yield from _check_notice(out / "notice", log)
     trust = out / "trust"
     if not trust.is_dir():
         return
@@ -89,6 +97,36 @@ def check_beside(out: Path, log: Log | None, trusted: Trust) -> Iterator[Result]
                 "向测评机构另行查证，或移走",
                 "ask the assessor by another way, or take it out",
             )
+
+
+def _check_notice(folder: Path, log: Log) -> Iterator[Result]:
+    """Hold the files of a notice against its list, and the list against the newest entry."""
+    where = f"notice/{NOTICE_LIST}"
+    try:
+        listing = read_plain(folder / NOTICE_LIST)
+        told, there = read_list(listing), {*list_files(folder)} - {NOTICE_LIST}
+    except (OSError, ValueError, InputError) as error:
+        yield _changed("notice.list", where, f"无法核对：{error}", f"cannot be checked: {error}")
+        return
+    own = sha256_bytes(listing)
+    entered = [entry for entry in log.entries if entry.get("type") == "notice"]
+    found = [entry for entry in entered if entry.get("notice_sha256") == own]
+    if not found:
+        yield _changed(
+            "notice.entry", where, "账本没有登记这份公示", "the ledger holds no such notice"
+        )
+    elif [e for e in entered if e.get("study") == found[-1].get("study")][-1] is not found[-1]:
+        yield _changed(
+            "notice.newer", where, "账本另有更新的公示", "the ledger holds a newer notice"
+        )
+    for name in sorted(there ^ set(told)):
+        lost = name not in there
+        zh, en = ("缺失", "is missing") if lost else ("不在清单中", "is not in the list")
+        yield _changed("notice.files", f"notice/{name}", zh, en)
+    for name in sorted(there & set(told)):
+        path = folder / name
+        if not is_plain_file(path) or sha256_file(path) != told[name]:
+            yield _changed("notice.file", f"notice/{name}", "与清单不符", "is not the listed file")
 
 
 def _certificates(path: Path) -> list[x509.Certificate | None]:

@@ -1,6 +1,7 @@
 """``workbench deliver``: what each recipient of a batch may have, and nothing else.
 
-``public``: the sheet of results, the signed reports and their proof. ``client``: every bag, but no
+``public``: the table of results, result sheets and site of the notice, the signed reports and their
+proof. ``client``: every bag, but no
 rows of persons, cases, visits or requests and no notebook whose outputs show any; their digests
 stay, and ``verify`` says "inputs not delivered". ``auditor``: every bag whole. Nobody gets
 ``private/``. Every file is searched for marks of persons first; one is found, nothing is written.
@@ -25,8 +26,8 @@ __all__ = ["PROFILES", "Delivered", "deliver", "rows_not_delivered"]
 
 Profile = Literal["public", "client", "auditor"]
 PROFILES: tuple[Profile, ...] = ("public", "client", "auditor")
-_BATCH = ("batch.json", "communities.jsonl", "ledger", "trust")
-_PUBLIC = ("ledger", "trust")
+_BATCH = ("batch.json", "communities.jsonl", "ledger", "notice", "trust")
+_PUBLIC = ("ledger", "notice/sheets", "notice/site", "trust")
 
 
 @dataclass(frozen=True)

@@ -40,19 +40,22 @@ from workbench.report.words import Words
 if TYPE_CHECKING:
     from workbench.study import Study
 
-__all__ = ["LISTING", "Noticed", "notice"]
+__all__ = ["Noticed", "notice"]
 
-LISTING = "notice-sha256.txt"
 _LANGS = ("zh", "en")
 Lost = dict[tuple[str, str], tuple[float, int]]
 
 
 @dataclass(frozen=True)
 class Noticed:
-    """What came of it: the entry and its number, or the marks for which nothing was written."""
+    """What came of it: the entry and its number, or the marks for which nothing was written.
+
+    ``withdrawn`` are the units that are left out, their newest report being withdrawn.
+    """
 
     number: int | None = None
     entry: dict[str, Any] | None = None
+    withdrawn: tuple[str, ...] = ()
     provisional: bool = False
     marks: tuple[Mark, ...] = ()
 
@@ -83,7 +86,7 @@ def notice(study: Study, out: Path, begin: date) -> Noticed:
     """
     out = out.resolve()
     with state.lock(out):
-        ready = _ready(out)
+        ready, withdrawn = _ready(study, out)
         if begin < study.settings.issued:
             said = ("公示不能早于签发日期", "the notice cannot begin before the day of issue")
             raise _refused("notice.early", *said, begin.isoformat())
@@ -110,7 +113,7 @@ def notice(study: Study, out: Path, begin: date) -> Noticed:
                 return Noticed(marks=tuple(found))
             lines = (f"{sha256_file(p)}  {p.relative_to(staged).as_posix()}\n" for p in files)
             listing = "".join(lines).encode()
-            (staged / LISTING).write_bytes(listing)
+            (staged / bags.NOTICE_LIST).write_bytes(listing)
             entry = {
                 "type": "notice",
                 "study": study.id,
@@ -123,7 +126,7 @@ def notice(study: Study, out: Path, begin: date) -> Noticed:
             replace_directory(target)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
-    return Noticed(number, entry, provisional=bool(limit and not limit.known))
+    return Noticed(number, entry, withdrawn, provisional=bool(limit and not limit.known))
 
 
 def _limit(study: Study, begin: date) -> calendars.Limit | None:
@@ -144,8 +147,11 @@ def _enter(study: Study, out: Path, entry: dict[str, Any], *, demonstration: boo
     return number
 
 
-def _ready(out: Path) -> list[Path]:
-    """Give the newest signed bag of each unit; refuse when a unit is neither signed nor failed."""
+def _ready(study: Study, out: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """Give the newest signed bag of each unit, and the units whose newest report is withdrawn.
+
+    A unit that is neither signed nor failed is refused.
+    """
     problems = []
     newest: dict[str, tuple[int, Path]] = {}
     for name, row in sorted(state.read(out).items()):
@@ -160,9 +166,16 @@ def _ready(out: Path) -> list[Path]:
             newest[unit] = (at, out / "communities" / name)
     if problems:
         raise InputError(*problems)
+    ledger = log_of(study, out)
+    withdrawn = []
+    for unit, (edition, _) in list(newest.items()):
+        number = ledger.issued(study.id, unit, edition)
+        if number is not None and ledger.withdrawn(number, otherwise=-1) >= 0:
+            withdrawn.append(unit)
+            del newest[unit]
     if not newest:
         raise _refused("notice.none", "没有已签名的报告", "no report is signed", out.name)
-    return [bag for _, bag in newest.values()]
+    return [bag for _, bag in newest.values()], tuple(withdrawn)
 
 
 def _unsigned(unit: str, told: str) -> Problem:
