@@ -164,7 +164,8 @@ def test_a_withheld_unit_has_no_points_and_says_why(noticed: Path) -> None:
 
 def told_of(out: Path) -> set[str]:
     report = verify(out, trust=None, home=out.parent / "home", now=datetime.now(UTC))
-    return {r.code for r in report.results if r.verdict is not Verdict.VALID}
+    found = (r for item in report.items for r in item.results)
+    return {r.code for r in found if r.verdict is not Verdict.VALID}
 
 
 def test_a_notice_is_held_against_its_entry(noticed: Path) -> None:
