@@ -168,8 +168,8 @@ def _ready(study: Study, out: Path) -> tuple[list[Path], tuple[str, ...]]:
         raise InputError(*problems)
     ledger = log_of(study, out)
     withdrawn = []
-    for unit, (edition, _) in list(newest.items()):
-        number = ledger.issued(study.id, unit, edition)
+    for unit, (at, _) in list(newest.items()):
+        number = ledger.issued(study.id, unit, at)
         if number is not None and ledger.withdrawn(number, otherwise=-1) >= 0:
             withdrawn.append(unit)
             del newest[unit]
