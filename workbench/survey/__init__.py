@@ -23,6 +23,14 @@ from workbench.survey.estimates import (
     top2,
     total,
 )
+from workbench.survey.fabrication import (
+    answer_entropy,
+    arrival_bursts,
+    backcheck_agreement,
+    concentration,
+    near_identical,
+    overlapping,
+)
 from workbench.survey.intervals import binomial_interval, share_interval
 from workbench.survey.nonresponse import nonresponse_adjust, nonresponse_from_dispositions
 from workbench.survey.opt_in import combine_samples, participation, rank_items, sensitivity_band
@@ -36,6 +44,7 @@ from workbench.survey.planning import (
 )
 from workbench.survey.quality import (
     data_quality,
+    groups_compared,
     interviewer_effect,
     interviewer_signs,
     quality_summary,
@@ -62,11 +71,15 @@ __all__ = [
     "adjust_p",
     "adjusted_difference",
     "against_whole",
+    "answer_entropy",
+    "arrival_bursts",
+    "backcheck_agreement",
     "binomial_interval",
     "bottom2",
     "calibrate",
     "combine_samples",
     "composition",
+    "concentration",
     "contrast",
     "correlation",
     "covariance",
@@ -79,16 +92,19 @@ __all__ = [
     "expected_deff",
     "fay_herriot",
     "glm",
+    "groups_compared",
     "index",
     "interviewer_effect",
     "interviewer_signs",
     "kish",
     "mean",
     "mean_0_100",
+    "near_identical",
     "net",
     "nonresponse_adjust",
     "nonresponse_from_dispositions",
     "ordinal",
+    "overlapping",
     "participation",
     "poststratify",
     "power_of_change",

@@ -39,6 +39,14 @@ def longest_run(x: Floats) -> Floats:
     return best
 
 
+def one_hot(x: Floats, *, missing: bool = True) -> Floats:
+    """One column of 0 and 1 for each answer of each item; a missing answer is one, or is none."""
+    told = np.where(np.isnan(x), np.inf, x) if missing else x
+    answers = [np.unique(told[~np.isnan(told[:, j]), j]) for j in range(x.shape[1])]
+    blocks = [told[:, [j]] == of[None, :] for j, of in enumerate(answers)]
+    return np.concatenate(blocks, axis=1).astype(np.float32)
+
+
 def max_match(x: Floats) -> Floats:
     """Highest share of answers identical to those of another row; missing matches missing.
 
@@ -50,13 +58,11 @@ def max_match(x: Floats) -> Floats:
     filled = np.where(np.isnan(x), np.inf, x)
     patterns, where, count = np.unique(filled, axis=0, return_inverse=True, return_counts=True)
     where = where.ravel()
-    one_hot = np.concatenate(
-        [patterns[:, [j]] == np.unique(patterns[:, j])[None, :] for j in range(k)], axis=1
-    ).astype(np.float32)
+    hot = one_hot(np.where(np.isinf(patterns), np.nan, patterns))
     best = np.zeros(len(patterns))
     for start in range(0, len(patterns), BLOCK):
         stop = min(start + BLOCK, len(patterns))
-        same = one_hot[start:stop] @ one_hot.T
+        same = hot[start:stop] @ hot.T
         same[np.arange(stop - start), np.arange(start, stop)] = -1
         best[start:stop] = same.max(axis=1)
     best = np.where(count > 1, k, best)
@@ -200,6 +206,78 @@ def quality_summary(
     return out
 
 
+def groups_compared(
+    hits: pd.DataFrame,
+    group: pd.Series,
+    *,
+    minimum: int = 10,
+    level: float = 0.01,
+) -> pd.DataFrame:
+    """Compare each group's share of signs with that of all other groups.
+
+    Parameters
+    ----------
+    hits : one row per interview, one column of truth per sign; a missing value is not counted.
+    group : the interviewer (or place) of each row; missing: takes no part.
+    minimum : groups with fewer interviews are not compared.
+    level : adjusted p below which a group stands out.
+
+    Returns
+    -------
+    DataFrame, one row per sign and group: ``item`` (``interviews``), ``group``, ``statistic``
+    (the sign), ``value`` (share, 0-1), ``unit``, ``others`` (share of all others: the base rate),
+    ``difference``, ``n``, ``numerator``, ``p_value`` (Fisher's exact test, two-sided),
+    ``p_adjusted`` (Holm over all rows), ``flags`` (``stands_out`` where the adjusted p is below
+    ``level`` and the share is higher), ``status``, ``reason_zh``, ``reason_en``.
+
+    Notes
+    -----
+    Where interviewers work in different communities the difference may be the communities'.
+    """
+    who = labels(group).reset_index(drop=True)
+    rows = []
+    for sign in hits:
+        told = hits[sign].reset_index(drop=True)
+        known = told.notna() & who.notna()
+        table = pd.crosstab(who[known], told[known].astype(int)).reindex(
+            columns=[0, 1], fill_value=0
+        )
+        everything = table.to_numpy().sum(axis=0) if len(table) else np.zeros(2)
+        for name, (no, yes) in zip(table.index, table.to_numpy(), strict=True):
+            n, m = int(no + yes), int(everything.sum() - no - yes)
+            rest = [int(everything[1] - yes), int(everything[0] - no)]
+            compared = n >= minimum and m > 0
+            p = np.nan
+            if compared:
+                p = float(stats.fisher_exact([[int(yes), int(no)], rest])[1])
+            others = rest[0] / m if m else np.nan
+            rows.append(
+                {
+                    "item": "interviews",
+                    "group": name,
+                    "statistic": str(sign),
+                    "value": yes / n,
+                    "unit": "share",
+                    "others": others,
+                    "difference": yes / n - others,
+                    "n": n,
+                    "numerator": float(yes),
+                    "p_value": p,
+                    "status": "ok" if compared else "not_computed",
+                    "reason_zh": "" if compared else "访问太少，不比较",
+                    "reason_en": "" if compared else "too few interviews to compare",
+                }
+            )
+    columns = ["item", "group", "statistic", "value", "unit", "others", "difference", "n",
+               "numerator", "p_value", "status", "reason_zh", "reason_en"]  # fmt: skip
+    out = pd.DataFrame(rows, columns=columns)
+    out["p_adjusted"] = adjusted_p(out["p_value"].to_numpy(dtype=float), "holm")
+    high = (out["p_adjusted"] < level) & (out["difference"] > 0)
+    out["flags"] = np.where(high, "stands_out", "")
+    out["method"] = "survey.interviewer_signs"
+    return out
+
+
 def interviewer_signs(
     data: pd.DataFrame,
     items: Sequence[str],
@@ -236,39 +314,8 @@ def interviewer_signs(
     }
     if duration is not None:
         signs["speeding"] = each["speeding"]
-    rows = []
-    for sign, hit in signs.items():
-        table = pd.crosstab(who, hit.astype(int)).reindex(columns=[0, 1], fill_value=0)
-        for name, (no, yes) in zip(table.index, table.to_numpy(), strict=True):
-            n, m = int(no + yes), int(table.to_numpy().sum() - no - yes)
-            others = (int(table[1].sum()) - int(yes)) / m if m else np.nan
-            compared = n >= minimum and m > 0
-            p = np.nan
-            if compared:
-                rest = [int(table[1].sum()) - int(yes), int(table[0].sum()) - int(no)]
-                p = float(stats.fisher_exact([[int(yes), int(no)], rest])[1])
-            rows.append(
-                {
-                    "item": "interviews",
-                    interviewer: name,
-                    "statistic": sign,
-                    "value": yes / n,
-                    "unit": "share",
-                    "others": others,
-                    "difference": yes / n - others,
-                    "n": n,
-                    "p_value": p,
-                    "status": "ok" if compared else "not_computed",
-                    "reason_zh": "" if compared else "访问太少，不比较",
-                    "reason_en": "" if compared else "too few interviews to compare",
-                }
-            )
-    out = pd.DataFrame(rows)
-    out["p_adjusted"] = adjusted_p(out["p_value"].to_numpy(dtype=float), "holm")
-    high = (out["p_adjusted"] < 0.01) & (out["difference"] > 0)
-    out["flags"] = np.where(high, "stands_out", "")
-    out["method"] = "survey.interviewer_signs"
-    return out
+    out = groups_compared(pd.DataFrame(signs), who, minimum=minimum)
+    return out.rename(columns={"group": interviewer})
 
 
 def interviewer_effect(
