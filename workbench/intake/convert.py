@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from workbench.intake.cells import each, numbers, where
 from workbench.intake.dates import Parsed, parse_dates, parse_times, readable
 from workbench.intake.frames import FILE, ROW, Log, Problems
 from workbench.intake.tables import PERIOD, Column, Table, column_of
@@ -106,7 +107,7 @@ class _Converter:
             return self.dates(column.name, cells, kind)
         if kind == "period":
             wrong = cells.dropna()
-            wrong = wrong[~wrong.map(lambda text: bool(PERIOD.match(text)))]
+            wrong = wrong[~where(wrong, PERIOD.match)]
             self.bad(
                 "cell.period",
                 column.name,
@@ -118,7 +119,7 @@ class _Converter:
             return cells.drop(wrong.index).reindex(cells.index)
         if kind == "id":
             wrong = cells.dropna()
-            wrong = wrong[wrong.map(lambda text: not text.isprintable() or len(text) > 200)]
+            wrong = wrong[where(wrong, lambda text: not text.isprintable() or len(text) > 200)]
             self.bad(
                 "cell.id",
                 column.name,
@@ -174,15 +175,15 @@ class _Converter:
         form: re.Pattern[str],
         dtype: Literal["Int64", "float64"],
     ) -> pd.Series:
-        present = cells.dropna().map(_number)
-        fits = present.map(lambda text: bool(form.match(text)))
+        present = each(cells.dropna(), _number)
+        fits = where(present, form.match)
         zh, en = _NAMES[column.type]
         self.bad(
             "cell.type", column.name, present.index[~fits], f"不是{zh}", f"not {en}", expected=en
         )
-        numbers = present[fits].astype("float64")
+        values = numbers(present[fits], float)
         if column.low is not None:
-            low = numbers.index[numbers < column.low]
+            low = values.index[values < column.low]
             self.bad(
                 "cell.range",
                 column.name,
@@ -192,7 +193,7 @@ class _Converter:
                 expected=f"≥ {column.low:g}",
             )
         if column.above is not None:
-            low = numbers.index[numbers <= column.above]
+            low = values.index[values <= column.above]
             weight = column.name.endswith("weight")
             self.bad(
                 "weight.not-positive" if weight else "cell.range",
@@ -202,12 +203,12 @@ class _Converter:
                 "a weight must exceed zero" if weight else f"must exceed {column.above:g}",
                 expected=f"> {column.above:g}",
             )
-        numbers = numbers.reindex(cells.index)
-        return numbers.astype("Int64") if dtype == "Int64" else numbers
+        values = values.reindex(cells.index)
+        return values.astype("Int64") if dtype == "Int64" else values
 
     def booleans(self, name: str, cells: pd.Series) -> pd.Series:
         """Give yes and no as booleans."""
-        known = cells.dropna().str.casefold().map(_BOOL)
+        known = numbers(cells.dropna(), lambda text: _BOOL.get(text.casefold()))
         zh, en = _NAMES["bool"]
         self.bad(
             "cell.type", name, known.index[known.isna()], f"不是{zh}", f"not {en}", expected=en
@@ -301,20 +302,16 @@ class _Converter:
                 column = f"{code}__{option}"
                 if column in self.frame:
                     cells = self.frame[column]
-                    given = cells.dropna().map(_code)
-                    reasons = given.map(item.missing).astype("str")
-                    reason = reason.fillna(reasons.reindex(cells.index))
-                    out[column] = self.booleans(column, cells.drop(reasons.dropna().index)).reindex(
-                        cells.index
-                    )
+                    reasons = each(cells, lambda text: item.missing.get(_code(text)))
+                    reason = reason.fillna(reasons)
+                    out[column] = self.booleans(column, cells.mask(reasons.notna()))
             if out:
                 out[name] = reason
             return out
         cells = self.frame[code]
-        codes = cells.dropna().map(_code)
-        reasons = codes.map(item.missing).astype("str").dropna()
-        reason = reason.fillna(reasons.reindex(cells.index))
-        codes = codes.drop(reasons.index)
+        reasons = each(cells, lambda text: item.missing.get(_code(text)))
+        reason = reason.fillna(reasons)
+        codes = each(cells.mask(reasons.notna()).dropna(), _code)
         out[code] = self._answers(code, item, cells, codes)
         if item.missing or reason.notna().any():
             out[name] = reason
@@ -327,8 +324,7 @@ class _Converter:
             for value, label in item.values.items():
                 for text in {label.zh, label.en} - {None}:
                     labels[str(text)] = None if str(text) in labels else value
-            known = {c: c if item.holds(c) else labels.get(c) for c in codes.unique()}
-            values = codes.map(known).astype("str")
+            values = each(codes, lambda c: c if item.holds(c) else labels.get(c))
             off = values.index[values.isna()]
             self.bad(
                 "item.off-scale",
@@ -342,16 +338,16 @@ class _Converter:
                 ),
                 expected=" | ".join([*item.points, *item.missing][:24]),
             )
-            values = values.dropna().reindex(cells.index)
-            return values.astype("float64").astype("Int64") if item.whole else values
+            values = values.reindex(cells.index)
+            return numbers(values, float).astype("Int64") if item.whole else values
         if item.kind == "number":
             low, high = item.range or (None, None)
             frame = self.frame
-            numbers = self._numbers(
+            given = self._numbers(
                 Column(code, "float"), codes.reindex(cells.index), _FLOAT, "float64"
             )
             if low is not None and high is not None:
-                off = numbers.index[(numbers < low) | (numbers > high)]
+                off = given.index[(given < low) | (given > high)]
                 self.bad(
                     "item.off-scale",
                     code,
@@ -360,8 +356,8 @@ class _Converter:
                     "outside range:",
                     expected=f"{low:g} – {high:g}",
                 )
-                numbers = numbers.drop(off).reindex(frame.index)
-            return numbers
+                given = given.drop(off).reindex(frame.index)
+            return given
         if item.kind == "check":
             return self.booleans(code, codes.reindex(cells.index))
         if item.kind == "date":

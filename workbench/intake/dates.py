@@ -54,6 +54,38 @@ def _plain(text: str) -> str:
     return text.replace("秒", "").rstrip(": ").strip()
 
 
+_NEVER = np.datetime64("NaT", "s")
+_AS_MOST = (
+    r"^(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})"
+    r"(?:[T ](?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?)?$"
+)
+
+
+def _most(words: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """Give time and clock of plain year-first texts, all at once; ``NaT`` for all others."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    text = pa.array(words, pa.string())
+    told = pc.extract_regex(text, _AS_MOST)
+
+    def part(name: str) -> np.ndarray:
+        digits = pc.struct_field(told, name)
+        digits = pc.if_else(pc.equal(digits, ""), "0", digits)
+        return np.asarray(pc.fill_null(digits, "0").cast(pa.int64()))
+
+    year, month, day = part("year"), part("month"), part("day")
+    hour, minute, second = part("hour"), part("minute"), part("second")
+    first = (year - 1970).astype("datetime64[Y]") + (month - 1).astype("timedelta64[M]")
+    date = first.astype("datetime64[D]") + (day - 1).astype("timedelta64[D]")
+    good = (year >= _FIRST) & (year < _LAST) & (month >= 1) & (month <= 12) & (day >= 1)
+    good &= date.astype("datetime64[M]") == first
+    good &= (hour < 24) & (minute < 60) & (second < 60)
+    clock = (hour * 3600 + minute * 60 + second).astype("timedelta64[s]")
+    has_clock = np.asarray(pc.fill_null(pc.match_substring(text, ":"), False))
+    return np.where(good, date.astype("datetime64[s]") + clock, _NEVER), has_clock
+
+
 def _one(text: str, order: str | None) -> tuple[pd.Timestamp | None, bool, str]:
     """Give one text as naive or aware time, whether it has a time of day, and what is wrong."""
     text = _plain(text)
@@ -90,29 +122,37 @@ def _one(text: str, order: str | None) -> tuple[pd.Timestamp | None, bool, str]:
 
 
 def _parse(cells: pd.Series, declared: str | None) -> tuple[pd.DataFrame, dict[str, pd.Index]]:
-    """Give time, aware and clock of each present cell, and the rows of each fault."""
+    """Give time, offset and clock of each present cell, and the rows of each fault.
+
+    ``time`` is as written, ``offset`` what it is ahead of UTC, missing where none is written.
+    """
     present = cells.dropna()
     if declared is not None and declared not in ORDERS:
         naive = pd.to_datetime(present, format=declared, errors="coerce")
-        aware = pd.Series(getattr(naive.dtype, "tz", None) is not None, index=present.index)
         bad = naive.isna() | (naive.dt.year < _FIRST) | (naive.dt.year >= _LAST)
         has_clock = any(mark in declared for mark in ("%H", "%I", "%X", "%c", "%T"))
-        frame = pd.DataFrame({"time": naive, "aware": aware, "clock": has_clock})
+        offset = pd.Series(pd.NaT, index=present.index, dtype="timedelta64[s]")
+        if getattr(naive.dtype, "tz", None) is not None:
+            written = naive.dt.tz_localize(None)
+            offset = (written - naive.dt.tz_convert("UTC").dt.tz_localize(None)).dt.as_unit("s")
+            naive = written
+        frame = pd.DataFrame({"time": naive.dt.as_unit("s"), "offset": offset, "clock": has_clock})
         return frame[~bad], {"wrong": present.index[bad]}
-    words = present.unique()
-    parsed = {word: _one(str(word), declared) for word in words}
-    fault = present.map({word: parsed[word][2] for word in words})
-    good = present[fault == ""]
+    codes, words = pd.factorize(present)
+    names, (times, clock) = words.tolist(), _most(words)
+    offsets = np.full(len(words), np.timedelta64("NaT", "s"))
+    faults = np.full(len(words), "", dtype=object)
+    for n in np.flatnonzero(np.isnat(times)):
+        time, clock[n], faults[n] = _one(names[n], declared)
+        if time is not None:
+            times[n] = time.tz_localize(None).to_datetime64()
+            if time.tzinfo is not None:
+                offsets[n] = time.utcoffset()
+    fault = faults[codes]
     frame = pd.DataFrame(
-        {
-            "time": good.map({w: p[0] for w, p in parsed.items()}).astype(object),
-            "aware": good.map(
-                {w: p[0] is not None and p[0].tzinfo is not None for w, p in parsed.items()}
-            ),
-            "clock": good.map({w: p[1] for w, p in parsed.items()}),
-        },
-        index=good.index,
-    )
+        {"time": times[codes], "offset": offsets[codes], "clock": clock[codes]},
+        index=present.index,
+    )[fault == ""]
     return frame, {name: present.index[fault == name] for name in ("unclear", "serial", "wrong")}
 
 
@@ -131,9 +171,9 @@ def parse_dates(cells: pd.Series, declared: str | None) -> Parsed:
         Chinese (2026年9月3日), are read without a declaration.
     """
     frame, faults = _parse(cells, declared)
-    days = frame["time"].map(lambda t: t.strftime("%Y-%m-%d")) if len(frame) else frame["time"]
+    days = np.datetime_as_string(frame["time"].to_numpy("datetime64[D]")).tolist()
     return Parsed(
-        days.reindex(cells.index).astype("str"),
+        pd.Series(days, index=frame.index, dtype="str").reindex(cells.index),
         faults.get("unclear", _NONE),
         faults.get("serial", _NONE),
         faults.get("wrong", _NONE),
@@ -153,7 +193,7 @@ def parse_times(cells: pd.Series, declared: str | None, zone: ZoneInfo) -> Parse
         Zone in which times without an offset are meant and all are stored.
     """
     frame, faults = _parse(cells, declared)
-    aware = frame["aware"].astype(bool)
+    aware = frame["offset"].notna()
     stamps = pd.Series(index=frame.index, dtype=f"datetime64[s, {zone.key}]")
     repeated = skipped = 0
     if (~aware).any():
@@ -168,11 +208,8 @@ def parse_times(cells: pd.Series, declared: str | None, zone: ZoneInfo) -> Parse
         repeated, skipped = int((first != late).sum()), int(moved.sum())
         stamps.loc[~aware] = first
     if aware.any():
-        stamps.loc[aware] = (
-            pd.DatetimeIndex(pd.to_datetime(frame.loc[aware, "time"], utc=True))
-            .as_unit("s")
-            .tz_convert(zone)
-        )
+        world = pd.DatetimeIndex(frame.loc[aware, "time"] - frame.loc[aware, "offset"])
+        stamps.loc[aware] = world.as_unit("s").tz_localize("UTC").tz_convert(zone)
     values = pd.Series(_iso(pd.DatetimeIndex(stamps)), index=frame.index, dtype="str")
     return Parsed(
         values.reindex(cells.index),

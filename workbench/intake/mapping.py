@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from workbench.intake import platform
+from workbench.intake.cells import each
 from workbench.intake.definitions import Asked, asked_as
 from workbench.intake.frames import FILE, ROW, Log, Problems, Raw
 from workbench.intake.recode import recode, split_options
@@ -338,7 +339,7 @@ def _names(here: Mapping, raw: Raw, used: set[str]) -> pd.Series | None:
         used.add(found)
         names = raw.frame[found]
     targets = {tidy(name): unit for name, unit in how.values.items()}
-    return names.map({n: targets.get(tidy(n), n) for n in names.dropna().unique()}).astype("str")
+    return each(names, lambda name: targets.get(tidy(name), name))
 
 
 def _units(here: Mapping, mapped: pd.DataFrame, units: Units) -> None:

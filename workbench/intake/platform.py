@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from workbench.intake.cells import each, numbers, where
 from workbench.intake.dates import parse_times
 from workbench.intake.frames import Raw
 from workbench.intake.readers.export import Export, Question
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["block", "named", "settle"]
 
 _NOT = {"0", "false", "no", "n", "否", "0.0", "未选中", "unchecked", "not selected"}
+_DECIMALS = re.compile(r"\.0+\Z")
 _RANK = re.compile(r"(?P<title>.+?)\s*[(（](?P<option>[^()（）]+)[)）]")
 
 
@@ -38,9 +39,8 @@ def named(here: Mapping, raw: Raw, out: dict[str, pd.Series], used: set[str]) ->
             continue
         cells = raw.frame[how.title]
         if how.clean is not None:
-            given = cells.dropna()
-            cleaned = given.map({cell: how.clean(str(cell)) for cell in given.unique()})
-            changed = int((cleaned.fillna("") != given).sum())
+            cleaned = each(cells, how.clean)
+            changed = int((cleaned.fillna("") != cells.fillna("")).sum())
             if how.blank is None:
                 _log(
                     here,
@@ -49,7 +49,7 @@ def named(here: Mapping, raw: Raw, out: dict[str, pd.Series], used: set[str]) ->
                     f"{how.title}：去掉平台附加的内容或补上时区",
                     f"{how.title}: additions of the platform taken off, or the time zone added",
                 )
-            cells = cleaned.reindex(cells.index).astype("str")
+            cells = cleaned
         if how.blank is not None:
             cells = cells.fillna(how.blank)
         out[name] = cells
@@ -70,17 +70,13 @@ def _started(here: Mapping, lasted: pd.Series, out: dict[str, pd.Series], export
     if (declared is not None and "%" in declared) or (isinstance(how, dict) and "started" in how):
         return  # the beginning would have to be written in the declared form
     ends = parse_times(out["finished"], declared, here.study.zone).values
-    begun: dict[int, str] = {}
-    unread = 0
-    for row, end, text in zip(ends.index, ends, lasted.reindex(ends.index), strict=True):
-        if pd.isna(end) or pd.isna(text):
-            continue
-        took = seconds(str(text))
-        if took is None:
-            unread += 1
-        else:
-            begun[row] = (datetime.fromisoformat(str(end)) - timedelta(seconds=took)).isoformat()
-    out["started"] = pd.Series(begun, index=ends.index, dtype="str")
+    both = ends.notna() & lasted.notna()
+    took = numbers(lasted[both], seconds)
+    unread = int(took.isna().sum())
+    took = took.dropna().astype("int64").astype("timedelta64[s]")
+    clock = ends[took.index].str[:19].astype("datetime64[s]") - took
+    begun = clock.dt.strftime("%Y-%m-%dT%H:%M:%S").astype("str") + ends[took.index].str[19:]
+    out["started"] = begun.reindex(ends.index)
     _log(
         here,
         "intake.started",
@@ -196,7 +192,7 @@ def _rank(
         order = [plain(part) for part in cell.split("→")]
         return str(order.index(wanted) + 1) if wanted in order else None
 
-    out[name] = raw.frame[base[0]].map(rank, na_action="ignore").astype("str")
+    out[name] = each(raw.frame[base[0]], rank)
     used.add(base[0])
     return True
 
@@ -231,11 +227,11 @@ def settle(here: Mapping, raw: Raw, out: dict[str, pd.Series], titles: dict[str,
         if item.kind == "number" and item.range is not None and item.range[0] < 0:
             lost = {cell: why for cell, why in lost.items() if not cell.startswith("-")}
         cells = out[name]
-        codes = cells.str.replace(r"\.0+\Z", "", regex=True)
+        codes = each(cells, lambda cell: _DECIMALS.sub("", cell))
         hit = codes.isin(set(lost))
         if hit.any():
             reasons = out.get(f"{code}__missing", pd.Series(None, index=cells.index, dtype="str"))
-            out[f"{code}__missing"] = reasons.mask(hit, codes.map(lost)).astype("str")
+            out[f"{code}__missing"] = reasons.mask(hit, each(codes, lost.get))
             out[name] = cells.mask(hit)
             shown = ", ".join(sorted(codes[hit].unique()))
             _log(
@@ -252,16 +248,18 @@ def settle(here: Mapping, raw: Raw, out: dict[str, pd.Series], titles: dict[str,
 def _free_text(here: Mapping, name: str, out: dict[str, pd.Series], form: re.Pattern[str]) -> None:
     """Part an option from the text written behind it; the text goes to ``name_other``, if asked."""
     cells = out[name]
-    hit = cells.map(lambda cell: isinstance(cell, str) and form.search(cell) is not None)
+    hit = where(cells, form.search)
     if not hit.any():
         return
     target = f"{name}_other"
     kept = here.known(target) and target not in out
     if kept:
-        texts = cells[hit].map(lambda cell: "；".join(t for t in form.findall(cell) if t.strip()))
-        out[target] = texts.mask(texts == "").reindex(cells.index).astype("str")
-    plainly = cells[hit].map(lambda cell: form.sub("", cell).strip())
-    out[name] = cells.mask(hit, plainly.reindex(cells.index)).astype("str")
+        texts = each(
+            cells[hit], lambda cell: "；".join(t for t in form.findall(cell) if t.strip()) or None
+        )
+        out[target] = texts.reindex(cells.index)
+    plainly = each(cells[hit], lambda cell: form.sub("", cell).strip())
+    out[name] = cells.mask(hit, plainly.reindex(cells.index))
     _log(
         here,
         "intake.other-text",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from workbench.intake.cells import each
 from workbench.intake.tables import column_of
 from workbench.intake.titles import plain
 from workbench.study import Item
@@ -67,7 +68,7 @@ def recode(here: Mapping, name: str, out: dict[str, pd.Series]) -> None:
         else:
             unnamed.append(value)
             continue
-    recoded = present.map(table).astype("str")
+    recoded = each(present, table.get)
     lost: list[str] = []
     for value in unnamed:
         accepts = _accepts(here, name, value)
@@ -160,7 +161,7 @@ def split_options(here: Mapping, out: dict[str, pd.Series], separator: str = "")
             words = {
                 cell: "true" if option in picked else "false" for cell, picked in chosen.items()
             }
-            out[f"{code}__{option}"] = series.map(words).astype("str")
-        given = series.map(reasons).astype("str")
+            out[f"{code}__{option}"] = each(series, words.get)
+        given = each(series, reasons.get)
         before = out.get(f"{code}__missing")
         out[f"{code}__missing"] = given if before is None else given.fillna(before)

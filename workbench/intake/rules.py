@@ -9,6 +9,7 @@ import pandas as pd
 
 from workbench.checks.privacy import KINDS, marks
 from workbench.intake import rules_judged, rules_records, rules_survey
+from workbench.intake.cells import each, where
 from workbench.intake.frames import Log, Problems
 from workbench.intake.tables import TABLES, column_of
 from workbench.intake.units import Units
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_all"]
 
+_PLAIN = re.compile(r"[+-]?[\d.]+")
+_DAY = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}\Z")
 _FORMULA = re.compile(
     r"^[\s\u3000]*[=+\-@＝＋－＠]|<\s*/?\s*[A-Za-z!]|\[[^\]]*\]\(\s*(?:https?|javascript):"
 )
@@ -136,19 +139,18 @@ def _private(
     known = column_of(TABLES[name], column)
     if known is None or known.house:  # an item that is free text stays in the house too
         return
-    found = {row: list(marks(text)) for row, text in cells.items()}
+    first = {text: dict(reversed(list(marks(text)))) for text in cells.unique()}
     for kind, (zh, en) in KINDS.items():
-        rows = [row for row, told in found.items() if any(kind == k for k, _ in told)]
-        shown = [next(text for k, text in found[row] if k == kind) for row in rows]
+        shown = each(cells, lambda text: first[text].get(kind)).dropna()  # noqa: B023 - used at once
         problems.cells(
             "privacy.mark",
             f"文字中含有{zh}，会随数据离开",
             f"the text holds {en} and would leave with the data",
             "在 corrections.csv 中改为不含个人信息的文字",
             "put it right in corrections.csv without what names a person",
-            frame=frame.loc[rows],
+            frame=frame.loc[shown.index],
             column=column,
-            values=pd.Series(shown, index=rows, dtype="str"),
+            values=shown,
         )
 
 
@@ -173,8 +175,7 @@ def _future(name: str, frame: pd.DataFrame, study: Study, problems: Problems) ->
     issued = study.settings.issued.isoformat()
     for column in _HAPPENED.get(name, ()):
         days = frame[column].dropna().str[:10]
-        days = days[days.str.fullmatch(r"[0-9]{4}(-[0-9]{2}){0,2}")]
-        late = days[[day > issued[: len(day)] for day in days]]
+        late = days[where(days, lambda d: bool(_DAY.match(d)) and d > issued[: len(d)])]
         if name == "facts" and len(late):
             from workbench.scoring.standing import TRANSITIONS
 
@@ -235,7 +236,7 @@ def _texts(name: str, frame: pd.DataFrame, study: Study, log: Log, problems: Pro
         if cells.empty:
             continue
         _private(name, column, frame, cells, problems)
-        risky = cells[cells.str.contains(_FORMULA) & ~cells.str.fullmatch(r"[+-]?[\d.]+")]
+        risky = cells[where(cells, lambda t: _FORMULA.search(t) and not _PLAIN.fullmatch(t))]
         if risky.empty:
             continue
         problems.cells(

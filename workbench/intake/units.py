@@ -111,8 +111,9 @@ class Units:
 
     def resolve(self, names: pd.Series) -> pd.Series:
         """Give the id for each name, missing where no unit is called so."""
-        table = {name: self.ids.get(str(name).casefold()) for name in names.dropna().unique()}
-        return names.map(table).astype("str")
+        from workbench.intake.cells import each
+
+        return each(names, lambda name: self.ids.get(name.casefold()))
 
     def tree(self, frame: pd.DataFrame, problems: Problems) -> None:
         """Read levels and parents; a parent that is none or a circle is a problem."""
