@@ -153,8 +153,15 @@ def units_of(study: Study) -> list[str]:
     return sorted(frame.loc[frame["level"].eq(study.settings.unit), "community"].tolist())
 
 
-def early_tables(study: Study) -> dict[str, pd.DataFrame]:
+def early_tables(study: Study, *more: str) -> dict[str, pd.DataFrame]:
     """Read what is known before field work: ``communities``, and ``frame`` where there is one.
+
+    Parameters
+    ----------
+    study
+        The study.
+    more
+        Further tables that are known, such as ``assessors``.
 
     Raises
     ------
@@ -164,7 +171,9 @@ def early_tables(study: Study) -> dict[str, pd.DataFrame]:
     from workbench.intake.building import collect
 
     known = {
-        name: study.settings.sources[name] for name in _TABLES if name in study.settings.sources
+        name: study.settings.sources[name]
+        for name in (*_TABLES, *more)
+        if name in study.settings.sources
     }
     early = replace(
         study,

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from workbench.errors import InputError, Problem
+
 __all__ = ["add"]
 
 
@@ -39,13 +41,26 @@ def add(commands: Any) -> None:
     noticing.set_defaults(call=_notice)
 
     forms = commands.add_parser(
-        "forms", help="发出或读回核对表 / hand out forms, and read what comes back"
+        "forms",
+        help="问卷、评分表和录入表；事实核对表 / questionnaires, scoring sheets, entry workbooks",
     )
-    forms.add_argument("dir", type=Path)
-    forms.add_argument("--factual-check", action="store_true", required=True)
-    forms.add_argument("--read", nargs="+", type=Path, default=(), metavar="XLSX")
-    forms.add_argument("--received", type=date.fromisoformat, metavar="DATE")
-    forms.add_argument("--to", type=Path, required=True, metavar="PATH")
+    forms.add_argument(
+        "path", metavar="STUDY", help="--factual-check: 批次文件夹 / the batch's folder"
+    )
+    forms.add_argument(
+        "--factual-check",
+        action="store_true",
+        help="公布前的事实核对表 / the facts of each unit, to be checked before publication",
+    )
+    forms.add_argument(
+        "--read", nargs="+", type=Path, default=(), metavar="XLSX", help="读回核对表 / read back"
+    )
+    forms.add_argument(
+        "--received", type=date.fromisoformat, metavar="DATE", help="收到日期 / when they came"
+    )
+    forms.add_argument(
+        "--to", type=Path, metavar="DIR", help="默认 forms/项目名 / by default forms/<study>"
+    )
     forms.set_defaults(call=_forms)
 
     purge = commands.add_parser("purge", help="到期删除数据 / remove rows after the retention date")
@@ -113,15 +128,52 @@ def _notice(args: argparse.Namespace) -> int:
 
 
 def _forms(args: argparse.Namespace) -> int:
+    return _factual(args) if args.factual_check or args.read else _printed(args)
+
+
+def _printed(args: argparse.Namespace) -> int:
+    from workbench.batch.slices import load_study
+    from workbench.forms.written import write_forms
+
+    zh, study = args.messages == "zh", load_study(args.path)
+    to = args.to or Path("forms") / study.id
+    asked = write_forms(study, to)
+    print(
+        f"{len(asked.questions)} 道题（版本 {asked.code}），{len(asked.inspected)} 个检查项"
+        f"（版本 {asked.inspection_code}），{len(asked.assessors)} 位评分人：{to}"
+        if zh
+        else f"{len(asked.questions)} questions (version {asked.code}), {len(asked.inspected)} "
+        f"inspection items (version {asked.inspection_code}), {len(asked.assessors)} assessors: "
+        f"{to}"
+    )
+    bare = asked.untranslated()
+    if bare and "en" in asked.languages:
+        named = ", ".join(bare[:20]) + (" …" if len(bare) > 20 else "")
+        print(f"没有英文的题：{named}" if zh else f"without English, printed in Chinese: {named}")
+    return 0
+
+
+def _factual(args: argparse.Namespace) -> int:
     from workbench.batch.sign import study_of
     from workbench.forms.factual import objections_csv, read_sheets, write_sheets
 
-    zh, study = args.messages == "zh", study_of(args.dir)
+    folder = Path(args.path)
+    zh, study = args.messages == "zh", study_of(folder)
+    if args.to is None:
+        raise InputError(
+            Problem(
+                code="forms.to",
+                zh="没有写明写到哪里",
+                en="it is not said where to write",
+                remedy_zh="加上 --to",
+                remedy_en="add --to",
+            )
+        )
     if not args.read:
-        n = write_sheets(study, args.dir, args.to)
+        n = write_sheets(study, folder, args.to)
         print(f"{n} 个单位的核对表：{args.to}" if zh else f"sheets of {n} units: {args.to}")
         return 0
-    rows = read_sheets(study, args.dir, args.read, args.received)
+    rows = read_sheets(study, folder, args.read, args.received)
     if args.to.exists():
         raise FileExistsError(f"{args.to}")
     args.to.write_bytes(objections_csv(rows))

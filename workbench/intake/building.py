@@ -14,6 +14,7 @@ from workbench.intake.convert import convert, item_columns
 from workbench.intake.corrections import Applied, Corrector
 from workbench.intake.definitions import Definitions
 from workbench.intake.earlier import add_earlier, join_predecessors
+from workbench.intake.entered import placed
 from workbench.intake.flags import add_alike, add_flags
 from workbench.intake.frames import FILE, ROW, FileUsed, Log, Problems, Raw, Tables
 from workbench.intake.mapping import map_source
@@ -139,6 +140,7 @@ class _Intake:
         files = sorted(self.files.values(), key=lambda file: (not file.outside, file.name))
         if "inspections" in whole:
             check_seals(whole["inspections"], files, self.problems, self.log)
+        placed(self.problems.found, self.raws.values())
         tables = Tables(
             frames=frames,
             log=tuple(self.log.entries),

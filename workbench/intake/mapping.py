@@ -13,6 +13,7 @@ import pandas as pd
 from workbench.intake import platform
 from workbench.intake.cells import each
 from workbench.intake.definitions import Asked, asked_as
+from workbench.intake.entered import entered
 from workbench.intake.frames import FILE, ROW, Log, Problems, Raw
 from workbench.intake.recode import recode, split_options
 from workbench.intake.tables import Table, column_of
@@ -210,6 +211,7 @@ def map_source(
             out[table.unit or "community"] = names
     platform.named(here, raw, out, used)
     platform.settle(here, raw, out, titles)
+    entered(here, raw, out, units)
     for name in source.values:
         if name in out:
             recode(here, name, out)

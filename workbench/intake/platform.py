@@ -206,7 +206,7 @@ def settle(here: Mapping, raw: Raw, out: dict[str, pd.Series], titles: dict[str,
         Column of the table → title of the file it came from.
     """
     export = raw.export
-    if export is None or not here.table.items:
+    if export is None or export.form is not None or not here.table.items:
         return
     for name, title in titles.items():
         code, _, option = name.partition("__")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["check_seals", "seal_of"]
 
 LENGTH = 12
+_MOST = 50 << 20  # bytes of an entry workbook
 _SEAL = re.compile(r"[0-9a-f]{12,64}")
 
 
@@ -31,7 +32,8 @@ def seal_of(sheet: Path) -> tuple[str, str]:
     Raises
     ------
     InputError
-        ``seal.file``, when there is no such file or it is empty.
+        ``seal.file``, when there is no such file or it is empty; ``seal.open``, when an entry
+        workbook is not called complete by its assessor.
     """
     if not sheet.is_file() or sheet.stat().st_size == 0:
         raise InputError(
@@ -44,8 +46,29 @@ def seal_of(sheet: Path) -> tuple[str, str]:
                 remedy_en="name the file of the sheet",
             )
         )
+    if _open(sheet):
+        raise InputError(
+            Problem(
+                code="seal.open",
+                zh="评分人还没有注明已完成，不封存",
+                en="the assessor has not called the sheet complete: it is not sealed",
+                file=sheet.name,
+                remedy_zh="在“说明”页填“是”并保存，再封存",
+                remedy_en="write 是 on the sheet 说明, save, and seal it then",
+            )
+        )
     digest = sha256_file(sheet)
     return digest[:LENGTH], digest
+
+
+def _open(sheet: Path) -> bool:
+    """Whether the file is an entry workbook whose assessor has not finished."""
+    if sheet.suffix.lower() != ".xlsx" or sheet.stat().st_size > _MOST:
+        return False
+    from workbench.intake.readers.entry import form_of, is_entry
+
+    data = sheet.read_bytes()
+    return is_entry(data) and form_of(data, file=sheet.name).complete is False
 
 
 def check_seals(

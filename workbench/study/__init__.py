@@ -345,7 +345,38 @@ def _codebook(folder: Path) -> tuple[dict[str, Item], list[Problem]]:
                     found=code[:60],
                 )
             )
-    return items, problems
+    return items, problems + _conditions(items, path.name)
+
+
+def _conditions(items: dict[str, Item], file: str) -> list[Problem]:
+    """Say which ``where:`` names no item before it, or no answer of it."""
+    problems = []
+    before: dict[str, Item] = {}
+    for code, item in items.items():
+        for name, wanted in item.where.items():
+            asked = before.get(name)
+            wrong = [] if asked is None else [w for w in wanted if not asked.holds(w)]
+            if asked is not None and not wrong:
+                continue
+            zh, en = nearest_remedy(name if asked is None else wrong[0],
+                                    before if asked is None else asked.points)  # fmt: skip
+            problems.append(
+                Problem(
+                    code="codebook.where",
+                    file=file,
+                    column=f"{code}.where",
+                    zh="where: 没有指明排在前面的题" if asked is None else "不是该题的回答",
+                    en="where: names no item before this one"
+                    if asked is None
+                    else "not an answer of that item",
+                    remedy_zh=zh,
+                    remedy_en=en,
+                    expected=" | ".join(before if asked is None else asked.points)[:100],
+                    found=name if asked is None else wrong[0],
+                )
+            )
+        before[code] = item
+    return problems
 
 
 def _taken() -> set[str]:

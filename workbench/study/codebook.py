@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -9,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from workbench.study._words import Bilingual, Model, Word, word
 
-__all__ = ["Item"]
+__all__ = ["Item", "asked_code"]
 
 Kind = Literal["scale", "single", "multiple", "number", "text", "date", "check"]
 Role = Literal[
@@ -42,6 +45,14 @@ def _codes(value: Any) -> Any:
     )
 
 
+def _conditions(value: Any) -> Any:
+    return (
+        {word(code): codes if isinstance(codes, list) else [codes] for code, codes in value.items()}
+        if isinstance(value, dict)
+        else value
+    )
+
+
 def _is_int(code: str) -> bool:
     return code.removeprefix("-").isdecimal() and code.isascii()
 
@@ -60,6 +71,10 @@ class Item(Model):
     role: Role = "other"
     protection: Class | None = Field(None, alias="class")
     purpose: Word | None = None
+    where: Annotated[dict[Word, list[Word]], BeforeValidator(_conditions)] = Field(
+        default_factory=dict
+    )
+    """Asked only of those who gave one of these answers to an item before it."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Item:
@@ -122,7 +137,8 @@ class Item(Model):
     def as_dict(self) -> dict[str, Any]:
         """Give the normalised form that ``study.json`` holds."""
         top: list[Any] = [int(code) if self.whole else code for code in self.top]
-        return {
+        told = {} if not self.where else {"where": {k: list(v) for k, v in self.where.items()}}
+        return told | {
             "wording": self.wording.model_dump(),
             "kind": self.kind,
             "values": {code: label.model_dump() for code, label in self.values.items()},
@@ -135,3 +151,21 @@ class Item(Model):
             "class": self.protection or "internal",
             "purpose": self.purpose or "assessment",
         }
+
+    def asked(self) -> dict[str, Any]:
+        """Give what the person who answers sees: wording, kind, options, range, condition."""
+        whole = self.as_dict()
+        names = ("wording", "kind", "values", "range", "missing", "where")
+        return {name: whole[name] for name in names if name in whole}
+
+
+def asked_code(asked: Mapping[str, Mapping[str, Any]]) -> str:
+    """Give the code of a set of questions: 12 hex digits of the SHA-256 over :meth:`Item.asked`.
+
+    Examples
+    --------
+    >>> asked_code({}) == asked_code({"q1": {"kind": "text"}})
+    False
+    """
+    text = json.dumps(asked, ensure_ascii=False, sort_keys=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -17,6 +17,7 @@ from workbench.intake.frames import Log, refuse
 from workbench.intake.readers import kobo, limesurvey, qualtrics, tencent, wenjuan, wjx
 from workbench.intake.readers.columnar import dta, parquet, sav
 from workbench.intake.readers.delimited import delimited
+from workbench.intake.readers.entry import entry, is_entry
 from workbench.intake.readers.export import Grid, Reader
 from workbench.intake.readers.htmltable import html
 from workbench.intake.readers.jsonfile import json_records
@@ -132,6 +133,8 @@ def read(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> 
         found = declared
     if found == "zip":
         return zipped(data, how, log, problems, inner=read)
+    if found == "xlsx" and form == "auto" and how.sheet is None and is_entry(data):
+        return entry(data, how, log, problems)
     grid = CONTAINERS[declared or found](data, how, log, problems)
     titles = grid.titles(how)
     platform = form if form in PLATFORMS else None

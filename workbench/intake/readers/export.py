@@ -12,6 +12,7 @@ from workbench.intake.frames import Log
 from workbench.intake.titles import unique
 
 if TYPE_CHECKING:
+    from workbench.intake.readers.entry import Form
     from workbench.study import Join, Source
 
 __all__ = ["Export", "Grid", "Named", "Question", "Reader", "blocks", "reason"]
@@ -70,6 +71,8 @@ class Export:
         Pattern of the free text that the platform sets behind an option, its group the text.
     separator
         What stands between the options of one cell.
+    form
+        What an entry workbook of ``workbench forms`` says of itself.
     """
 
     platform: str
@@ -79,6 +82,7 @@ class Export:
     other: re.Pattern[str] | None = None
     seconds: str = ""
     separator: str = ""
+    form: Form | None = None
 
     def question(self, title: str) -> Question | None:
         """Give the question that a column belongs to."""

@@ -36,11 +36,12 @@ def xlsx(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> 
         f"{how.file}：公式单元格，采用文件中存储的结果",
         f"{how.file}: cells with formulas; the stored result is used",
     )
+    hidden = [name for name in sheet.hidden if not name.startswith("_workbench")]
     log.add(
         "intake.hidden-sheet",
-        len(sheet.hidden),
-        f"{how.file}：隐藏的工作表，未读取：{'、'.join(sheet.hidden)[:80]}",
-        f"{how.file}: hidden sheets, not read: {', '.join(sheet.hidden)[:80]}",
+        len(hidden),
+        f"{how.file}：隐藏的工作表，未读取：{'、'.join(hidden)[:80]}",
+        f"{how.file}: hidden sheets, not read: {', '.join(hidden)[:80]}",
     )
     with zipfile.ZipFile(BytesIO(data)) as archive:
         macros = [name for name in archive.namelist() if name.endswith("vbaProject.bin")]

@@ -1,0 +1,76 @@
+"""All forms of a study into one folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import InputError, Problem
+from workbench.forms.asked import Asked, asked_of
+
+if TYPE_CHECKING:
+    from workbench.study import Study
+
+__all__ = ["write_forms"]
+
+
+def write_forms(study: Study, to: Path) -> Asked:
+    """Write questionnaires, scoring sheets and entry workbooks of a study.
+
+    Files: ``questionnaire.<lang>.pdf`` and ``….large.pdf``, ``inspection.<visit>.<lang>.pdf``,
+    ``entry.xlsx``, and ``sheets/<assessor>.xlsx`` for each line of the table ``assessors``
+    (``sheets/inspection.xlsx`` without that table).
+
+    Returns
+    -------
+    Asked
+        What was written: codes of both forms, items without English.
+
+    Raises
+    ------
+    InputError
+        ``forms.to``, when the folder is there; and those of
+        :func:`workbench.forms.asked.asked_of`.
+    """
+    from workbench.forms.entry import assessor_workbook, responses_workbook
+    from workbench.forms.printed import inspection_pdf, questionnaire_pdf
+
+    if to.exists():
+        raise InputError(
+            Problem(
+                code="forms.to",
+                zh="该文件夹已存在",
+                en="the folder exists",
+                found=to.name,
+                remedy_zh="写另一个文件夹：--to",
+                remedy_en="name another folder with --to",
+            )
+        )
+    asked = asked_of(study)
+    files: dict[str, bytes] = {}
+    if asked.questions:
+        for lang in asked.languages:
+            for large in (False, True):
+                name = f"questionnaire.{lang}{'.large' if large else ''}.pdf"
+                files[name] = questionnaire_pdf(study, asked, lang, large=large)
+        files["entry.xlsx"] = responses_workbook(asked)
+    if asked.inspected:
+        for visit in asked.by_visit():
+            for lang in asked.languages:
+                files[f"inspection.{visit}.{lang}.pdf"] = inspection_pdf(study, asked, visit, lang)
+        for who in asked.assessors:
+            files[f"sheets/{_name(who.assessor)}.xlsx"] = assessor_workbook(asked, who)
+        if not asked.assessors:
+            files["sheets/inspection.xlsx"] = assessor_workbook(asked, None)
+    aside = to.with_name(to.name + ".part")
+    for name, data in files.items():
+        (aside / name).parent.mkdir(parents=True, exist_ok=True)
+        (aside / name).write_bytes(data)
+    aside.rename(to)
+    return asked
+
+
+def _name(assessor: str) -> str:
+    """Give a file's name for an assessor; what a file system may not like is written out."""
+    return re.sub(r"[^\w-]", lambda m: f"%{ord(m[0]):02X}", assessor)
