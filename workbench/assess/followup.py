@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from workbench import judgements, scoring, survey
+from workbench import judgements, scoring
 from workbench.assess.indicators import unit_of
 from workbench.assess.pictured import shown
 from workbench.assess.sample import labelled
@@ -381,14 +381,8 @@ def _recounted(c: Community, counted: pd.DataFrame) -> list[Row]:
         reason_zh=f"{flagged}份材料多报超过10%" if flagged else None,
         reason_en=f"{flagged} documents report more than 10 % too much" if flagged else None,
     )
-    whole = float(counted["verified"].sum())
-    if not whole > 0:
-        gone = {"reason_zh": "核实数为零", "reason_en": "what was verified is zero"}
-        return [row | {"status": "not_computed"} | gone]
-    row |= {"value": float(counted["reported"].sum()) / whole, "method": "scoring.recount"}
-    if len(counted) > 1:
-        told = survey.ratio(
-            survey.Design(counted.reset_index(drop=True)), "reported", "verified", level=c.level
-        ).to_dict("records")[0]
-        row |= {k: told[k] for k in ("ci_low", "ci_high", "level", "method")}
+    told = scoring.inflation(counted, recounted="verified", level=c.level)
+    if told["status"] != "ok":
+        return [row | {k: told[k] for k in ("status", "reason_zh", "reason_en")}]
+    row |= {k: told[k] for k in ("value", "ci_low", "ci_high", "level", "method") if k in told}
     return [row]

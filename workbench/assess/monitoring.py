@@ -24,7 +24,6 @@ __all__ = ["chart", "monitored", "record_checks", "until"]
 Row = dict[str, Any]
 
 _MONTH = r"\d{4}-\d{2}"
-_ALIKE = 0.5  # likeness from which two ledgers are looked at
 _FEWEST = 12  # months below which a chart has no centre line worth the name
 _RULES = {
     "beyond_3_sd": ("1点超出3σ", "1 beyond 3σ"),
@@ -221,148 +220,57 @@ def _charted(c: Community, slug: str, series: pd.DataFrame) -> list[Row]:
 
 
 def record_checks(c: Community) -> pd.DataFrame:
-    """Look for records that look made up: heaped digits, recounts, surges, sprints, devices.
+    """Look for records that look made up: see :func:`workbench.scoring.falsification`.
 
     Returns
     -------
     DataFrame
         Findings ``records.<test>.<measurement>`` (kind check, severity warning): failed where a
-        check should start. Tests for which the study has no data are left out.
+        check should start, with the base rate and what to do next. Tests for which the study has no
+        data are left out.
     """
-    rows = _copied(c)
-    if not c.has("measurements"):
-        return pd.DataFrame(rows)
-    frame = c.tables["measurements"]
     slugs = {m["measurement"]: s for s, m in c.measures.items() if m.get("measurement")}
-    for name, mine in frame.groupby("indicator", sort=True):
-        slug = slugs.get(str(name))
+    ways = {"up": 1, "down": -1}
+    counted = c.has("measurements")
+    waves = (c.baseline, c.wave) if counted else ()
+    found = scoring.falsification(
+        c.tables["measurements"] if counted else None,
+        documents=c.tables.get("documents"),
+        events=_answers_as_events(c),
+        assessed=[(w, month) for w in waves if w and (month := _assessed(c, w))],
+        directions={
+            name: ways.get(str(c.protocol.indicator(slug).direction), 0)
+            for name, slug in slugs.items()
+        },
+        level=float(c.settings.get("decisions", {}).get("level", 0.95)),
+    )
+    if found.empty:
+        return found
+    rows = []
+    for row in found.to_dict("records"):
+        slug = slugs.get(row["item"])
         title = c.protocol.indicator(slug).name if slug else None
-        who = (title.zh if title else str(name), title.en if title else str(name))
-        for test in (_digits, _recounts, _surge, _sprints, _devices):
-            rows += test(c, str(name), slug, who, mine)
+        if row["item"] not in _OF_THE_UNIT:
+            who = (title.zh, title.en) if title else (row["item"], row["item"])
+            row["label_zh"] = f"{who[0]}：{row['label_zh']}"
+            row["label_en"] = f"{who[1]}: {row['label_en']}"
+        rows.append({k: v for k, v in row.items() if k != "item"} | {"indicator": slug})
     return pd.DataFrame(rows)
 
 
-def _check(
-    test: str,
-    name: str,
-    slug: str | None,
-    label: tuple[str, str],
-    hit: bool,
-    said: tuple[str, str],
-    method: str,
-    **more: Any,
-) -> Row:
-    tail = ("（启动核查，不是处罚）", " (a check, not a penalty)") if hit else ("", "")
-    return {
-        "finding": f"records.{test}.{name}",
-        "kind": "check",
-        "indicator": slug,
-        "channel": "record",
-        "severity": "warning",
-        "reach": "indicator",
-        "verdict": "failed" if hit else "passed",
-        "label_zh": label[0],
-        "label_en": label[1],
-        "reason_zh": said[0] + tail[0],
-        "reason_en": said[1] + tail[1],
-        "status": "ok",
-        "method": method,
-    } | more
+_OF_THE_UNIT = ("ledgers", "activities", "responses")  # not a measurement's name
 
 
-def _copied(c: Community) -> list[Row]:
-    """Say how many ledgers are like another unit's; which unit, the house knows (Q-02, C-08)."""
-    if not c.has("documents") or "alike" not in c.tables["documents"]:
-        return []
-    alike = c.tables["documents"]["alike"].dropna()
-    if alike.empty:
-        return []
-    over = int(alike.ge(_ALIKE).sum())
-    said = (
-        f"{len(alike)}份台账中{over}份与其他单位的某份台账有{_ALIKE:.0%}以上的文字片段相同",
-        f"{over} of {len(alike)} ledgers share {_ALIKE:.0%} or more of their pieces of text with a "
-        "ledger of another unit",
-    )
-    label = ("台账文字与其他单位雷同", "Ledgers alike in wording to those of other units")
-    more = {"value": float(alike.max()), "unit": "share", "n": len(alike), "target": _ALIKE}
-    return [
-        _check("copied", "ledgers", None, label, over > 0, said, "scoring.text_overlap", **more)
-    ]
-
-
-def _digits(
-    c: Community, name: str, slug: str | None, who: tuple[str, str], mine: pd.DataFrame
-) -> list[Row]:
-    """Look for heaping on 0 and 5 in what people counted by hand."""
-    by_hand = mine[mine["origin"].isin(["ledger", "self_report"])]
-    values = by_hand["value"].fillna(by_hand["numerator"]).dropna()
-    whole = values[values.mod(1).eq(0) & values.ge(10)]
-    if len(whole) < 30 or len(whole) < len(values) / 2:
-        return []
-    told = scoring.digit_preference(whole).set_index("statistic")
-    p, share = float(told["p_value"]["heaping"]), float(told["value"]["share_0_5"])
-    said = (f"末位为0或5的占{share:.0%}，应约为20%", f"{share:.0%} end in 0 or 5, about 20% should")
-    label = (f"{who[0]}：末位数字", f"{who[1]}: last digits")
-    more = {"value": share, "unit": "share", "p_value": p, "n": len(whole)}
-    return [_check("digits", name, slug, label, p < 0.01, said, "scoring.digit_preference", **more)]
-
-
-def _recounts(
-    c: Community, name: str, slug: str | None, who: tuple[str, str], mine: pd.DataFrame
-) -> list[Row]:
-    """Hold what was reported against what a recount of the same period found."""
-    again = mine[mine["origin"].eq("recount")].assign(origin="ledger")
-    sides = {}
-    for side, frame in (("reported", mine), ("recounted", again)):
-        if frame["origin"].ne("recount").any():
-            series = by_period(frame, add=True).set_index("period")
-            sides[side] = series["value"].fillna(series["numerator"])
-    both = pd.DataFrame(sides).reindex(columns=["reported", "recounted"]).dropna()
-    if both.empty:
-        return []
-    checked = scoring.recount(both.reset_index())
-    over = checked[checked["verdict"].eq("failed")]
-    ratio = (
-        float(both["reported"].sum() / both["recounted"].sum()) if both["recounted"].sum() else 0.0
-    )
-    said = (
-        f"复核{len(both)}期，上报为复核的{ratio:.2f}倍，{len(over)}期超出10%",
-        f"{len(both)} periods recounted, reported {ratio:.2f} times as much, {len(over)} above 10%",
-    )
-    label = (f"{who[0]}：上报与复核", f"{who[1]}: reported against recounted")
-    more = {"value": ratio, "unit": "ratio", "n": len(both)}
-    return [_check("recount", name, slug, label, len(over) > 0, said, "scoring.recount", **more)]
-
-
-def _surge(
-    c: Community, name: str, slug: str | None, who: tuple[str, str], mine: pd.DataFrame
-) -> list[Row]:
-    """Hold the last two months before field work against the months before."""
-    months = mine[mine["period"].str.fullmatch(_MONTH) & mine["origin"].ne("recount")]
-    series = by_period(months, add=True) if len(months) else pd.DataFrame()
-    start = _assessed(c, c.wave)
-    if series.empty or start is None or series["value"].isna().any():
-        return []
-    series = series[series["period"].le(start)]
-    if len(series) < 6 or series["value"].mod(1).ne(0).any() or slug is None:
-        return []
-    told = scoring.surge(series.assign(community=c.community)).to_dict("records")[0]
-    if told["status"] != "ok" or told["value"] != told["value"]:
-        return []
-    hit = told["verdict"] == "failed"
-    said = (
-        f"最近两月为此前月均的{told['value']:.2f}倍",
-        f"the last two months hold {told['value']:.2f} times the monthly mean before",
-    )
-    label = (f"{who[0]}：测评前突增", f"{who[1]}: surge before the assessment")
-    more = {
-        "value": float(told["value"]),
-        "unit": "ratio",
-        "p_value": told["p_value"],
-        "n": told["n"],
-    }
-    return [_check("surge", name, slug, label, hit, said, "scoring.surge", **more)]
+def _answers_as_events(c: Community) -> pd.DataFrame | None:
+    """Give this wave's questionnaires as sign-ins: when they came, how many answers they hold."""
+    if not c.has("responses") or "finished" not in c.tables["responses"]:
+        return None
+    frame = c.tables["responses"]
+    frame = frame[frame["wave"].eq(c.wave)]
+    items = [i for i in c.items("satisfaction", "importance", "behaviour", "other") if i in frame]
+    if frame.empty or not items:
+        return None
+    return pd.DataFrame({"time": frame["finished"], "answered": frame[items].notna().sum(axis=1)})
 
 
 def _assessed(c: Community, wave: str) -> str | None:
@@ -370,63 +278,3 @@ def _assessed(c: Community, wave: str) -> str | None:
         if one["id"] == wave and one.get("fieldwork"):
             return str(one["fieldwork"][0])[:7]
     return None
-
-
-def _sprints(
-    c: Community, name: str, slug: str | None, who: tuple[str, str], mine: pd.DataFrame
-) -> list[Row]:
-    """Look for a step up before a wave's field work and a fall after it."""
-    months = mine[mine["period"].str.fullmatch(_MONTH)]
-    if slug is None or months.empty:
-        return []
-    way = {"up": 1, "down": -1}.get(str(c.protocol.indicator(slug).direction))
-    figures = by_period(months, add=False)
-    series = figures.assign(community=c.community, value=figures["figure"])
-    rows = []
-    for wave in (c.baseline, c.wave):
-        at = _assessed(c, wave) if wave else None
-        if at is None or way is None:
-            continue
-        told = scoring.sprint(series, assessed=at, direction=way, level=c.level)
-        both = told.set_index("statistic")
-        if both.empty or both["verdict"].eq("cannot_tell").any():
-            continue
-        up, down = (float(both["value"][s]) for s in ("sprint", "rebound"))
-        hit = bool(both["verdict"].eq("failed").all())
-        said = (
-            f"{at}测评前两期较此前{up:+.3g}，测评后两期{down:+.3g}",
-            f"{up:+.3g} in the two periods to {at}, {down:+.3g} in the two after",
-        )
-        label = (f"{who[0]}：迎检突击与回落", f"{who[1]}: sprint and rebound")
-        row = _check("sprint", name, slug, label, hit, said, "scoring.sprint", wave=wave)
-        rows.append(row | {"finding": f"records.sprint.{name}.{at}", "value": up})
-    return rows
-
-
-def _devices(
-    c: Community, name: str, slug: str | None, who: tuple[str, str], mine: pd.DataFrame
-) -> list[Row]:
-    """Look for devices that stand still, freeze or show what cannot be."""
-    mine = mine[mine["period"].str.fullmatch(_MONTH)]
-    if not mine["origin"].eq("device").any():
-        return []
-    share = mine["numerator"].notna().any()
-    bounds = (0.0, 1.0) if share else (0.0, float("inf"))
-    told = scoring.device_faults(mine.assign(community=c.community), bounds=bounds)
-    rows = []
-    for one in told.to_dict("records"):
-        device = str(one["item"]) or "*"
-        said = (
-            f"{one['n']}期中缺{one['missing']}、不可能{one['impossible']}、停滞{one['frozen']}、"
-            f"与人工抽查不符{one['apart']}（抽查{one['checked']}期）",
-            f"of {one['n']} periods {one['missing']} missing, {one['impossible']} impossible, "
-            f"{one['frozen']} frozen, {one['apart']} apart from {one['checked']} spot checks",
-        )
-        if one["periods"]:
-            said = (f"{said[0]}：{one['periods']}", f"{said[1]}: {one['periods']}")
-        label = (f"{who[0]}：设备 {device}", f"{who[1]}: device {device}")
-        row = _check("device", name, slug, label, one["verdict"] == "failed", said,
-                     "scoring.device_faults", value=float(one["value"]), unit="share",
-                     n=int(one["n"]), target=0.05)  # fmt: skip
-        rows.append(row | {"finding": f"records.device.{name}.{device}"})
-    return rows

@@ -11,6 +11,7 @@ import pandas as pd
 from workbench import change
 from workbench.assess import records
 from workbench.scoring import _periods
+from workbench.scoring._periods import by_period
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -20,8 +21,6 @@ __all__ = ["by_period", "ended", "measurement", "span_of"]
 Row = dict[str, Any]
 Span = tuple[pd.Timestamp, pd.Timestamp]
 
-# what counts when several origins report one period; a recount is a check and never counts
-_ORIGINS = {"device": 0, "system": 1, "ledger": 2, "self_report": 3}
 _FINEST_FIRST = ("day", "week", "month", "quarter", "half", "year")
 _ADDED = {"sum", "per_100_households_year"}
 
@@ -29,33 +28,6 @@ _ADDED = {"sum", "per_100_households_year"}
 def gone(zh: str, en: str) -> Row:
     """Make the row of a value that is not there, with its reason."""
     return {"value": None, "status": "not_computed", "reason_zh": zh, "reason_en": en}
-
-
-def by_period(frame: pd.DataFrame, *, add: bool) -> pd.DataFrame:
-    """Give one figure per period from the most dependable origin that reports it.
-
-    Parameters
-    ----------
-    frame
-        Rows of ``measurements`` of one indicator.
-    add
-        Whether the devices or sources of one origin add up (else their mean is taken).
-
-    Returns
-    -------
-    DataFrame
-        ``period``, ``value``, ``numerator``, ``denominator``, ``figure``, in order of the text of
-        the period; a figure that cannot be made is missing.
-    """
-    frame = frame[frame["origin"].ne("recount")]
-    rank = frame["origin"].map(_ORIGINS).fillna(len(_ORIGINS))
-    frame = frame[rank.eq(rank.groupby(frame["period"]).transform("min"))]
-    groups = frame.groupby("period", sort=True)
-    top, bottom = (groups[n].sum(min_count=1) for n in ("numerator", "denominator"))
-    value = groups["value"].sum(min_count=1) if add else groups["value"].mean()
-    told = pd.DataFrame({"value": value, "numerator": top, "denominator": bottom})
-    told["figure"] = told["value"].fillna(top / bottom.where(bottom.gt(0)))
-    return told.reset_index()
 
 
 def _cadence(period: str) -> str:

@@ -36,6 +36,7 @@ from workbench.scoring.decision import (
 )
 from workbench.scoring.draws import barred, draw_teams, draw_units, draw_visits
 from workbench.scoring.efficacy import efficacy_index
+from workbench.scoring.falsification import REMEDIES, falsification
 from workbench.scoring.funds import (
     clear_awards,
     cost_per_point,
@@ -60,6 +61,12 @@ from workbench.scoring.monitor import (
     noise_sd,
     robust_z,
     run_rules,
+)
+from workbench.scoring.plausibility import (
+    forced_sign_ins,
+    inflation,
+    ledgers_alike,
+    rounding,
 )
 from workbench.scoring.ranking import best_set, marginal_rank_sets, rank_of, ranks, simulated_ranks
 from workbench.scoring.records import (
@@ -106,6 +113,7 @@ from workbench.scoring.weights import (
 )
 
 __all__ = [
+    "REMEDIES",
     "TEAM",
     "Part",
     "Scheme",
@@ -156,8 +164,10 @@ __all__ = [
     "eligibility",
     "entropy_weights",
     "equal_scheme",
+    "falsification",
     "first_digits",
     "fleiss_kappa",
+    "forced_sign_ins",
     "fund_progress",
     "fund_table",
     "funnel_proportions",
@@ -169,10 +179,12 @@ __all__ = [
     "importance_performance",
     "impute_group_mean",
     "inequality",
+    "inflation",
     "inspection",
     "kendall_w",
     "kind_gap",
     "krippendorff_alpha",
+    "ledgers_alike",
     "local_bonus",
     "log_shifted",
     "many_facet_rasch",
@@ -197,6 +209,7 @@ __all__ = [
     "recount",
     "reward",
     "robust_z",
+    "rounding",
     "run_rules",
     "scheme",
     "severity",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+import pandas as pd
+
 from workbench.scoring._frames import refuse
 
 PATTERNS = {
@@ -62,3 +64,34 @@ def month_of(place: int, cadence: str) -> int | None:
     if cadence == "month":
         return place % 12 + 1
     return dt.date.fromordinal(place).month if cadence == "day" else None
+
+
+# what counts when several origins report one period; a recount is a check and never counts
+_ORIGINS = {"device": 0, "system": 1, "ledger": 2, "self_report": 3}
+
+
+def by_period(frame: pd.DataFrame, *, add: bool) -> pd.DataFrame:
+    """Give one figure per period from the most dependable origin that reports it.
+
+    Parameters
+    ----------
+    frame
+        Rows of ``measurements`` of one indicator.
+    add
+        Whether the devices or sources of one origin add up (else their mean is taken).
+
+    Returns
+    -------
+    DataFrame
+        ``period``, ``value``, ``numerator``, ``denominator``, ``figure``, in order of the text of
+        the period; a figure that cannot be made is missing.
+    """
+    frame = frame[frame["origin"].ne("recount")]
+    rank = frame["origin"].map(_ORIGINS).fillna(len(_ORIGINS))
+    frame = frame[rank.eq(rank.groupby(frame["period"]).transform("min"))]
+    groups = frame.groupby("period", sort=True)
+    top, bottom = (groups[n].sum(min_count=1) for n in ("numerator", "denominator"))
+    value = groups["value"].sum(min_count=1) if add else groups["value"].mean()
+    told = pd.DataFrame({"value": value, "numerator": top, "denominator": bottom})
+    told["figure"] = told["value"].fillna(top / bottom.where(bottom.gt(0)))
+    return told.reset_index()

@@ -1,0 +1,196 @@
+"""Falsified records: planted ones found, honest ones let be, at the rates the documentation states."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench import scoring
+from workbench.errors import InputError
+
+NAN = float("nan")
+MONTHS = [f"{y}-{m:02d}" for y in (2024, 2025, 2026) for m in range(1, 13)]
+RUNS = 40
+
+
+def _measured(values: np.ndarray, **columns: object) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {"indicator": "a", "period": MONTHS[: len(values)], "value": values, "numerator": NAN,
+         "denominator": NAN, "origin": "ledger", "device": None}
+    )  # fmt: skip
+    return frame.assign(**columns)
+
+
+def _digits(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    honest = _measured(rng.poisson(60, 36).astype(float))
+    fives = (honest["value"] / 5).round() * 5
+    return honest, honest.assign(value=honest["value"].where(rng.random(36) < 0.4, fives))
+
+
+def _rounding(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    honest = _measured(np.round(rng.normal(0.8, 0.08, 18).clip(0, 1), 3))
+    fives = (honest["value"] * 20).round() / 20
+    return honest, honest.assign(value=honest["value"].where(np.arange(18) % 3 > 0, fives))
+
+
+def _surge(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    honest = _measured(rng.poisson(8, 22).astype(float))
+    return honest, honest.assign(value=honest["value"] * np.where(np.arange(22) < 20, 1, 2))
+
+
+def _sprint(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    honest = _measured(rng.normal(0.8, 0.02, 24))
+    return honest, honest.assign(value=honest["value"] + 0.1 * np.isin(np.arange(24), [14, 15]))
+
+
+def _device(rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    read = rng.binomial(900, 0.9, 24).astype(float)
+    told = _measured(np.full(24, NAN), origin="device", device="d1", denominator=900.0)
+    frozen = np.where(np.isin(np.arange(24), [9, 10, 11, 12]), 812.0, read)
+    return told.assign(numerator=read), told.assign(numerator=frozen)
+
+
+WAY = {"directions": {"a": 1}}
+PLANTED = {  # test -> series, what falsification is told, least hits, most false alarms
+    "digits": (_digits, {}, 0.97, 0.03),
+    "rounding": (_rounding, {}, 0.97, 0.01),
+    "surge": (_surge, WAY | {"assessed": [("w", "2025-10")]}, 0.75, 0.05),
+    "sprint": (_sprint, WAY | {"assessed": [("w", "2025-04")]}, 0.97, 0.02),
+    "device": (_device, {}, 1.0, 0.05),
+}
+
+
+def _rates(test: str, runs: int) -> tuple[float, float]:
+    """Shares of planted and of honest series that fail the test."""
+    make, told, _, _ = PLANTED[test]
+    rng = np.random.default_rng(7)
+    hits = np.zeros(2)
+    for _ in range(runs):
+        for i, frame in enumerate(make(rng)):
+            found = scoring.falsification(frame, **told)
+            failed = found["verdict"].eq("failed") & found["statistic"].eq(test)
+            hits[i] += bool(failed.any())
+    return float(hits[1] / runs), float(hits[0] / runs)
+
+
+@pytest.mark.parametrize("test", PLANTED)
+def test_planted_falsifications_are_found_and_honest_records_let_be(test: str) -> None:
+    hit, false = _rates(test, 25)
+    assert hit >= PLANTED[test][2] - 0.05
+    assert false <= PLANTED[test][3] + 0.04
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("test", PLANTED)
+def test_the_rates_are_those_that_the_documentation_states(test: str) -> None:
+    hit, false = _rates(test, 400)
+    assert hit >= PLANTED[test][2]
+    assert false <= PLANTED[test][3]
+
+
+def test_small_counts_are_never_called_rounded() -> None:
+    rng = np.random.default_rng(3)
+    for mean in (3, 8, 20):
+        for _ in range(50):
+            assert scoring.rounding(rng.poisson(mean, 24).astype(float)).empty or mean == 20
+
+
+def test_inflated_counts_are_found_and_the_interval_covers_the_truth() -> None:
+    rng = np.random.default_rng(7)
+    covered = hits = false = 0
+    for _ in range(RUNS):
+        true = rng.poisson(12, 10) + 1.0
+        padded = np.round(true * rng.uniform(1.2, 1.8, 10))
+        told = scoring.inflation(pd.DataFrame({"reported": padded, "recounted": true}))
+        covered += told["ci_low"] <= 1.5 <= told["ci_high"]
+        hits += told["ci_low"] > 1
+        fair = scoring.inflation(
+            pd.DataFrame({"reported": true, "recounted": true - rng.binomial(1, 0.1, 10)})
+        )
+        false += fair["ci_low"] > 1.05
+    assert covered / RUNS >= 0.85
+    assert hits == RUNS
+    assert false == 0
+
+
+def test_the_ratio_is_that_of_sums_with_the_error_of_the_textbook() -> None:
+    r, t = np.array([12.0, 18.0, 9.0, 21.0]), np.array([8.0, 10.0, 9.0, 15.0])
+    told = scoring.inflation(pd.DataFrame({"reported": r, "recounted": t}))
+    ratio = r.sum() / t.sum()
+    e = r - ratio * t
+    se = np.sqrt(4 / 3 * (e**2).sum()) / t.sum()
+    assert told["value"] == pytest.approx(ratio)
+    assert told["std_error"] == pytest.approx(se)
+    zero = scoring.inflation(pd.DataFrame({"reported": [3.0], "recounted": [0.0]}))
+    assert zero["status"] == "not_computed"
+    assert scoring.inflation(pd.DataFrame({"reported": [], "recounted": []}))["n"] == 0
+    with pytest.raises(InputError):
+        scoring.inflation(pd.DataFrame({"reported": [-1.0], "recounted": [1.0]}))
+
+
+def test_recounted_activities_in_documents_are_held_against_what_was_reported() -> None:
+    documents = pd.DataFrame({"kind": "activity", "alike": NAN, "reported": [15.0, 30.0, 12.0],
+                              "verified": [10.0, 20.0, 8.0]})  # fmt: skip
+    row = scoring.falsification(documents=documents).iloc[0]
+    assert row["finding"] == "records.recount.activities"
+    assert (row["verdict"], row["value"], row["base"]) == ("failed", 1.5, 1.0)
+    assert row["remedy_en"].startswith("recount more")
+    fair = scoring.falsification(documents=documents.assign(verified=documents["reported"]))
+    assert fair["verdict"].tolist() == ["passed"]
+    assert fair["remedy_en"].isna().all()
+
+
+def test_a_unit_with_copied_ledgers_stands_out_from_the_others() -> None:
+    rng = np.random.default_rng(8)
+    place = np.repeat([f"U{k}" for k in range(10)], 12)
+    alike = rng.uniform(0.05, 0.3, 120)
+    alike[:9] = 0.8
+    told = scoring.ledgers_alike(
+        pd.DataFrame({"community": place, "kind": "ledger", "alike": alike})
+    ).set_index("community")
+    assert told.loc["U0", ["value", "base", "flags"]].tolist() == [0.75, 0.0, "stands_out"]
+    assert told["verdict"].drop("U0").eq("passed").all()
+    alone = scoring.ledgers_alike(
+        pd.DataFrame({"community": "U", "kind": "ledger", "alike": [0.6, 0.1]})
+    )
+    assert alone["base"].isna().all()
+    assert alone["verdict"].tolist() == ["failed"]
+
+
+def test_ordered_sign_ins_are_found_by_burst_and_by_emptiness() -> None:
+    rng = np.random.default_rng(9)
+    steady = pd.Timestamp("2026-10-01") + pd.to_timedelta(rng.random(300) * 28 * 86400, unit="s")
+    place = np.repeat(["A", "B", "C"], 100)
+    fair = pd.DataFrame({"community": place, "time": steady, "done": rng.integers(1, 9, 300)})
+    told = scoring.forced_sign_ins(fair, answered="done")
+    assert told["verdict"].tolist() == ["passed"] * 3
+    ordered = fair.copy()
+    ordered.loc[:39, "time"] = pd.Timestamp("2026-10-15 20:00") + pd.to_timedelta(
+        rng.integers(0, 400, 40), unit="s"
+    )
+    ordered.loc[100:129, "done"] = 0
+    told = scoring.forced_sign_ins(ordered, answered="done").set_index("item")
+    assert told["verdict"].to_dict() == {"A": "failed", "B": "failed", "C": "passed"}
+    assert told.loc["A", "numerator"] == 40
+    assert told.loc["B", "empty"] == 0.3
+    assert told.loc["B", "empty_base"] == 0.0
+    unknown = scoring.forced_sign_ins(fair.assign(time=pd.NaT).iloc[:3])
+    assert unknown["verdict"].tolist() == ["cannot_tell"]
+
+
+def test_honest_sign_ins_are_seldom_called_forced() -> None:
+    rng = np.random.default_rng(10)
+    false = 0
+    for _ in range(100):
+        hours = rng.choice(np.arange(8, 21), 200) * 3600 + rng.random(200) * 3600
+        days = rng.integers(0, 20, 200) * 86400
+        at = pd.Timestamp("2026-10-01") + pd.to_timedelta(days + hours, unit="s")
+        told = scoring.falsification(events=pd.DataFrame({"time": at}))
+        false += told["verdict"].eq("failed").any()
+    assert false <= 1
+
+
+def test_without_records_nothing_is_said() -> None:
+    assert scoring.falsification().empty
+    assert scoring.falsification(_measured(np.array([])), documents=pd.DataFrame()).empty
