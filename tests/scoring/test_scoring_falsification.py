@@ -91,6 +91,8 @@ def test_the_rates_are_those_that_the_documentation_states(test: str) -> None:
 
 def test_small_counts_are_never_called_rounded() -> None:
     rng = np.random.default_rng(3)
+    rare = scoring.falsification(_measured(rng.integers(0, 2, 24).astype(float)))
+    assert not rare["statistic"].eq("rounding").any()
     for mean in (3, 8, 20):
         for _ in range(50):
             assert scoring.rounding(rng.poisson(mean, 24).astype(float)).empty or mean == 20

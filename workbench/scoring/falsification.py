@@ -228,7 +228,8 @@ def _rounded(name: str, mine: pd.DataFrame) -> list[Row]:
     """Look for shares and figures given rounder than they can have been counted."""
     by_hand = mine[mine["origin"].isin(["ledger", "self_report"]) & mine["value"].notna()]
     values = by_hand["value"]
-    percent = values * 100 if len(values) and values.le(1).all() else values
+    shares = values.le(1).all() and values.mod(1).gt(0).any()  # counts of 0 and 1 are no shares
+    percent = values * 100 if shares else values
     told = rounding(percent.round(6))
     if told.empty:
         return []
