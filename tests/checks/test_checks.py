@@ -28,7 +28,6 @@ DERIVED = {
     },
     "inspections": {"mark", "reason_missing", "announced_role"},
     "measurements": {"figure", "gap"},
-    "requests": {"answer_equals_close"},
 }
 
 

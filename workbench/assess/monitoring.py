@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import scoring
-from workbench.assess import records
+from workbench.assess import handled, records
 from workbench.assess.series import by_period, ended
 from workbench.errors import InputError
 from workbench.findings import number
@@ -220,7 +220,7 @@ def _charted(c: Community, slug: str, series: pd.DataFrame) -> list[Row]:
 
 
 def record_checks(c: Community) -> pd.DataFrame:
-    """Look for records that look made up: see :func:`workbench.scoring.falsification`.
+    """Look for records that look made up: :func:`workbench.scoring.falsification`, `same_times`.
 
     Returns
     -------
@@ -244,9 +244,9 @@ def record_checks(c: Community) -> pd.DataFrame:
         },
         level=float(c.settings.get("decisions", {}).get("level", 0.95)),
     )
-    if found.empty:
-        return found
-    rows = []
+    rows: list[dict[Any, Any]] = []
+    if c.has("requests"):
+        rows += handled.same_time(c, records.timed(records.cases(c, c.wave)))
     for row in found.to_dict("records"):
         slug = slugs.get(row["item"])
         title = c.protocol.indicator(slug).name if slug else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import change
+from workbench.assess import handled
 from workbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,14 +45,20 @@ def drawn_at(c: Community) -> pd.Timestamp | None:
     return None if pd.isna(latest) else latest
 
 
-def cases(c: Community, wave: str) -> pd.DataFrame:
-    """Give the requests received in a wave's months, duplicates left out."""
+def received(c: Community, wave: str) -> pd.DataFrame:
+    """Give the requests received in a wave's months, duplicates among them."""
     span = window(c, wave)
     frame = c.tables["requests"]
     if span is None:
         return frame.iloc[:0]
     inside = frame["received"].ge(span[0]) & frame["received"].lt(span[1])
-    return frame[inside & frame["duplicate_of"].isna()].reset_index(drop=True)
+    return frame[inside].reset_index(drop=True)
+
+
+def cases(c: Community, wave: str) -> pd.DataFrame:
+    """Give the requests received in a wave's months, duplicates left out."""
+    frame = received(c, wave)
+    return frame[frame["duplicate_of"].isna()].reset_index(drop=True)
 
 
 def timed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -71,8 +78,9 @@ def _row(finding: str, zh: str, en: str, **more: Any) -> dict[str, Any]:
 def requests(c: Community) -> pd.DataFrame:
     """Describe the requests of this wave's months and of the baseline's.
 
-    Per period: number; rate per 100 households and year with exact interval; share answered or
-    closed by the due time; median time to close by Kaplan-Meier with open cases censored when the
+    Per period: number; rate per 100 households and year with exact interval; the shares answered in
+    time, resolved, called back and satisfied (:func:`workbench.scoring.handling_rates`), with how
+    they are counted; median time to close by Kaplan-Meier with open cases censored when the
     records were drawn. Then both periods compared: ratio of the rates, share closed within 72
     hours, and the 28 checks of both comparisons. Duplicates do not count.
     """
@@ -104,12 +112,15 @@ def requests(c: Community) -> pd.DataFrame:
         rows.append(rate | common)
         if households:
             counts[when] = (len(frame), households * years(span))
-        rows += [row | common for row in _in_time(c, frame, when, zh, en)]
+        told = handled.rates(c, received(c, str(wave)), drawn_at(c), when, (zh, en))
+        rows += [row | common for row in told]
         rows += [row | common for row in _median(c, frame, when, zh, en)]
-    told = [pd.DataFrame([*rows, *_limits(c)])]
+    if rows:
+        rows.append(handled.treatment(c))
+    out = [pd.DataFrame([*rows, *_limits(c)])]
     if c.baseline and window(c, c.wave) and window(c, str(c.baseline)):
-        told += _compared(c, dict(reversed(counts.items())))
-    return pd.concat(told, ignore_index=True)
+        out += _compared(c, dict(reversed(counts.items())))
+    return pd.concat(out, ignore_index=True)
 
 
 _HOURS = {"minutes": 1 / 60, "hours": 1.0, "days": _DAY}
@@ -192,49 +203,15 @@ def _rate(
     return _row(f"requests.rate.{when}", *label) | _taken(one) | denominator
 
 
-def _in_time(
-    c: Community, frame: pd.DataFrame, when: str, zh: str, en: str
-) -> list[dict[str, Any]]:
-    """Share answered (else closed) by the due time among requests whose due time has come."""
-    from workbench import survey
-
-    drawn = drawn_at(c)
-    frame = timed(frame)
-    due = frame[frame["due"].notna() & (frame["due"].le(drawn) if drawn is not None else True)]
-    n = len(due)
-    if not n:
-        return []
-    label = (f"按期答复或办结的比例{zh}", f"Share answered or closed by the due time{en}")
-    done = due["answered"].fillna(due["closed"])
-    kept = int(done.le(due["due"]).sum())
-    low, high = survey.binomial_interval(kept, n, level=c.level)
-    return [
-        _row(
-            f"requests.in_time.{when}",
-            *label,
-            value=kept / n,
-            unit="share",
-            ci_low=low,
-            ci_high=high,
-            level=c.level,
-            n=n,
-            numerator=kept,
-            denominator=n,
-            method="survey.ci.wilson",
-        )
-    ]
-
-
 def _median(c: Community, frame: pd.DataFrame, when: str, zh: str, en: str) -> list[dict[str, Any]]:
     frame = timed(frame)
     if frame.empty:
         return []
     try:
         told = change.kaplan_meier(
-            frame,
-            start="received",
-            end="closed",
-            censored_at=drawn_at(c),
+            _lasted(c, frame),
+            duration="duration",
+            closed="closed",
             within=(3.0,),
             unit="days",
             level=c.level,
@@ -258,7 +235,7 @@ def _median(c: Community, frame: pd.DataFrame, when: str, zh: str, en: str) -> l
             "办结用时中位数（未办结的按截止时间计）",
             "Median time to close, open cases included",
         ),
-        "share_within": ("km_72h", "72小时内办结的比例", "Share closed within 72 hours"),
+        "share_within": ("km_72h", *handled.three_days(c)),
         "closed_only_median": (
             "closed_median",
             "仅已办结诉求的用时中位数（偏短，仅供对照）",
@@ -326,15 +303,20 @@ def _compared(c: Community, counts: dict[str, tuple[int, float]]) -> list[pd.Dat
     if not made:
         return []
     out = pd.concat(made, ignore_index=True)
+    zh, en = handled.three_days(c)
+    words = {
+        **_COMPARED,
+        "requests.km_72h.difference": (f"{zh}（与基期相比）", f"{en} (against the baseline)"),
+    }
     for lang, at in (("zh", 0), ("en", 1)):
-        out[f"label_{lang}"] = [_COMPARED[name][at] for name in out["finding"]]
+        out[f"label_{lang}"] = [words[name][at] for name in out["finding"]]
     open_ = out["verdict_en"].str.startswith("it moved")
     for lang, joint in (("zh", "；"), ("en", "; ")):
         said = out[f"verdict_{lang}"] + joint + out[f"reason_{lang}"]
         out[f"reason_{lang}"] = said.where(open_, out[f"reason_{lang}"])
     out = out.assign(kind="comparison", channel="record", wave=c.wave, baseline=out["before"])
     out["period"] = f"{c.baseline}..{c.wave}"
-    names = {str(i): _COMPARED[f] for i, f in zip(out["item"], out["finding"], strict=True)}
+    names = {str(i): words[f] for i, f in zip(out["item"], out["finding"], strict=True)}
     return [out, check_rows(pd.concat(found), names, prefix="requests", of=("诉求", "requests"))]
 
 
@@ -345,25 +327,30 @@ _COMPARED = {
         "诉求量之比（本期/基期）",
         "Ratio of the rates of requests (this period to baseline)",
     ),
-    "requests.km_72h.difference": (
-        "72小时内办结的比例（与基期相比）",
-        "Share closed within 72 hours (against the baseline)",
-    ),
 }
+
+
+def _lasted(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
+    """Give ``duration`` in days, by the clock or in working days, and whether each case closed.
+
+    Impossible times are left out; whoever is open when the records were drawn counts as open.
+    """
+    drawn = drawn_at(c)
+    out = change.durations(frame, start="received", end="closed", censored_at=drawn, unit="days")
+    if handled.working(c):
+        ends = frame.loc[out.index, "closed"].where(out["closed"], drawn)
+        out["duration"] = handled.worked_days(c, frame.loc[out.index, "received"], ends)
+    return out
 
 
 def _durations(c: Community) -> pd.DataFrame | None:
     """Give the days to closing of both periods' requests; ``None`` where a period has none."""
-    drawn = drawn_at(c)
     parts = []
     for when, wave in (("baseline", c.baseline), ("current", c.wave)):
         frame = timed(cases(c, str(wave)))
-        if drawn is None or frame.empty:
+        if drawn_at(c) is None or frame.empty:
             return None
-        end = frame["closed"].fillna(drawn)
-        days = (end - frame["received"]).dt.total_seconds() / 3600 / _DAY
-        part = pd.DataFrame({"duration": days, "closed": frame["closed"].notna(), "wave": when})
-        parts.append(part[part["duration"].ge(0)])
+        parts.append(_lasted(c, frame)[["duration", "closed"]].assign(wave=when))
     return None if any(part.empty for part in parts) else pd.concat(parts, ignore_index=True)
 
 
@@ -372,16 +359,8 @@ def survival(c: Community) -> pd.DataFrame:
     if not c.has("requests"):
         return pd.DataFrame()
     frame = timed(cases(c, c.wave))
-    drawn = drawn_at(c)
-    if frame.empty or drawn is None:
+    if frame.empty or drawn_at(c) is None:
         return pd.DataFrame()
-    end = frame["closed"].fillna(drawn)
-    told = pd.DataFrame(
-        {
-            "duration": (end - frame["received"]).dt.total_seconds() / 3600 / _DAY,
-            "closed": frame["closed"].notna(),
-        }
-    )
     return change.kaplan_meier_curve(
-        told[told["duration"].ge(0)], duration="duration", closed="closed", level=c.level
+        _lasted(c, frame), duration="duration", closed="closed", level=c.level
     )

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from workbench import change, survey
-from workbench.assess import records
+from workbench.assess import handled, records
 from workbench.assess.series import gone, span_of
 from workbench.findings import number
 
@@ -169,15 +169,18 @@ def _duration(
     timed, drawn = records.timed(frame), records.drawn_at(c)
     if timed.empty:
         return gone("没有可用的时间", "no request with usable times")
+    known = change.durations(timed, start=start, end=end, censored_at=drawn, unit="hours")
+    if measure.get("hours") == "working":
+        ends = timed.loc[known.index, end].where(known["closed"], drawn)
+        known["duration"] = handled.worked(c, timed.loc[known.index, start], ends)
     told = change.kaplan_meier(
-        timed, start=start, end=end, censored_at=drawn, within=(limit,), unit="hours", level=c.level
+        known, duration="duration", closed="closed", within=(limit,), unit="hours", level=c.level
     )
     wanted = "median" if measure["statistic"] == "median" else "share_within"
     of = told[told["statistic"].eq(wanted)].to_dict("records")
     if not of:
         return gone("观察时间不足", "no case was followed that long")
     row = {name: of[0].get(name) for name in _KEPT} | {"n": len(timed)}
-    known = change.durations(timed, start=start, end=end, censored_at=drawn, unit="hours")
     hours, closed = known["duration"].to_numpy(), known["closed"].to_numpy(dtype=bool)
     lost = len(frame) - len(known)  # no usable time: anything from at once to never
     if wanted == "median":

@@ -370,13 +370,15 @@ def kaplan_meier_curve(
     made, _ = _prepared(data, None, None, None, duration, closed, None, "days")
     curve = _curve(made["duration"].to_numpy(dtype=float), made["closed"].to_numpy(dtype=bool))
     low, high = _loglog(curve.survival, curve.variance, level)
+    with np.errstate(invalid="ignore"):  # the last case closed: the error of 0 is not known
+        error = curve.survival * np.sqrt(curve.variance)
     return pd.DataFrame(
         {
             "time": curve.times,
             "at_risk": curve.at_risk,
             "closed": curve.closed,
             "value": curve.survival,
-            "std_error": curve.survival * np.sqrt(curve.variance),
+            "std_error": error,
             "ci_low": low,
             "ci_high": high,
         }

@@ -138,19 +138,9 @@ def _measurements(frame: pd.DataFrame, c: Community) -> pd.DataFrame:
     return out
 
 
-def _requests(frame: pd.DataFrame, c: Community) -> pd.DataFrame:
-    out = frame.copy()
-    both = out["answered"].notna() & out["closed"].notna()
-    if both.any():
-        equal = out["answered"].eq(out["closed"])
-        out["answer_equals_close"] = equal.astype(float).where(both)
-    return out
-
-
 DERIVE: dict[str, Callable[[pd.DataFrame, Community], pd.DataFrame]] = {
     "communities": _communities,
     "responses": _responses,
     "inspections": _inspections,
     "measurements": _measurements,
-    "requests": _requests,
 }

@@ -374,6 +374,8 @@ class _Cut:
             "sample": dict(settings.sample),
             "weighting": dump(settings.weighting),
             "decisions": dump(settings.decisions),
+            **({"requests": dump(settings.requests)} if settings.requests else {}),
+            **({"workdays": study.workdays} if study.workdays else {}),
             "small_area": dump(settings.small_area) if settings.small_area else None,
             "disclosure": {key: dump(text) for key, text in settings.disclosure.items()},
             "signatories": {

@@ -151,6 +151,7 @@ class Requests(_Model):
     requests: _Where
     statistic: Literal["count", "per_100_households_year", "median", "share", "share_within"]
     clock: _ClockText | None = None
+    hours: Literal["calendar", "working"] | None = None  # by the clock, unless it says working
     within: Literal["due"] | None = None
     within_hours: float | None = Field(default=None, gt=0)
     where: _Where | None = None

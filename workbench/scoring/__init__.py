@@ -48,6 +48,7 @@ from workbench.scoring.funds import (
 from workbench.scoring.funnel import funnel_proportions, funnel_ratios
 from workbench.scoring.gaps import inequality, kind_gap, supply_demand
 from workbench.scoring.gates import decision_counts, eligibility, pass_rate
+from workbench.scoring.handling import handling_rates, same_times
 from workbench.scoring.money import (
     annual_need,
     budget_shares,
@@ -175,6 +176,7 @@ __all__ = [
     "fuzzy_evaluation",
     "g_study",
     "grey_relation",
+    "handling_rates",
     "icc",
     "importance_performance",
     "impute_group_mean",
@@ -211,6 +213,7 @@ __all__ = [
     "robust_z",
     "rounding",
     "run_rules",
+    "same_times",
     "scheme",
     "severity",
     "shares_of",

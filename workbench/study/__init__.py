@@ -122,6 +122,7 @@ class Study:
             problems += _no_rule(protocol, measures)
         problems += named_problems(folder, settings, corrections)
         problems += _words_of(protocol, settings)
+        problems += _no_calendar(settings, measures)
         study = cls(
             folder=folder,
             settings=settings,
@@ -166,6 +167,19 @@ class Study:
     def protocol_json(self) -> str:
         """The resolved protocol as the slices hold it, made once."""
         return self.protocol.to_json().rstrip("\n") + "\n"
+
+    @cached_property
+    def workdays(self) -> dict[str, bool]:
+        """Days that are otherwise than their weekday, where durations are counted by working days.
+
+        Empty where nothing is; then no slice holds the calendar.
+        """
+        if not _working(self.settings, self.measures):
+            return {}
+        from workbench import calendars
+
+        calendar = calendars.load(self.settings.calendar, self.folder)
+        return {day.isoformat(): works for day, works in sorted(calendar.days.items())}
 
     def secret(self) -> bytes:
         """Give the key of the renumbering of persons; see :func:`read_secret`."""
@@ -384,6 +398,33 @@ def _taken() -> set[str]:
     from workbench.intake.tables import TABLES
 
     return set(TABLES["responses"].names())
+
+
+def _working(settings: Settings, measures: Measures | None) -> str:
+    """Name what is counted by the working calendar; empty where nothing is."""
+    if settings.requests is not None and settings.requests.working:
+        return "study.yaml requests:"
+    told = measures.as_dict() if measures is not None else {}
+    return next((f"{m} hours:" for m, how in told.items() if how.get("hours") == "working"), "")
+
+
+def _no_calendar(settings: Settings, measures: Measures | None) -> list[Problem]:
+    """Refuse working hours without a calendar, and a calendar that cannot be read."""
+    asked = _working(settings, measures)
+    if not asked or settings.calendar is not None:
+        return []
+    return [
+        Problem(
+            code="study.calendar",
+            file="study.yaml",
+            column="calendar",
+            zh="按工作日历计时，但没有写明日历",
+            en="time is counted by working days, but no calendar is named",
+            remedy_zh="写 calendar: cn，或列有节假日和调休日的文件",
+            remedy_en="write calendar: cn, or a file of your own with holidays and make-up days",
+            found=asked,
+        )
+    ]
 
 
 def _chosen(

@@ -62,6 +62,18 @@ TEXTS: dict[str, Texts] = {
         "fay 写 {method: fay, rho: 0.5}；jkn 写 {method: jkn, rscales: […]}，每个复制一个数",
         "write {method: fay, rho: 0.5}, or {method: jkn, rscales: […]} with one number a replicate",
     ),
+    "limit": (
+        "时限须恰好写一种",
+        "exactly one limit of time is needed",
+        "写 {hours: 24}、{working_hours: 16} 或 {working_days: 3}",
+        "write {hours: 24}, {working_hours: 16} or {working_days: 3}",
+    ),
+    "office": (
+        "办公时间结束早于开始",
+        "office hours end before they begin",
+        '写 office: ["08:30", "17:30"]',
+        'write office: ["08:30", "17:30"]',
+    ),
     "pattern": (
         "正则表达式不可用",
         "the pattern cannot be used",

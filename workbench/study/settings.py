@@ -16,15 +16,20 @@ from workbench.study._words import Bilingual, Model, Month, Slug, Word, word
 __all__ = [
     "CommunityFrom",
     "Decisions",
+    "Duplicates",
+    "Handling",
     "Join",
     "Parties",
     "Recode",
+    "RequestsTwice",
+    "RespondentsTwice",
     "Settings",
     "Signatory",
     "SmallArea",
     "Source",
     "Wave",
     "Weighting",
+    "Within",
 ]
 
 Level = Literal["compound", "community", "subdistrict", "district"]
@@ -205,6 +210,100 @@ class Replicates(Model):
         return self
 
 
+class Within(Model):
+    """A limit of time: hours by the clock, or hours or days of the working calendar."""
+
+    hours: Annotated[float, Field(gt=0)] | None = None
+    working_hours: Annotated[float, Field(gt=0)] | None = None
+    working_days: Annotated[int, Field(ge=1, le=366)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Within:
+        given = [n for n in ("hours", "working_hours", "working_days") if getattr(self, n)]
+        if len(given) != 1:
+            raise PydanticCustomError(
+                "limit", "one limit is needed", {"found": ", ".join(given) or "none"}
+            )
+        return self
+
+
+def _moment(value: Any) -> Any:
+    """Take ``08:30`` for 8.5 hours; whole hours may be numbers."""
+    match = re.fullmatch(r"([01]?\d|2[0-4]):([0-5]\d)", value) if isinstance(value, str) else None
+    return int(match[1]) + int(match[2]) / 60 if match else value
+
+
+Moment = Annotated[float, BeforeValidator(_moment), Field(ge=0, le=24)]
+
+
+class Handling(Model):
+    """How the three rates of requests are counted, and in which hours.
+
+    ``clock``: from which step to which a reply must come; ``within``: its limit where it is not the
+    ``due`` of each request. ``hours: working`` counts all durations of the section on requests in
+    hours of the working calendar, of ``office`` where that is given. ``open``, ``partly``,
+    ``rejected``, ``withdrawn`` and ``satisfied_from`` as in
+    :func:`workbench.scoring.handling_rates`.
+    """
+
+    clock: Literal[
+        "received..answered", "received..closed", "assigned..answered", "assigned..closed"
+    ] = "received..answered"
+    within: Literal["due"] | Within = "due"
+    hours: Literal["calendar", "working"] = "calendar"
+    office: tuple[Moment, Moment] = (0.0, 24.0)
+    open: Literal["unresolved", "excluded"] = "unresolved"
+    partly: Literal["unresolved", "resolved", "excluded"] = "unresolved"
+    rejected: Literal["excluded", "unresolved"] = "excluded"
+    withdrawn: Literal["excluded", "unresolved"] = "excluded"
+    satisfied_from: float | None = None
+
+    @property
+    def working(self) -> bool:
+        """Whether anything is counted by the working calendar."""
+        within = self.within
+        return self.hours == "working" or (isinstance(within, Within) and within.hours is None)
+
+    @model_validator(mode="after")
+    def _day(self) -> Handling:
+        if not self.office[0] < self.office[1]:
+            raise PydanticCustomError(
+                "office", "office hours end before they begin", {"found": list(self.office)}
+            )
+        return self
+
+
+class RespondentsTwice(Model):
+    """Which questionnaires of one wave are one person's, and which of them stays.
+
+    ``by``: columns of ``responses`` or items that must all be given and alike. ``keep``: the
+    ``first`` or ``last`` by the time of answering, or the ``most_complete`` (most answers; of
+    those alike the last).
+    """
+
+    by: Annotated[list[Word], BeforeValidator(_listed), Field(min_length=1)]
+    keep: Literal["first", "last", "most_complete"]
+
+
+class RequestsTwice(Model):
+    """Which requests of one unit are the same matter told again.
+
+    ``by``: columns of ``requests`` that must all be given and alike (text and address compared
+    without blanks, marks and wide forms). ``days``: a request received within so many days after
+    the first of its kind is a duplicate of it.
+    """
+
+    by: Annotated[list[Word], BeforeValidator(_listed), Field(min_length=1)]
+    days: Annotated[float, Field(gt=0, le=3660)]
+
+
+class Duplicates(Model):
+    """Rules for records that stand twice; without a rule nothing is matched."""
+
+    respondents: RespondentsTwice | None = None
+    requests: RequestsTwice | None = None
+
+
 class Weighting(Model):
     """How answers are weighted: the base weight's column, the margins raked to, the population.
 
@@ -331,6 +430,8 @@ class Settings(Model):
     sources: dict[Word, Annotated[list[Source], BeforeValidator(_listed)]]
     weighting: Weighting = Weighting()
     decisions: Decisions = Decisions()
+    requests: Handling | None = None
+    duplicates: Duplicates = Duplicates()
     small_area: SmallArea | None = None
     disclosure: dict[Word, Bilingual] = Field(default_factory=dict)
     signatories: Signatories
