@@ -140,16 +140,17 @@ entered() { # bag name
   [ ! -f "$bag/attest/checkpoint.tsr" ] || cmp -s "$bag/attest/checkpoint.tsr" "ledger/stamps/$(printf %08d "$size").tsr" ||
     wrong "$name" "the ledger does not keep the stamp in the bag"
 }
-# --- a report: three signatures, none broken, the last over all; the list it carries and prints
-report() { # pdf name language
-  local pdf=$1 name="$2 $3" n ends code pages
+# --- a report: three signatures (an overview may bear the institution's alone), none broken, the last over all; the list it carries and prints
+report() { # pdf name language [overview]
+  local pdf=$1 name="$2 $3" n ends code pages fields wanted=3
   cp "$pdf" "$work/report.pdf"; (cd "$work" && rm -f report.pdf.sig*; pdfsig -dump report.pdf > /dev/null 2>&1; pdfsig report.pdf > sigs 2>/dev/null)
-  [ "$(grep -c 'Signature is Valid' "$work/sigs")" -eq 3 ] || wrong "$name" "not three valid signatures"
-  [ "$(sed -n 's/.*Signature Field Name: //p' "$work/sigs" | tr '\n' ' ')" = "Sig_LeadAssessor Sig_Reviewer Sig_Institution " ] ||
-    wrong "$name" "other signature fields"
+  fields=$(sed -n 's/.*Signature Field Name: //p' "$work/sigs" | tr '\n' ' ')
+  [ "${4:-} $fields" != "overview Sig_Institution " ] || wanted=1
+  [ "$(grep -c 'Signature is Valid' "$work/sigs")" -eq $wanted ] || wrong "$name" "not $wanted valid signatures"
+  [ $wanted -eq 1 ] || [ "$fields" = "Sig_LeadAssessor Sig_Reviewer Sig_Institution " ] || wrong "$name" "other signature fields"
   grep 'ocument signed' "$work/sigs" | tail -n 1 | grep -q 'Total document signed' && ! grep 'ocument signed' "$work/sigs" | tail -n 1 | grep -q Not ||
     wrong "$name" "the last signature does not cover the whole file"
-  for n in 0 1 2; do
+  for ((n = 0; n < wanted; n++)); do
     read -r -a ends < <(grep 'Signed Ranges' "$work/sigs" | sed -n "$((n + 1))p" | tr -c '0-9\n' ' ')
     [ ${#ends[@]} -eq 4 ] && [ -f "$work/report.pdf.sig$n" ] || { wrong "$name" "signature $n cannot be read"; continue; }
     { head -c "${ends[1]}" "$work/report.pdf"; tail -c "+$((ends[2] + 1))" "$work/report.pdf" | head -c "$((ends[3] - ends[2]))"; } > "$work/signed"
@@ -158,7 +159,7 @@ report() { # pdf name language
   done
   (cd "$work" && rm -rf attached && mkdir attached && pdfdetach -saveall -o attached report.pdf > /dev/null 2>&1)
   cmp -s "$work/attached/evidence-sha256.txt" "${pdf%/*}/evidence-sha256.txt" || wrong "$name" "carries another list of evidence"
-  cmp -s "$work/attached/findings.json" "${pdf%/*}/findings.json" || wrong "$name" "carries other findings"
+  [ "${4:-}" = overview ] || cmp -s "$work/attached/findings.json" "${pdf%/*}/findings.json" || wrong "$name" "carries other findings"
   code=$(sha < "${pdf%/*}/evidence-sha256.txt" | cut -c1-12)
   pages=$(pdftotext "$work/report.pdf" - 2>/dev/null | tr -cd '\f' | wc -c)
   [ "$pages" -gt 0 ] && [ "$(pdftotext "$work/report.pdf" - | tr '\f' '\001' | tr -d '\n ' | tr '\001' '\n' | grep -c "$code")" -eq "$pages" ] ||
@@ -269,7 +270,7 @@ listed=$(jq -cR 'fromjson? | select(.community) | {key: "\(.community)@\(.editio
 # === the overview, when the batch is closed
 closed=$(jq -c --arg s "$study" 'select(.study==$s and .type=="close")' ledger/entries.jsonl)
 overview=overview
-for bag in overview@*; do [ -f "$bag/attest/entry.json" ] && overview=$bag; done # closed after an amendment
+for bag in $(ls -d overview@* 2> /dev/null | sort -V); do overview=$bag; done # of the newest amendment
 frozen=$(jq -c --arg s "$study" 'select(.study==$s and .type=="context" and .read_sha256)' ledger/entries.jsonl)
 for bag in overview overview@*; do # what the batch notebook read, as it was frozen
   [ -n "$frozen" ] && [ -d "$bag" ] && plain "$bag" || continue
@@ -278,18 +279,26 @@ for bag in overview overview@*; do # what the batch notebook read, as it was fro
   echo "$frozen" | jq -e --arg n "$own" --arg r "$read" 'select(.notebook_sha256==$n and .read_sha256==$r)' > /dev/null ||
     wrong "$bag" "notebook, or what it read, not as it was frozen"
 done
-if [ -n "$closed" ] && ! plain "$overview"; then
+if [ ! -d "$overview" ] || ! plain "$overview"; then
   wrong overview "missing, or links, special files or giants"
 elif [ -n "$closed" ]; then
-  when=$(date +%s)
-  listed "$overview" overview
-  stated "$overview" overview "$study/overview/$(case $overview in *@*) echo "${overview#*@}" ;; *) echo 1 ;; esac)"
-  entered "$overview" overview
-  [ "$(echo "$closed" | jq .units)" = "$(jq .units batch.json)" ] || wrong batch "closed with another number of units"
+  [ "$(echo "$closed" | tail -n 1 | jq .units)" = "$(jq .units batch.json)" ] || wrong batch "closed with another number of units"
 else
-  [ -d overview ] || wrong overview "missing"
-  listed overview overview
   echo "not checked: the table of all results, which is signed when the batch is closed"
 fi
+for bag in overview overview@*; do # signed at a closing; of those made after it, the newest has to be
+  [ -d "$bag" ] && plain "$bag" || continue
+  listed "$bag" "$bag"
+  if [ -d "$bag/attest" ] || [ "$closed" ] && [ "$bag" = "$overview" ]; then
+    when=$(date +%s)
+    stated "$bag" "$bag" "$study/overview/$(case $bag in *@*) echo "${bag#*@}" ;; *) echo 1 ;; esac)"
+    entered "$bag" "$bag"
+    for pdf in "$bag"/data/report.*.pdf; do lang=${pdf%.pdf}; report "$pdf" "$bag" "${lang##*.}" overview; done
+    [ "$(jq -c '.pdf_sha256|keys' "$bag/attest/entry.json" 2> /dev/null)" = "$(cd "$bag/data" && for f in report.*.pdf; do f=${f%.pdf}; echo "${f##*.}"; done | sort | jq -Rnc '[inputs]')" ] ||
+      wrong "$bag" "a language is missing or added"
+  elif ls "$bag"/data/report.* > /dev/null 2>&1; then
+    wrong "$bag" "a report, which is made and signed at closing only"
+  fi
+done
 [ "$faults" -eq 0 ] && echo "nothing wrong: $count bags, $total entries of $origin" && exit 0
 echo "$faults wrong"; exit 1

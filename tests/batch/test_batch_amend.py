@@ -177,6 +177,10 @@ def test_editions_after_a_close_a_second_objection_and_a_withdrawal(
     correct(folder, 4, 84, 60)
     amend(out / "communities" / "AA-01", objection="O-1")
     assert main(["verify", str(out)]) == 0
+    number, closing = [(i, e) for i, e in enumerate(entries(out)) if e["type"] == "close"][-1]
+    assert (closing["edition"], closing["supersedes"]) == (2, 3 + 1)
+    assert (out / "overview@2" / "data" / "report.zh.pdf").is_file()
+    assert number == len(entries(out)) - 1
     audited = ["audit", str(out / "communities" / "AA-01@2"), "--run-foreign"]
     assert main([*audited, "--overview", str(out / "overview@2")]) == 0
     # run again: there is nothing to do, and nothing is refused

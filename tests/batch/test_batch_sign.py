@@ -14,7 +14,7 @@ from workbench.batch.run import run
 from workbench.batch.sign import due, study_of
 from workbench.cli import main
 from workbench.errors import InputError, MachineError, Problem
-from workbench.evidence import attest
+from workbench.evidence import attest, pdfsign
 
 Write = Callable[..., Path]
 UNITS = ["AA-01", "AA-02", "AA-03"]
@@ -76,6 +76,9 @@ def test_people_sign_in_turn_and_an_interrupted_round_is_taken_up(
     assert main(args) == 0
     assert main(["verify", str(out), "--trust", trust]) == 0
     assert main(args) == 2  # closed already
+    for lang in ("zh", "en"):  # the institution's alone: the others' keys need their persons
+        pdf = (out / "overview" / "data" / f"report.{lang}.pdf").read_bytes()
+        assert pdfsign.signed_roles(pdf) == ["institution"]
     assert (out / "ledger/checkpoint").read_bytes() == (tmp_path / "log/checkpoint").read_bytes()
     kinds = [json.loads(x)["type"] for x in (out / "ledger/entries.jsonl").read_text().splitlines()]
     assert kinds == ["context", "report", "report", "report", "close"]

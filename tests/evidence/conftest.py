@@ -160,11 +160,13 @@ def make_unit(
 def closed_batch(
     tmp_path_factory: pytest.TempPathFactory,
     make_unit: Callable[..., Unit],
+    compile_report: Callable[..., bytes],
     demo_keys: dict[keys.Role, keys.SigningKey],
     home: Path,
 ) -> World:
     """A closed batch of two units with its ledger, made once."""
-    return make_world(tmp_path_factory.mktemp("tamper") / "out", home, make_unit, demo_keys)
+    out = tmp_path_factory.mktemp("tamper") / "out"
+    return make_world(out, home, make_unit, compile_report, demo_keys)
 
 
 @pytest.fixture

@@ -106,7 +106,60 @@ def write_overview(overview: Path) -> None:
     write_bag(overview, "overview")
 
 
-def make_world(out: Path, home: Path, make_unit: Callable[..., Any], signing: Keys) -> World:
+def reported(overview: Path, compile_report: Callable[..., bytes], signing: Keys) -> None:
+    """Lay the signed report into the overview, in one language."""
+    data = overview / "data"
+    listing = (data / "evidence-sha256.txt").read_bytes()
+    found, code = (data / "findings.json").read_bytes(), bags.evidence_code(listing)
+    pdf = compile_report(overview.parent.parent / "typst", listing, found, code, "overview")
+    pdf = pdfsign.prepare(pdf)
+    for role, key in signing.items():
+        pdf = pdfsign.sign(pdf, role, key, reason="总览", time=NOW)
+    (data / "report.zh.pdf").write_bytes(pdf)
+
+
+def of_overview(change: Callable[[Path], None]) -> Callable[[World], None]:
+    """Change the reports of the overview and rewrite the lists around them."""
+
+    def make(world: World) -> None:
+        change(world.out / "overview")
+        write_bag(world.out / "overview", "overview")
+
+    return make
+
+
+def overview_redrawn(overview: Path) -> None:
+    file = overview / "data" / "report.zh.pdf"
+    file.write_bytes(update(overlay)(file.read_bytes()))
+
+
+def overview_cut_back(overview: Path) -> None:
+    """Take the last signature off: the file ends where the one before did."""
+    file = overview / "data" / "report.zh.pdf"
+    data = file.read_bytes()
+    ends = [at for at in range(len(data)) if data.startswith(b"%%EOF", at)]
+    file.write_bytes(data[: ends[-2] + 6])
+
+
+def overview_in_english(overview: Path) -> None:
+    shutil.copy(overview / "data" / "report.zh.pdf", overview / "data" / "report.en.pdf")
+
+
+def overview_stripped(world: World) -> None:
+    """Put the overview of before the closing in its place, which nobody signed."""
+    shutil.rmtree(world.out / "overview" / "attest")
+    for name in ("report.zh.pdf", "ro-crate-metadata.json"):
+        (world.out / "overview" / "data" / name).unlink()
+    write_bag(world.out / "overview", "overview")
+
+
+def make_world(
+    out: Path,
+    home: Path,
+    make_unit: Callable[..., Any],
+    compile_report: Callable[..., bytes],
+    signing: Keys,
+) -> World:
     """Make the batch, and beside it ``unclosed``, as it was before it was closed, and ``trust``."""
     world = World(out, home, {}, signing)
     ledger = logs.open_log(out / "ledger", home=home, name="demonstration/xf")
@@ -147,6 +200,7 @@ def make_world(out: Path, home: Path, make_unit: Callable[..., Any], signing: Ke
     }
     (out / "batch.json").write_text(json.dumps(told | {"context_sha256": "c" * 64}))
     shutil.copytree(out, out.parent / "unclosed")
+    reported(overview, compile_report, signing)
     attested(world, overview, "overview")
     entry = {
         "type": "close",
@@ -155,6 +209,7 @@ def make_world(out: Path, home: Path, make_unit: Callable[..., Any], signing: Ke
         "evidence_sha256": bags.sha256_file(overview / "data/evidence-sha256.txt"),
         "results_sha256": bags.sha256_file(overview / "data/results.csv"),
         "statement_sha256": attest.statement_digest(overview),
+        "pdf_sha256": attest.reports_digests(overview),
     }
     attest.enter(ledger, [(overview, entry)], demonstration=True, stamp=world.stamp())
     bags.write_tags(overview)

@@ -16,6 +16,7 @@ from tests.evidence.forger import (
     ledger_rolled_back,
     reissued_in_a_log_of_ones_own,
     withdrawn,
+    write_bag,
 )
 from tests.evidence.handbook import DOUBTFUL, HANDBOOK, NOT_BY_SCRIPT, UNSIGNED
 from workbench.evidence.result import Verdict
@@ -57,6 +58,15 @@ def test_an_overview_that_is_not_signed_yet_is_held_against_the_reports(
     report = check(unclosed)
     assert report.exit_code == 1
     assert codes(report) == {"overview.differs"}
+
+
+def test_a_report_of_an_overview_that_nobody_signed_is_no_report(unclosed: World) -> None:
+    data = unclosed.out / "overview" / "data"
+    shutil.copy(unclosed.bag() / "data" / "report.zh.pdf", data)
+    write_bag(unclosed.out / "overview", "overview")
+    report = check(unclosed)
+    assert report.exit_code == 1
+    assert codes(report) == {"overview.report"}
 
 
 def test_counts_that_do_not_agree_are_not_passed_over(unclosed: World) -> None:

@@ -130,32 +130,6 @@ def test_pages_show_nothing_suppressed_and_no_number_of_their_own(noticed: Path,
         assert not re.search(r'(src|href)="(https?:)?//', file.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("lang", ["zh", "en"])
-def test_the_overview_tells_ranks_as_sets_gap_and_what_to_do_first(
-    noticed: Path, lang: str
-) -> None:
-    pdf = pypdf.PdfReader(noticed / "notice" / f"overview.{lang}.pdf")
-    text = re.sub(r"\s", "", "".join(p.extract_text() for p in pdf.pages))
-    data = (noticed / "overview" / "data" / "findings.json").read_bytes()
-    both = {row["finding"]: row for row in json.loads(data) if row["section"] == "overview"}
-    for key in ("overview.assessed", "overview.gap", "overview.pass_rate"):
-        assert re.sub(r"\s", "", both[key][f"display_{lang}"]) in text
-    lost: dict[str, float] = {}
-    for unit in units(noticed):  # naive: every deduction of every unit
-        rows = findings(noticed, unit)
-        if "context.rank" in rows and rows["context.rank"]["value"]:
-            rank = rows["context.rank"]
-            low, high = int(rank["ci_low"]), int(rank["ci_high"])
-            assert f"{int(rank['value'])}({low}–{high})" in text or low == high
-        for row in rows.values():
-            if row["kind"] == "deduction" and round(row["points"], 1) > 0:
-                name = row["label_zh"]
-                lost[name] = lost.get(name, 0.0) + row["points"]
-    dearest = max(lost, key=lambda name: lost[name])
-    if lang == "zh":
-        assert f"1{dearest}{lost[dearest]:.1f}" in text
-
-
 def test_a_withheld_unit_has_no_points_and_says_why(noticed: Path) -> None:
     text = page(noticed, "JX-07", "en")
     assert "No result is issued" in text

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.batch import prepare, seal, state
+from workbench.batch.closing import close_again
 from workbench.batch.limits import DEFAULT
 from workbench.batch.objections import Objection, naming, objections, window
 from workbench.batch.opening import log_of
+from workbench.batch.overviews import write_overview
 from workbench.batch.pool import Failure, Task
 from workbench.batch.progress import Progress
 from workbench.batch.reduce import amendments, context_of, reduce, text_row
-from workbench.batch.render import write_overview
 from workbench.batch.run import Kernels, Runner, recount
 from workbench.batch.sign import study_of
 from workbench.batch.slices import assessed_digest
@@ -185,6 +186,7 @@ class _Amendment:
                     for name in lost
                 )
             )
+        close_again(study, out, None)
         name = bags.bag_name(self.unit, aims[self.unit])
         return Amended(
             unit=self.unit,

@@ -1,4 +1,8 @@
-"""Closing a batch: every unit accounted for, the overview signed and entered in the ledger."""
+"""Closing a batch: every unit accounted for, the overview signed and entered in the ledger.
+
+An amendment of a closed batch makes an overview that nobody has signed: closing once more signs it,
+with an entry that supersedes the first.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.batch import seal, state
 from workbench.batch.opening import log_of, units_digest
-from workbench.batch.render import overview_of, write_overview
+from workbench.batch.overviews import (
+    Overview,
+    overview_of,
+    reports_of,
+    signed_reports,
+    write_overview,
+)
+from workbench.batch.render import open_keys
 from workbench.errors import InputError, Problem
 from workbench.evidence import attest
 from workbench.evidence import bag as bags
@@ -26,10 +37,11 @@ from workbench.evidence.logs import copy_log
 from workbench.evidence.statement import make_statement
 
 if TYPE_CHECKING:
-    from workbench.evidence.keys import SigningKey
+    from workbench.evidence.keys import Role, SigningKey
+    from workbench.evidence.ledger import Ledger
     from workbench.study import Study
 
-__all__ = ["account", "close"]
+__all__ = ["account", "close", "close_again", "shown", "signers"]
 
 
 def account(study: Study, out: Path, reason: str = "") -> dict[str, Any]:
@@ -66,6 +78,9 @@ def account(study: Study, out: Path, reason: str = "") -> dict[str, Any]:
         "withheld": withheld,
         "failed": failed,
     }
+    before = ledger.closed(study.id)
+    if before is not None:  # after an amendment what was said holds on
+        reason = reason or str(json.loads(ledger.entry(before)).get("reason") or "")
     number = ledger.opened(study.id)
     if number is not None:
         entry["open"] = number
@@ -81,10 +96,76 @@ def account(study: Study, out: Path, reason: str = "") -> dict[str, Any]:
     return entry | ({"reason": reason} if reason else {})
 
 
+def signers(study: Study, key: SigningKey) -> dict[Role, SigningKey]:
+    """Give who signs the overview: all three where no person is needed, else the institution.
+
+    Parameters
+    ----------
+    study : Study
+        The batch's study.
+    key : SigningKey
+        The institution's key.
+    """
+    found = open_keys(study)
+    three = "lead" in found and "reviewer" in found
+    return {role: found[role] for role in ("lead", "reviewer") if three} | {"institution": key}
+
+
+def shown(study: Study, out: Path, signing: Mapping[Role, SigningKey]) -> tuple[Overview, str]:
+    """Write the overview and give its pages, unsigned, for who is about to sign them.
+
+    Returns
+    -------
+    tuple
+        The pages, which lie in ``DIR/private/overview/report.<lang>.pdf`` too, and their code.
+
+    Raises
+    ------
+    InputError
+        ``close.done``.
+    """
+    with state.lock(out):
+        recover(out)
+        _refuse_closed(study, out)
+        target = overview_of(out)
+        if not (target / "attest").exists():
+            write_overview(study, out, _units(out))
+        made = reports_of(study, out, _units(out), signing)
+        folder = out / "private" / "overview"
+        folder.mkdir(exist_ok=True)
+        for lang, pdf in made.pages.items():
+            write_atomic(folder / f"report.{lang}.pdf", pdf.data)
+        return made, bags.evidence_code((target / "data" / bags.EVIDENCE_LIST).read_bytes())
+
+
+def _units(out: Path) -> list[str]:
+    units: list[str] = json.loads((out / "private" / "tables.json").read_bytes())["units"]
+    return units
+
+
+def _refuse_closed(study: Study, out: Path) -> None:
+    """Refuse where the newest overview is entered, or was there when the batch was closed."""
+    target, at = overview_of(out), log_of(study, out).closed(study.id)
+    proven = (target / "attest" / attest.PROOF).exists()
+    if at is not None and not (target / "attest").exists():
+        told = json.loads(log_of(study, out).entry(at))
+        proven |= _edition(target) <= int(told.get("edition") or 1)
+    if proven:
+        raise InputError(
+            Problem(code="close.done", zh="该批次已关闭", en="the batch is closed already")
+        )
+
+
+def _edition(target: Path) -> int:
+    return state.editions([target.name])["overview"]
+
+
 def close(
-    study: Study, out: Path, signing: Mapping[str, SigningKey], reason: str = ""
+    study: Study, out: Path, signing: Mapping[Role, SigningKey], reason: str = ""
 ) -> tuple[int, dict[str, Any]]:
     """Sign the overview and enter that the batch is closed; again after a crash, it is taken up.
+
+    The overview gets its report here, signed by those who sign.
 
     Parameters
     ----------
@@ -92,8 +173,8 @@ def close(
         The batch's study.
     out : Path
         The batch folder.
-    signing : mapping of str to SigningKey
-        Role → key; the institution's is among them.
+    signing : mapping of Role to SigningKey
+        From :func:`signers`: the three, or the institution's alone.
     reason : str
         Why units failed, or are others than were opened.
 
@@ -111,41 +192,85 @@ def close(
     """
     with state.lock(out):
         recover(out)
-        target = overview_of(out)
-        ledger = log_of(study, out)
-        proven = (target / "attest" / attest.PROOF).exists()
-        if proven or (ledger.closed(study.id) is not None and not (target / "attest").exists()):
-            raise InputError(
-                Problem(code="close.done", zh="该批次已关闭", en="the batch is closed already")
-            )
-        entry = account(study, out, reason)
-        if not (target / "attest").exists():
-            units = json.loads((out / "private" / "tables.json").read_bytes())["units"]
-            write_overview(study, out, units)
-            _signed(study, out, target, signing, ledger.verifier.text())
-        entry |= {
-            "evidence_sha256": sha256_file(target / "data" / bags.EVIDENCE_LIST),
-            "results_sha256": sha256_file(target / "data" / "results.csv"),
-            "statement_sha256": attest.statement_digest(target),
-        }
-        demonstration = any(key.demonstration for key in signing.values())
-        bag = copied_directory(target)
-        ask = seal.stamp_of(study, demonstration=demonstration)
-        (number,) = attest.enter(ledger, [(bag, entry)], demonstration=demonstration, stamp=ask)
-        seal.vouch_for_stamp(bag)
-        bags.write_tags(bag)
-        replace_directory(target)
-        copy_log(ledger, out / "ledger")
+        return _close(study, out, signing, reason)
+
+
+def close_again(study: Study, out: Path, key: SigningKey | None) -> None:
+    """Sign the overview that an amendment of a closed batch made, when all editions are signed.
+
+    Parameters
+    ----------
+    study, out
+        The study and the batch folder, which is held.
+    key
+        The institution's, with which the last report was signed; None takes one that opens without
+        a person, and where there is none, ``workbench close`` is left to be done.
+    """
+    if log_of(study, out).closed(study.id) is None:
+        return
+    key = key or open_keys(study).get("institution")
+    try:
+        if key is not None:
+            _close(study, out, signers(study, key), "")
+    except InputError as error:
+        if {problem.code for problem in error.problems} - {"close.done", "close.unsigned"}:
+            raise
+
+
+def _close(
+    study: Study, out: Path, signing: Mapping[Role, SigningKey], reason: str
+) -> tuple[int, dict[str, Any]]:
+    target = overview_of(out)
+    ledger = log_of(study, out)
+    _refuse_closed(study, out)
+    entry = account(study, out, reason)
+    if not (target / "attest").exists():
+        write_overview(study, out, _units(out))
+        reports = signed_reports(study, reports_of(study, out, _units(out), signing), signing)
+        _signed(study, out, target, signing, reports, ledger.verifier.text())
+    entry |= {
+        "evidence_sha256": sha256_file(target / "data" / bags.EVIDENCE_LIST),
+        "results_sha256": sha256_file(target / "data" / "results.csv"),
+        "statement_sha256": attest.statement_digest(target),
+        "pdf_sha256": attest.reports_digests(target),
+    }
+    entry |= _later(ledger, study, target, entry["evidence_sha256"])
+    demonstration = any(key.demonstration for key in signing.values())
+    bag = copied_directory(target)
+    ask = seal.stamp_of(study, demonstration=demonstration)
+    (number,) = attest.enter(ledger, [(bag, entry)], demonstration=demonstration, stamp=ask)
+    seal.vouch_for_stamp(bag)
+    bags.write_tags(bag)
+    replace_directory(target)
+    copy_log(ledger, out / "ledger")
     return number, entry
 
 
+def _later(ledger: Ledger, study: Study, target: Path, evidence: str) -> dict[str, Any]:
+    """Say which edition of the overview it is, and which earlier closing it supersedes."""
+    at = ledger.closed(study.id)
+    if at is not None:
+        told = json.loads(ledger.entry(at))
+        if told.get("evidence_sha256") == evidence:  # entered before a crash
+            return {name: told[name] for name in ("edition", "supersedes") if name in told}
+        return {"edition": _edition(target), "supersedes": at}
+    return {"edition": _edition(target)} if _edition(target) > 1 else {}
+
+
 def _signed(
-    study: Study, out: Path, target: Path, signing: Mapping[str, SigningKey], vkey: str
+    study: Study,
+    out: Path,
+    target: Path,
+    signing: Mapping[Role, SigningKey],
+    reports: Mapping[str, bytes],
+    vkey: str,
 ) -> None:
-    """Give the overview its crate and its signed statement."""
+    """Give the overview its reports, its crate and its signed statement."""
     bag = copied_directory(target)
+    for name, pdf in reports.items():
+        write_atomic(bag / "data" / name, pdf)
     now = datetime.now(UTC).replace(microsecond=0)
-    edition = state.editions([target.name])["overview"]
+    edition = _edition(target)
     common: dict[str, Any] = {
         "study": study.id,
         "community": "overview",
@@ -154,10 +279,10 @@ def _signed(
         "versions": seal.versions(),
         "finished": now,
     }
-    shown = {"workbench": common["versions"]["workbench"]}
+    named = {"workbench": common["versions"]["workbench"]}
     crate = make_crate(
         bag / "data",
-        **(common | {"versions": shown}),
+        **(common | {"versions": named}),
         title=f"{study.id}/overview",
         description="全部单位的汇总结果 / results of all units",
         issued=study.settings.issued,
@@ -168,7 +293,7 @@ def _signed(
         bag, study=study.id, community="overview", edition=edition, issued=study.settings.issued
     )
     statement = make_statement(bag, **common, started=now, log=vkey)
-    attest.write_attest(bag, statement, signing)
+    attest.write_attest(bag, statement, {str(role): key for role, key in signing.items()})
     bags.write_tags(bag)
     replace_directory(target)
 

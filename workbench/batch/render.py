@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench import findings
-from workbench.batch import seal, state
-from workbench.batch.reduce import amendments, context_of
+from workbench.batch import seal
+from workbench.batch.reduce import context_of
 from workbench.batch.state import turn
 from workbench.batch.work import commit, map_folder, opened_study, working_folder
 from workbench.errors import InputError
 from workbench.evidence import bag as bags
 from workbench.evidence import keys
 from workbench.evidence.chain import NOBODY
-from workbench.evidence.files import (
-    replace_directory,
-    sha256_bytes,
-    staging_directory,
-)
+from workbench.evidence.files import sha256_bytes
 
 if TYPE_CHECKING:
     from workbench.evidence.keys import Role, SigningKey
@@ -34,10 +30,8 @@ __all__ = [
     "REASON",
     "RenderJob",
     "open_keys",
-    "overview_of",
     "render_unit",
     "sign_report",
-    "write_overview",
 ]
 
 
@@ -258,67 +252,3 @@ def _report(
     }
     store = study.settings.timestamps == "each"
     return pdfsign.prepare(pdf.data, boxes, store=store), html
-
-
-def overview_of(out: Path) -> Path:
-    """Where the newest overview lies: each amendment makes one beside those before it."""
-    n = len(list(amendments(out).glob("[0-9]*.json")))
-    return out / bags.bag_name("overview", n + 1)
-
-
-def write_overview(study: Study, out: Path, units: Sequence[str]) -> None:
-    """Write ``DIR/overview``: the batch notebook with its findings, and the table of all results.
-
-    It is written again only when it would differ. After an amendment it is ``overview@2``.
-    """
-    from workbench import results
-
-    target = overview_of(out)
-    if (target / "attest").exists():  # closed
-        return
-    staged = staging_directory(target)
-    data = staged / "data"
-    shutil.copytree(out / "private" / "reduce" / "data", data)
-    table = results.results(_results_of(out, units))
-    (data / "results.csv").write_bytes(results.to_csv(table))
-    (data / "results.xlsx").write_bytes(results.to_xlsx(table))
-    (data / "evidence-sha256.txt").write_bytes(bags.evidence_list(data))
-    bags.write_bag(
-        staged,
-        study=study.id,
-        community="overview",
-        edition=state.editions([target.name])["overview"],
-        issued=study.settings.issued,
-    )
-    same = target.is_dir() and bags.digests(staged) == bags.digests(target)
-    if same:
-        shutil.rmtree(staged)
-    else:
-        replace_directory(target)
-
-
-def _results_of(
-    out: Path, units: Sequence[str]
-) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Give state, names and findings of each unit; those of one at a time are in memory."""
-    rows = state.brief(out)
-    newest = state.editions(rows)
-    for unit in units:
-        name = bags.bag_name(unit, newest.get(unit, 1))
-        file = out / "communities" / name / "data" / "findings.json"
-        line, found = rows.get(name), []
-        told = {"community": unit, "state": line and line.state, "outcome": line and line.outcome}
-        if file.is_file() and not (line and line.state == "failed"):
-            found = json.loads(file.read_bytes())
-            told |= _unit_names(found)
-        yield told, found
-
-
-def _unit_names(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    by_id = {row["finding"]: row for row in found}
-    unit, kind = by_id.get("head.unit", {}), by_id.get("head.type", {})
-    return {
-        "name": unit.get("display_zh"),
-        "name_en": unit.get("display_en"),
-        "kind": kind.get("display_zh"),
-    }

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from workbench import __version__
 from workbench.batch import prepare, seal, state
 from workbench.batch.limits import CAUSES, DEFAULT, Limits, of_error
+from workbench.batch.overviews import write_overview
 from workbench.batch.pool import Failure, Task
 from workbench.batch.progress import Progress
 from workbench.batch.reduce import context_digest, reduce
-from workbench.batch.render import RenderJob, open_keys, render_unit, write_overview
+from workbench.batch.render import RenderJob, open_keys, render_unit
 from workbench.batch.slices import digest, environment, load_study, package_digest, read_study
 from workbench.batch.work import MapJob, map_note, map_unit, opened_study
 from workbench.batch.workers import Local, Workers, apart

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.batch import seal, state
-from workbench.batch.render import RenderJob, render_unit, sign_report, write_overview
+from workbench.batch.closing import close_again
+from workbench.batch.overviews import write_overview
+from workbench.batch.render import RenderJob, render_unit, sign_report
 from workbench.batch.run import enter_all, recount
 from workbench.batch.slices import load_study
 from workbench.batch.work import map_folder
@@ -279,6 +281,8 @@ def place(
                     told(name)
         finally:  # a token that was pulled out leaves what it has signed to be entered
             _finish(study, out)
+        if role == ROLES[-1]:
+            close_again(study, out, key if given is None else None)
     return done
 
 
@@ -289,6 +293,7 @@ def resume(study: Study, out: Path) -> int:
         waiting = seal.waiting(out)
         if waiting:
             _finish(study, out)
+            close_again(study, out, None)
     return len(waiting)
 
 

@@ -227,7 +227,7 @@ def _take_back(args: argparse.Namespace, study: Study) -> int:
 
 
 def _close(args: argparse.Namespace) -> int:
-    from workbench.batch.closing import account, close
+    from workbench.batch.closing import account, close, shown, signers
     from workbench.batch.sign import study_of
 
     zh = args.messages == "zh"
@@ -240,11 +240,16 @@ def _close(args: argparse.Namespace) -> int:
         else f"{told['units']} units: {told['signed']} signed ({told['withheld']} withheld), "
         f"{len(told['failed'])} failed"
     )
-    key = _key(args, study, "institution")
-    _who(key, zh)
+    signing = signers(study, _key(args, study, "institution"))
+    for key in signing.values():
+        _who(key, zh)
+    overview, code = shown(study, args.dir, signing)
+    for lang, pdf in overview.pages.items():
+        place = args.dir / "private" / "overview" / f"report.{lang}.pdf"
+        print(f"  {place}  {pdf.pages}{'页' if zh else ' pages'}  {code}")
     if not _agreed(args, "签署总览并关闭？[y/N] " if zh else "sign the overview and close? [y/N] "):
         return 1
-    number, _ = close(study, args.dir, {"institution": key}, args.reason)
+    number, _ = close(study, args.dir, signing, args.reason)
     print(f"已关闭：账本第 {number} 条" if zh else f"closed: number {number} of the ledger")
     return 0
 

@@ -44,6 +44,7 @@ __all__ = [
     "load_logs",
     "named_logs",
     "report_entry",
+    "reports_digests",
     "stamp_result",
     "statement_digest",
     "write_attest",
@@ -104,7 +105,6 @@ def write_vouching(bag: Path, name: str, vouching: Vouching) -> None:
 def report_entry(bag: Path, *, study: str, community: str, edition: int) -> dict[str, Any]:
     """Return the ledger's entry for a signed bag with its statement in ``attest/``."""
     data = bag / "data"
-    reports = {p.name.split(".")[1]: sha256_file(p) for p in sorted(data.glob("report.*.pdf"))}
     entry = {
         "type": "report",
         "study": study,
@@ -112,10 +112,16 @@ def report_entry(bag: Path, *, study: str, community: str, edition: int) -> dict
         "edition": edition,
         "evidence_sha256": sha256_file(data / EVIDENCE_LIST),
         "statement_sha256": statement_digest(bag),
-        "pdf_sha256": reports,
+        "pdf_sha256": reports_digests(bag),
     }
     outcome = bag_info(bag).get("Workbench-Outcome")
     return entry | ({"outcome": outcome} if outcome else {})
+
+
+def reports_digests(bag: Path) -> dict[str, str]:
+    """Return the SHA-256 of the PDF reports in a bag by language, as an entry has them."""
+    found = sorted((bag / "data").glob("report.*.pdf"))
+    return {path.name.split(".")[1]: sha256_file(path) for path in found}
 
 
 def statement_digest(bag: Path) -> str:
@@ -350,6 +356,7 @@ def _about(bag: Path, leaf: bytes) -> bool:
                 "evidence_sha256": sha256_file(bag / "data" / EVIDENCE_LIST),
                 "results_sha256": sha256_file(bag / "data" / "results.csv"),
                 "statement_sha256": statement_digest(bag),
+                "pdf_sha256": reports_digests(bag),
             }
         else:
             study, community, edition = bag_info(bag)["External-Identifier"].rsplit("/", 2)

@@ -149,7 +149,8 @@ class Ledger:
         InputError
             ``ledger.type``, ``ledger.twice`` (one study, community and edition),
             ``ledger.supersedes`` (no such issue, or superseded already), ``ledger.demonstration``,
-            ``ledger.closed`` (a report or a second ``close`` of a closed study),
+            ``ledger.closed`` (a report of a closed study, or a second ``close`` that does not say
+            that it ``supersedes`` the newest),
             ``ledger.context`` (another context once a report was issued, which does not say that it
             ``replaces`` the newest), ``ledger.opened``
             (a further ``open`` without a reason), ``ledger.late`` (an ``open`` after a report).
@@ -313,7 +314,15 @@ class Ledger:
     def _check_study(self, kind: str, entry: Mapping[str, Any]) -> None:
         """Refuse what comes too late in a study's life, or without a reason."""
         study = entry.get("study")
-        if kind in ("report", "close") and study in self._closed:
+        again = kind == "close" and entry.get("supersedes") is not None
+        if again and entry["supersedes"] != self._closed.get(study):
+            raise _refused(
+                "ledger.supersedes",
+                "被取代的登记不存在或已被取代",
+                "what it supersedes is no issue, or is superseded already",
+                found=str(entry["supersedes"]),
+            )
+        if kind in ("report", "close") and study in self._closed and not again:
             raise _refused(
                 "ledger.closed",
                 "该项目已关闭，不再登记新报告；更正须出新版",

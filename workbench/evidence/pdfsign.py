@@ -94,9 +94,13 @@ for _name in ("pyhanko", "pyhanko_certvalidator"):
 
 
 def prepare(
-    pdf: bytes, boxes: Mapping[Role, FieldBox] | None = None, *, store: bool = False
+    pdf: bytes,
+    boxes: Mapping[Role, FieldBox] | None = None,
+    *,
+    store: bool = False,
+    roles: Sequence[Role] = ROLES,
 ) -> bytes:
-    """Add the three signature fields to an unsigned report, tagged as PDF/UA wants it.
+    """Add the signature fields to an unsigned report, tagged as PDF/UA wants it.
 
     The same bytes give the same bytes; metadata are left as they are.
 
@@ -110,6 +114,8 @@ def prepare(
     store : bool
         Whether signatures will bring certificates and revocation lists (B-LT); the place for them
         is made now, so that a signature changes nothing else.
+    roles : sequence of Role
+        Who is going to sign: the three, or the institution alone.
 
     Returns
     -------
@@ -127,8 +133,8 @@ def prepare(
         raise _refused("pdf.prepared", "报告已有签名域", "the report has signature fields already")
     if _at(writer.root, "/StructTreeRoot", "/ParentTree", "/Nums") is None:
         raise _refused("pdf.untagged", "PDF 没有结构标签", "the PDF has no structure tags")
-    for role, name in FIELDS.items():
-        box = (boxes or {}).get(role)
+    for role in roles:
+        name, box = FIELDS[role], (boxes or {}).get(role)
         corners: Any = (box.left, box.bottom, box.right, box.top) if box else (0, 0, 0, 0)
         locking: dict[str, Any] = {}
         if role == ROLES[-1]:
@@ -204,19 +210,20 @@ def sign(
         raise _refused("sign.time", "签名时间没有时区", "the signing time has no time zone")
     writer = _writer(pdf)
     reader = writer.prev
-    names = {name for name, _, _ in pdf_fields.enumerate_sig_fields(reader)}
-    if names != set(FIELDS.values()):
+    roles = _signing_roles(reader)
+    if role not in roles:
+        names = {str(name) for name, _, _ in pdf_fields.enumerate_sig_fields(reader)}
         raise _refused(
             "sign.fields",
             "报告没有三个签名域",
             "the report does not have the three signature fields",
-            found=", ".join(sorted(map(str, names))) or "-",
+            found=", ".join(sorted(names)) or "-",
         )
     earlier = _embedded(reader)
     done = [_role_of(signature) for signature in earlier]
     if role in done:
         raise _refused("sign.done", "该角色已签名", "this role has signed already", found=role)
-    expected = list(ROLES[: ROLES.index(role)])
+    expected = list(roles[: roles.index(role)])
     if done != expected:
         raise _refused(
             "sign.order",
@@ -242,7 +249,7 @@ def sign(
         reason=reason,
         name=key.name or None,
         subfilter=pdf_fields.SigSeedSubFilter.PADES,
-        certify=role == ROLES[0],
+        certify=role == roles[0],
         docmdp_permissions=MDPPerm.NO_CHANGES if role == ROLES[-1] else MDPPerm.FILL_FORMS,
     )
     stamper = _stamper(clock) if clock else None
@@ -677,6 +684,7 @@ def _statuses(
 ) -> list[SignatureStatus]:
     """Judge the signatures of one file, then what only all of them together show."""
     found: list[SignatureStatus] = []
+    roles = _signing_roles(embedded[0].reader) if embedded else ()
     for index, signature in enumerate(embedded):
         role = _role_of(signature)
         facts: dict[str, Any] = {"role": role, "field": signature.fq_name}
@@ -684,7 +692,7 @@ def _statuses(
             facts |= _facts(signature)
             if role is None:
                 answer = _answer("foreign-field")
-            elif ROLES[index : index + 1] != (role,):
+            elif roles[index : index + 1] != (role,):
                 answer = _answer("order")
             else:
                 last = index == len(embedded) - 1
@@ -988,6 +996,15 @@ def _embedded(reader: PdfFileReader) -> list[EmbeddedPdfSignature]:
 
 def _role_of(signature: EmbeddedPdfSignature) -> Role | None:
     return next((role for role, name in FIELDS.items() if name == signature.fq_name), None)
+
+
+def _signing_roles(reader: Any) -> tuple[Role, ...]:
+    """Give who signs a report by its fields: the three, the institution alone, or nobody."""
+    names = {name for name, _, _ in pdf_fields.enumerate_sig_fields(reader)}
+    for roles in (ROLES, ROLES[-1:]):
+        if names == {FIELDS[role] for role in roles}:
+            return tuple(roles)
+    return ()
 
 
 def _page_text(reader: Any, index: int) -> str:

@@ -54,15 +54,16 @@ def verify(path: Path, *, trust: Path | None, home: Path, now: datetime) -> Repo
         item = verify_report(path, trusted.roots, now, trusted.crls)
         return Report(path=path.name, items=(item,))
     if (path / "bagit.txt").is_file():
-        alone = not any((path / "data").glob("report.*")) and (path / "data/results.csv").is_file()
+        about = unit_of(path)
+        overall = about is not None and about[1] == "overview"
         # a bag inside a batch: the batch's ledger may renew its stamps and tell what came later
         log = path.parent.parent / "ledger" if path.parent.name == "communities" else None
         if log is not None and log.is_dir():
             trusted = replace(trusted, renewals=tuple(read_renewals(log)))
         item = (
-            check_overview(path, trusted) if alone else check_unit(path, ".", trusted, study=None)
+            check_overview(path, trusted) if overall else check_unit(path, ".", trusted, study=None)
         )
-        if log is not None and log.is_dir() and not alone:
+        if log is not None and log.is_dir() and not overall:
             item = _told_by(log, path, item, trusted)
         return Report(path=path.name, items=(item,))
     if (path / "communities.jsonl").is_file() or (path / "communities").is_dir():

@@ -53,15 +53,7 @@ def check_unit(bag: Path, shown: str, trusted: Trust, *, study: str | None) -> I
         results += found
         if attached is None or listing is None or attached == listing:
             continue
-        results.append(
-            result(
-                "pdf.list-differs",
-                Verdict.CHANGED,
-                name,
-                "报告所附的证据清单与证据包中的不同",
-                "the list of evidence attached to the report is not the one in the bag",
-            )
-        )
+        results.append(_other_list(name))
         source = (f" {name} 所附清单", f"the list attached to {name}")
         changed = bags.check_evidence(data, attached, source_zh=source[0], source_en=source[1])
         results += [found for found in changed if found.verdict is Verdict.CHANGED]
@@ -281,21 +273,77 @@ def _identity(bag: Path, *, batch: str | None) -> tuple[str, int | None, list[Re
     return community, edition, results
 
 
-def check_overview(bag: Path, trusted: Trust, seals: Iterable[str] = ()) -> Item:
-    """Verify the overview: a bag whose statement is signed when the batch is closed."""
+def _unsigned(*, late: bool, entered: bool) -> Result:
+    """Say what it means that nobody has signed an overview."""
+    if entered:
+        return result(
+            "overview.stripped",
+            Verdict.CHANGED,
+            "",
+            "账本登记总览已签名，但签名不在",
+            "the ledger says that it was signed, but the signatures are gone",
+        )
+    if late:
+        return result(
+            "overview.unsigned",
+            Verdict.CANNOT_TELL,
+            "",
+            "批次关闭后另出的总览，尚未签名",
+            "made by an amendment after the batch was closed, and not signed yet",
+            "再次运行 workbench close",
+            "run workbench close once more",
+        )
+    return result(
+        "overview.unsigned",
+        Verdict.VALID,
+        "",
+        "总览未经签名（批次尚未关闭），以各单位的报告为准",
+        "not signed (the batch is not closed): the reports of the units count",
+    )
+
+
+def check_overview(
+    bag: Path,
+    trusted: Trust,
+    seals: Iterable[str] = (),
+    *,
+    late: bool = False,
+    entered: bool = False,
+) -> Item:
+    """Verify the overview: a bag whose report and statement are signed when the batch is closed.
+
+    Parameters
+    ----------
+    bag : Path
+        The overview.
+    trusted : Trust
+        What is believed.
+    seals : iterable of str
+        Certificates that sealed the units' reports.
+    late : bool
+        Whether it came after the batch was closed, so that it should be signed.
+    entered : bool
+        Whether the ledger says that it was signed.
+    """
     results = bags.check_bag(bag)
     if any(found.code in NOT_READ for found in results):
         return Item(path=bag.name, kind="overview", results=tuple(results), signatures={})
+    listing = None
     if is_file(bag / "data" / bags.EVIDENCE_LIST):
-        _evidence(bag / "data", results)
+        listing = _evidence(bag / "data", results)
+    made = sorted((bag / "data").glob("report.*"))
     if not is_file(bag / "attest" / "evaluation.intoto.json"):
-        unsigned = result(
-            "overview.unsigned",
-            Verdict.VALID,
-            "",
-            "总览未经签名（批次尚未关闭），以各单位的报告为准",
-            "not signed (the batch is not closed): the reports of the units count",
-        )
+        unsigned = _unsigned(late=late, entered=entered)
+        results += [
+            result(
+                "overview.report",
+                Verdict.CHANGED,
+                f"data/{path.name}",
+                "总览的报告在关闭批次时才出具并签名，此处不应有",
+                "the report of an overview is made and signed at closing: none belongs here",
+            )
+            for path in made
+        ]
         return Item(path=bag.name, kind="overview", results=(*results, unsigned), signatures={})
     trusted = replace(trusted, crls=[*trusted.crls, *load_crls([bag / "attest" / "crls"])])
     proven = check_entry(bag, trusted.logs_of(bag), trusted.clocks())
@@ -325,6 +373,15 @@ def check_overview(bag: Path, trusted: Trust, seals: Iterable[str] = ()) -> Item
         if all(one.not_valid_before_utc <= by <= one.not_valid_after_utc for one in path)
         and ((gone := revoked(path, trusted.crls)) is None or gone > by)
     }
+    statuses: dict[str, tuple[SignatureStatus, ...]] = {}
+    for pdf in made:
+        name = f"data/{pdf.name}"
+        told, statuses[name], attached = check_report(
+            pdf, name, trusted.roots, by, trusted.crls, in_bag=True, sealed=True
+        )
+        results += told
+        if attached != listing:
+            results.append(_other_list(name))
     if all(found.verdict is not Verdict.CHANGED for found in results):
         results += check_signed(bag, good & set(seals) if seals else good)
         results += proven.results
@@ -340,7 +397,17 @@ def check_overview(bag: Path, trusted: Trust, seals: Iterable[str] = ()) -> Item
                 "run workbench close once more",
             )
         )
-    return Item(path=bag.name, kind="overview", results=tuple(results), signatures={})
+    return Item(path=bag.name, kind="overview", results=tuple(_once(results)), signatures=statuses)
+
+
+def _other_list(name: str) -> Result:
+    return result(
+        "pdf.list-differs",
+        Verdict.CHANGED,
+        name,
+        "报告所附的证据清单与证据包中的不同",
+        "the list of evidence attached to the report is not the one in the bag",
+    )
 
 
 def _once(results: Iterable[Result]) -> Iterable[Result]:

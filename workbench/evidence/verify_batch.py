@@ -130,7 +130,9 @@ def check_batch(out: Path, trusted: Trust) -> Iterator[Item]:
     told = [p for p in out.glob("overview*") if bags.OVERVIEW.match(p.name) and is_folder(p)]
     told.sort(key=lambda place: _edition(place.name))
     for place in told:
-        item = check_overview(place, trusted, seals)
+        late = closed and place == told[-1] and _whole(plain, units)
+        entered = _edition(place.name) in _closed_with(log, study)
+        item = check_overview(place, trusted, seals, late=late, entered=entered)
         if all(found.verdict is not Verdict.CHANGED for found in item.results):
             item = replace(item, results=(*item.results, *check_read(place, log, study)))
             # the first shows the first editions, the last the newest; those between, bygone ones
@@ -143,6 +145,18 @@ def check_batch(out: Path, trusted: Trust) -> Iterator[Item]:
                 more = check_results(place, mine, lines)
                 item = replace(item, results=(*item.results, *more))
         yield item
+
+
+def _closed_with(log: Log | None, study: str) -> set[Any]:
+    """Give the editions of the overview with which the ledger says that the study was closed."""
+    entries = log.entries if log is not None else ()
+    found = (e for e in entries if e.get("type") == "close" and e.get("study") == study)
+    return {entry.get("edition") or 1 for entry in found}
+
+
+def _whole(names: Sequence[str], units: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Say whether every edition is signed: what waits for a signature is said by itself."""
+    return all(units.get(name, {}).get("state") == "signed" for name in names)
 
 
 def _edition(name: str) -> int:

@@ -6,6 +6,7 @@ stranger: no link is followed, and whatever its lines hold, there is an answer.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -474,7 +475,16 @@ def _closed(about: Sequence[tuple[int, Mapping[str, Any]]], units: int | None) -
     closed = [(at, entry) for at, entry in about if entry.get("type") == "close"]
     if not closed:
         return
-    at, entry = closed[0]
+    at = closed[0][0]
+    for (before, _), (number, later) in itertools.pairwise(closed):
+        if later.get("supersedes") != before:
+            yield _changed(
+                "ledger.twice",
+                f"ledger/entries.jsonl:{number + 1}",
+                f"批次关闭了两次（第 {before} 与第 {number} 条）",
+                f"the batch is closed twice ({before} and {number})",
+            )
+    entry = closed[-1][1]
     if units is not None and entry.get("units") != units:
         yield _changed(
             "ledger.units",

@@ -58,11 +58,14 @@ def verify_report(
 
 
 def _whose(path: Path) -> tuple[str, int | None]:
-    """Return unit and edition that the findings attached to a report name."""
+    """Return unit and edition that the findings attached to a report name; an overview has none."""
     from workbench.evidence import pdfsign
 
     try:
-        rows = json.loads(pdfsign.attachments(path.read_bytes())["findings.json"])
+        attached = pdfsign.attachments(path.read_bytes())
+        if "findings.json" not in attached and b"  results.csv\n" in attached[bags.EVIDENCE_LIST]:
+            return "overview", None
+        rows = json.loads(attached["findings.json"])
         named = {(str(r["community"]), r.get("edition")) for r in rows if r.get("community")}
     except (
         InputError,
@@ -88,8 +91,13 @@ def check_report(
     crls: Sequence[CertificateRevocationList] = (),
     *,
     in_bag: bool,
+    sealed: bool = False,
 ) -> tuple[list[Result], tuple[SignatureStatus, ...], bytes | None]:
-    """Verify signatures, attached files and printed code; return the attached evidence list too."""
+    """Verify signatures, attached files and printed code; return the attached evidence list too.
+
+    ``sealed``: the institution's signature is enough, as for the overview; a unit's report takes
+    three. A report by itself may be either.
+    """
     from workbench.evidence import pdfsign
 
     data = b""
@@ -121,7 +129,8 @@ def check_report(
         )
         return [foreign], (), None
     results = [_signature_result(name, status) for status in statuses]
-    if len(statuses) < len(ROLES):
+    last = statuses[-1].role if statuses else None
+    if last != ROLES[-1] or (in_bag and not sealed and len(statuses) < len(ROLES)):
         results.append(_count_result(name, len(statuses)))
     listing, more = _printed(data, name)
     return results + more, statuses, listing

@@ -24,7 +24,7 @@ _CSV, _XLSX = "data/results.csv", "data/results.xlsx"
 _PARTS = ("value", "ci_low", "ci_high", "status", "finding")
 _OWN = re.compile(
     r"\A(results\.(csv|xlsx)|notebook\.ipynb|findings\.(json|csv)|figures/[\w.-]+\.svg|protocol/.+|"
-    r"inputs/[a-z_]+\.(csv|json|parquet)|evidence-sha256\.txt|ro-crate-metadata\.json)\Z"
+    r"inputs/[a-z_]+\.(csv|json|parquet)|evidence-sha256\.txt|ro-crate-metadata\.json|report\.(zh|en)\.pdf)\Z"
 )
 _SVG, _FINDINGS = "image/svg+xml", "application/vnd.workbench.findings+json"
 _SAID = (

@@ -153,6 +153,9 @@ def _public(out: Path, units: list[str], to: Path) -> None:
         for overview in newest:
             if (overview / "data" / name).is_file():
                 _copy(overview / "data" / name, to / name)
+    for overview in newest:  # signed when the batch was closed
+        for file in sorted((overview / "data").glob("report.*.pdf")):
+            _copy(file, to / file.name.replace("report", "overview"))
     for name in _PUBLIC:
         if (out / name).is_dir():
             _copy(out / name, to / name)

@@ -29,12 +29,10 @@ from workbench.evidence.files import (
 )
 from workbench.evidence.logs import copy_log, entries
 from workbench.publish.pages import Unit, unit_page
-from workbench.publish.site import Entry, shard, write_index
+from workbench.publish.site import shard, write_index
 from workbench.report import fonts
-from workbench.report.overview_report import Loss, Standing, overview_report
-from workbench.report.register import Num, Register, finite
 from workbench.report.sheet import result_sheet
-from workbench.report.text import by_loss
+from workbench.report.standing import Entry, standing
 from workbench.report.words import Words
 
 if TYPE_CHECKING:
@@ -43,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Noticed", "notice"]
 
 _LANGS = ("zh", "en")
-Lost = dict[tuple[str, str], tuple[float, int]]
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,7 @@ class Noticed:
 def notice(study: Study, out: Path, begin: date) -> Noticed:
     """Write ``DIR/notice`` and enter the notice in the ledger.
 
-    ``overview.<lang>.pdf`` for the commissioner, ``sheets/<unit>.<lang>.pdf`` and ``….large.pdf``
-    (large print), ``site/`` and
+    ``sheets/<unit>.<lang>.pdf`` and ``….large.pdf`` (large print), ``site/`` and
     ``notice-sha256.txt``, whose digest the entry holds. Again with the same day and the same
     reports, nothing is entered a second time.
 
@@ -96,8 +92,7 @@ def notice(study: Study, out: Path, begin: date) -> Noticed:
         staged = staging_directory(target)
         try:
             letters: set[str] = set()
-            lost: Lost = {}
-            listed = [_unit(study, out, bag, staged, begin, until, letters, lost) for bag in ready]
+            listed = [_unit(study, bag, staged, begin, until, letters) for bag in ready]
             marked = any(told.demonstration for told, _ in listed)
             title = (study.protocol.title.zh, study.protocol.title.en)
             note = Words("zh")("page.demo") if marked else ""
@@ -106,7 +101,6 @@ def notice(study: Study, out: Path, begin: date) -> Noticed:
             for page in (*site.glob("index*.html"), *site.glob("list/*.html")):
                 letters.update(page.read_text(encoding="utf-8"))
             (site / "assets" / "report.otf").write_bytes(fonts.subset(sorted(letters)))
-            _overview(study, out, staged, title, [e for _, e in listed], lost, marked)
             files = sorted(p for p in staged.rglob("*") if p.is_file())
             found = [m for p in files for m in marks_in_file(p, p.relative_to(staged).as_posix())]
             if found:
@@ -205,15 +199,13 @@ def _refused(code: str, zh: str, en: str, found: str) -> InputError:
 
 def _unit(
     study: Study,
-    out: Path,
     bag: Path,
     to: Path,
     begin: date,
     until: date | None,
     letters: set[str],
-    lost: Lost,
 ) -> tuple[Unit, Entry]:
-    """Write sheets and pages of one unit; give its line of the index; add letters and losses."""
+    """Write sheets and pages of one unit; give its line of the index; add letters."""
     name, _, edition = bag.name.partition("@")
     told = Unit(
         id=name,
@@ -250,94 +242,7 @@ def _unit(
         letters.update(page)
         for file, content in files.items():
             (pages / file).write_bytes(content)
-    _add_losses(found, lost)
-    return told, _entry(name, found)
-
-
-def _add_losses(found: list[dict[str, Any]], lost: Lost) -> None:
-    zh, en = Register(found, "zh"), Register(found, "en")
-    for key in by_loss(zh):
-        labels = (zh.label(key), en.label(key))
-        points, units = lost.get(labels, (0.0, 0))
-        lost[labels] = (points + float(zh.rows[key]["points"]), units + 1)
-
-
-def _overview(
-    study: Study,
-    out: Path,
-    to: Path,
-    title: tuple[str, str],
-    units: list[Entry],
-    lost: Lost,
-    demonstration: bool,
-) -> None:
-    """Write the overview for the commissioner in both languages."""
-    data = out / "overview" / "data"
-    if not (data / "notebook.ipynb").is_file():
-        return
-    notebook = json.loads((data / "notebook.ipynb").read_bytes())
-    found = json.loads((data / "findings.json").read_bytes())
-    for at, lang in enumerate(_LANGS):
-        told = [
-            Standing(
-                id=one.id,
-                name=(one.name, one.name_en or one.name)[at],
-                parent=(one.parent, one.parent_en or one.parent)[at],
-                kind=one.kind[at],
-                score=one.score,
-                span=one.span,
-                rank=one.rank,
-                tier=one.tier,
-                order=one.order,
-            )
-            for one in units
-        ]
-        pdf = overview_report(
-            found,
-            findings.figures(notebook),
-            told,
-            [Loss(labels[at], points, n) for labels, (points, n) in lost.items()],
-            lang=lang,
-            title=title[at],
-            evidence_digest=sha256_file(data / bags.EVIDENCE_LIST),
-            issued=study.settings.issued,
-            study=study.id,
-            demonstration=demonstration,
-        )
-        (to / f"overview.{lang}.pdf").write_bytes(pdf.data)
-
-
-def _entry(name: str, found: list[dict[str, Any]]) -> Entry:
-    zh, en = Register(found, "zh"), Register(found, "en")
-
-    def text(register: Register, key: str, field: str = "value") -> str:
-        return register.text(Num(key, field)) if register.has(key, field) else ""
-
-    rows = zh.rows
-    total, rank, tier = (rows.get(k, {}) for k in ("score.total", "context.rank", "context.tier"))
-    scored = finite(total.get("value"))
-    place = ""
-    if finite(rank.get("value")):
-        low, high = rank.get("ci_low"), rank.get("ci_high")
-        place = f"{rank['value']:.0f}"
-        if finite(low) and finite(high) and low != high:
-            place += f" ({low:.0f}–{high:.0f})"
-    span = ""
-    if scored and zh.has("score.total", "whole_low"):
-        span = "–".join(zh.text(Num("score.total", f)) for f in ("whole_low", "whole_high"))
-    return Entry(
-        id=name,
-        name=text(zh, "head.unit"),
-        name_en=text(en, "head.unit"),
-        parent=text(zh, "head.parent"),
-        parent_en=text(en, "head.parent"),
-        kind=(text(zh, "head.type"), text(en, "head.type")),
-        score=text(zh, "score.total", "bare") if scored else "—",
-        span=span,
-        rank=place,
-        order=float(rank["value"]) if finite(rank.get("value")) else float("inf"),
-        tier=int(tier["value"]) if finite(tier.get("value")) else 0,
-    )
+    return told, standing(name, found)
 
 
 def marks_text(marks: tuple[Mark, ...], lang: str) -> Iterator[str]:

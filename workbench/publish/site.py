@@ -12,12 +12,12 @@ import hashlib
 import html
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from workbench.publish.pages import CSP, frame
+from workbench.report.standing import Entry
 from workbench.report.words import Words
 
 __all__ = ["Entry", "bucket_of", "grams_of", "shard", "write_index"]
@@ -27,23 +27,6 @@ _LISTED = 200  # units on a page of the whole list
 _COMMON = 20_000  # characters that more units share tell nothing
 _CHOICES = 300  # of more, the search finds them
 _WITH_SCRIPT = CSP + "; script-src 'self'"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A unit in the index: strings as the report prints them."""
-
-    id: str
-    name: str
-    name_en: str
-    parent: str = ""
-    parent_en: str = ""
-    kind: tuple[str, str] = ("", "")
-    score: str = ""
-    span: str = ""
-    rank: str = ""
-    order: float = float("inf")
-    tier: int = 0
 
 
 def shard(unit: str) -> str:

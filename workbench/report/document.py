@@ -25,6 +25,7 @@ __all__ = [
     "long_date",
     "notice_blocks",
     "printed",
+    "signatures",
     "withheld",
 ]
 
@@ -203,15 +204,16 @@ def finished(doc: dict[str, Any], parts: Mapping[str, Any], register: Register) 
     return {**doc, **made, "register": strings, "anchors": sorted(anchors)}
 
 
-def _signatures(register: Register, words: Words) -> Block:
+def signatures(register: Register, words: Words, roles: Iterable[str] = ROLES) -> Block:
+    """Give the block over which the signature fields lie, one box for each who signs."""
     boxes = []
-    for role in ROLES:
+    for role in roles:
         key = f"head.signatory.{role}"
         name: list[Run] = [Num(key)] if register.has(key) else [words("sign.unnamed")]
         boxes.append({"role": role, "title": words(f"role.{role}"), "name": name})
     return {
         "type": "signatures",
-        "note": words("sign.note"),
+        "note": words("sign.note" if len(boxes) > 1 else "sign.note_one"),
         "boxes": boxes,
     }
 
@@ -269,7 +271,7 @@ def assessed(
             "id": "signatures",
             "no": str(len(sections) + 1),
             "title": words("sec.signatures"),
-            "blocks": [_signatures(register, words)],
+            "blocks": [signatures(register, words)],
         }
     )
     parts = {
@@ -308,7 +310,7 @@ def withheld(
     for each in (lang, "en" if lang == "zh" else "zh"):
         notice.append(_notice(register, Register(rows, each), Words(each), critical))
     parts = {
-        "front": [[*notice, _signatures(register, words)]],
+        "front": [[*notice, signatures(register, words)]],
         "sections": [],
         "annexes": [],
     }

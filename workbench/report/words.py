@@ -54,7 +54,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "over.unranked": ("没有名次", "without a rank"),
     "over.lost": ("共失分", "Points lost"),
     "over.units": ("单位数", "Units"),
-    "over.scores": ("单位与得分", "Units and scores"),
+    "over.why_first": (
+        "在这些指标上，各单位共失分最多：补上它们，得益的单位和分数最多。",
+        "On these indicators all units together lost most points: to mend them helps most.",
+    ),
+    "over.tiles": ("另有{n}个", "{n} more"),
+    "over.attached": (
+        "本文件附有 evidence-sha256.txt（证据清单）；全部结果见 results.xlsx。",
+        "Attached to this file: evidence-sha256.txt (list of evidence); all results stand in "
+        "results.xlsx.",
+    ),
     "over.more": ("另有{n}个单位，见results.xlsx", "{n} more units stand in results.xlsx"),
     "sheet.points": ("各指标得分", "Points for each indicator"),
     "sheet.lost": ("少了的分和理由", "Points lost, and why"),
@@ -459,6 +468,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "以下三处为电子签名的位置；签名时间和证书以电子文件为准。",
         "The electronic signatures lie in these three places; the file holds their time and "
         "certificate.",
+    ),
+    "sign.note_one": (
+        "以下是电子签名的位置；签名时间和证书以电子文件为准。",
+        "The electronic signature lies here; the file holds its time and certificate.",
     ),
     "sign.digest": ("证据清单 SHA-256", "SHA-256 of the evidence list"),
     "sign.attached": (
