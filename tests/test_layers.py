@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "survey": {"errors"},
     "change": {"errors", "survey"},
     "scoring": {"errors", "survey"},
+    "text": {"errors", "yamlfile", "survey", "scoring"},
     "protocol": {"errors", "yamlfile"},
     "report": {"errors", "bundle", "findings", "wording"},
     "evidence": {"errors"},

@@ -281,9 +281,9 @@ def _typed(frame: pd.DataFrame, table: Table | None, settings: Mapping[str, Any]
 def _kind_of_item(name: str, book: Mapping[str, Any]) -> str:
     """Give the type of an item's column: coded answers are numbers, options truth values."""
     code, _, rest = name.partition("__")
-    if rest:
-        return "text" if rest == "missing" else "bool"
     item = book.get(code, {})
+    if rest:
+        return "text" if rest == "missing" or item.get("kind") == "text" else "bool"
     coded = item.get("kind") in {"scale", "single", "check"} and all(
         str(value).lstrip("-").isdigit() for value in item.get("values") or {"1": ""}
     )

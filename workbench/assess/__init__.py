@@ -39,6 +39,7 @@ from workbench.assess.satisfaction import earlier, satisfaction, subgroups
 from workbench.assess.score import deductions, score
 from workbench.assess.standards import standards
 from workbench.assess.standing import standing
+from workbench.assess.voices import voices
 
 __all__ = [
     "agreement",
@@ -89,6 +90,7 @@ __all__ = [
     "subgroups",
     "survival",
     "until",
+    "voices",
     "warnings",
     "weights",
 ]

@@ -23,6 +23,7 @@ from workbench.intake.read import filtered, read_file
 from workbench.intake.seals import check_seals
 from workbench.intake.tables import TABLES, Table
 from workbench.intake.units import Units
+from workbench.intake.voices import read_texts
 from workbench.study import nearest_remedy
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class _Intake:
             frames["photos"] = add_uses(frames["photos"])
             if "photos" in whole:
                 check_pictures(frames["photos"], self.study, self.problems)
+        text = read_texts(frames, self.study, self.problems)
         apart = self.asked.apart(self.study, self.log, self.problems)
         files = sorted(self.files.values(), key=lambda file: (not file.outside, file.name))
         if "inspections" in whole:
@@ -148,6 +150,7 @@ class _Intake:
             warnings=tuple(self.problems.warnings),
             corrections=self._corrected(applied, frames),
             asked_apart=apart,
+            text=text,
         )
         return tables, list(self.problems.found)
 

@@ -193,3 +193,5 @@ class Tables:
     """The corrections applied, with table, unit, canonical column and values before and after."""
     asked_apart: dict[str, Any] = field(default_factory=dict)
     """Items that the waves asked differently and nobody confirmed: item → wave → how."""
+    text: dict[str, Any] = field(default_factory=dict)
+    """How free text was read: names of the topics, tokenizer, error on the coded sample."""

@@ -29,6 +29,7 @@ _SCORE = ("按指标评分", "scores of the indicators")
 _PLACE = ("指明扣分地点与依据", "to name place and evidence of a deduction")
 _WHO = ("评分一致性与回避", "agreement of assessors and their interests")
 _WORDS = ("归类后使用，原文不离开机构", "used by topic; the words themselves stay in the house")
+_CODED = ("检验文本归类的准确程度", "to measure the error of topics and sentiment")
 _RIGHT = ("整改与申诉", "rectification and objections")
 _PUBLISHED = ("已公布数字的对照", "comparison with published figures")
 _LINK = ("同一受访者的前后对照与查重", "panel comparison and duplicates; renumbered in every slice")
@@ -76,6 +77,7 @@ _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
         ("internal", _SCORE, "kind received assigned answered closed due outcome adopted"),
         ("internal", _SCORE, "satisfied channel category escalated"),
         ("sensitive", _WORDS, "text"),
+        ("internal", _WORDS, "topic sentiment topic_sentiment terms"),
     ),
     "facts": (
         ("public", _NAME, "community"),
@@ -111,11 +113,15 @@ _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
     "documents": (
         ("public", _NAME, "community"),
         ("internal", _SCORE, "document kind date reported verified theme indicator alike"),
-        ("internal", _WORDS, "text"),
+        ("internal", _WORDS, "text topic sentiment topic_sentiment terms"),
     ),
     "supply": (
         ("public", _NAME, "community"),
         ("public", _SIZE, "service capacity unit group"),
+    ),
+    "labels": (
+        ("sensitive", _CODED, "text"),
+        ("internal", _CODED, "label topic sentiment coder"),
     ),
     "backchecks": (
         ("personal", _LINK, "respondent"),

@@ -15,7 +15,7 @@ from workbench.intake.export import csv_bytes
 from workbench.intake.frames import FILE, ROW
 from workbench.intake.pictures import copy_of, file_name, may_leave
 from workbench.intake.store import PEOPLE, read_columns, read_meta
-from workbench.intake.tables import TABLES, column_of
+from workbench.intake.tables import READ, TABLES, column_of
 
 if TYPE_CHECKING:
     from workbench.study import Study
@@ -237,7 +237,10 @@ class _Cut:
         column = column_of(TABLES[table], name)
         if column is not None:
             return not column.house
-        item = self.study.codebook.get(name.partition("__")[0])
+        code, _, part = name.partition("__")
+        item = self.study.codebook.get(code)
+        if item is not None and item.kind == "text" and part in READ:
+            return item.is_read  # what was read out of the words, not the words
         return item is not None and item.leaves_house
 
     def _corrections(self) -> None:
@@ -360,6 +363,7 @@ class _Cut:
                 for wave in settings.waves
             ],
             **({"asked_apart": self.meta["asked_apart"]} if self.meta["asked_apart"] else {}),
+            **({"text": self.meta["text"]} if self.meta["text"] else {}),
             "wave": study.current.id,
             "baseline": baseline.id if baseline else None,
             "scope": settings.scope

@@ -67,6 +67,7 @@ def write_tables(tables: Tables, folder: Path) -> None:
         "deciders": sorted(set(_people(tables)) - set(people)),
         "extracts": _extracts(tables),
         "asked_apart": tables.asked_apart,
+        "text": tables.text,
     }
     part = folder / ".intake.json.part"
     with part.open("w", encoding="utf-8") as file:

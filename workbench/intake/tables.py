@@ -13,12 +13,16 @@ from dataclasses import dataclass
 
 from workbench.intake.register import entry_of
 
-__all__ = ["PERIOD", "PUBLISHED", "TABLES", "Column", "Table", "column_of"]
+__all__ = ["PERIOD", "PUBLISHED", "READ", "TABLES", "Column", "Table", "column_of"]
 
 PERIOD = re.compile(
     r"\d{4}(?:-(?:H[12]|Q[1-4]|W(?:0[1-9]|[1-4]\d|5[0-3])|(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?))?\Z"
 )
 """YYYY, YYYY-H1, YYYY-Q1, YYYY-MM, YYYY-Www or YYYY-MM-DD."""
+
+
+READ = ("topic", "sentiment", "topic_sentiment", "terms")
+"""What is read out of a free text: columns of a table, ``item__…`` beside an item."""
 
 
 @dataclass(frozen=True)
@@ -233,6 +237,7 @@ _ALL = (
             *_c("channel category"),
             *_c("duplicate_of", "id"),
             *_c("text", "words", house=True),
+            *_c(" ".join(READ)),  # made at intake, from the text
         ),
         key=("request",),
         id="request",
@@ -348,6 +353,7 @@ _MORE = (
             ),
             *_c("date", "date"),
             *_c("text", "words", house=True),
+            *_c(" ".join(READ)),  # made at intake, from the text
             *_c("alike", "float", low=0),  # made at intake: greatest likeness to another unit's
             *_c("reported verified", "float"),
             *_c("theme"),
@@ -367,6 +373,19 @@ _MORE = (
         key=("community", "service", "group"),
         id="service",
         parts=True,
+    ),
+    Table(
+        "labels",
+        (
+            *_c("label", "id", required=True),
+            *_c("text", "words", required=True, house=True),
+            *_c("topic"),
+            *_c("sentiment", words="negative neutral positive"),
+            *_c("coder", "id"),
+        ),
+        key=("label", "coder"),
+        id="label",
+        unit="",
     ),
     Table(
         "backchecks",

@@ -30,8 +30,8 @@ def _fault(
 
 
 SECTIONS = (
-    "data response satisfaction change requests agreement indicators score ruleset deductions "
-    "reference followup eligibility warnings standing lower demand participation "
+    "data response satisfaction change requests voices agreement indicators score ruleset "
+    "deductions reference followup eligibility warnings standing lower demand participation "
     "funds milestones claims objections context decisions limits"
 ).split()
 """Sections that a kind of report may name; a test holds that they are those of the report."""

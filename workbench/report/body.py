@@ -49,12 +49,14 @@ KNOWN = set(
     "head data checks response weights fieldwork satisfaction subgroups priorities change requests "
     "agreement indicators score deductions eligibility warnings standing decisions limits scope "
     "context disclosure report ruleset reference followup lower demand participation funds "
-    "milestones claims objections organisations pictures".split()
+    "milestones claims objections organisations pictures voices".split()
 )
 
 
 _LONG_LABEL = {"zh": 24, "en": 48}
 _PICTURES = 6  # pictures in the body; others stand in the annex
+_TOPICS = 8  # topics of a source in the body
+_VOICES = {"validation", "accuracy", "peak", "hours", "quotation"}  # not sources of texts
 _MANY = 6  # rows from which on two stand in a line, and comparisons of units in an annex
 
 
@@ -241,6 +243,48 @@ def _requests(page: Page) -> list[Block]:
     other = [pair for pair in pairs if pair not in [*compared, *texts, *checks]]
     out = waves(page, other) + comparisons(page, compared) + _keys(page, texts)
     return out + _threats(page, checks, "requests")
+
+
+def _voices(page: Page) -> list[Block]:
+    """Give the topics of each source in a table; error rates and hours stand in the annex."""
+    w = page.words
+    by: dict[str, list[Pair]] = {}
+    for pair in page.rows("voices"):
+        by.setdefault(pair[0].split(".")[1], []).append(pair)
+    columns = [
+        (w("col.topic"), 2, "left"),
+        (w("col.texts_share"), 0, "right"),
+        (page.interval_head(page.rows("voices")), 0, "right"),
+        (w("col.complaining"), 0, "right"),
+        (page.interval_head(page.rows("voices")), 0, "right"),
+        (w("col.praising"), 0, "right"),
+        (w("col.n"), 0, "right"),
+    ]
+    rows: list[list[Cell]] = []
+    small: list[Pair] = []
+    for source, mine in by.items():
+        if source in _VOICES:
+            continue
+        small += [pair for pair in mine if pair[1].get("kind") == "text"]
+        known = {key for key, _ in mine}
+        shares = [key for key, row in mine if row.get("statistic") == "share"]
+        for key in shares[:_TOPICS]:
+            parts = [page.num(key), page.num(key, "interval")]
+            for end in ("negative", "positive"):
+                other = key.removesuffix("share") + end
+                parts.append(page.num(other) if other in known else [w("none")])
+                if end == "negative":
+                    parts.append(page.num(other, "interval") if other in known else [])
+            rows.append([page.label(key), *parts, page.num(key, "numerator")])
+    page.later("voices", "sub.voices.accuracy", _ledger(page, by.get("accuracy", [])))
+    page.later("voices", "sub.voices.hours", groups(page, by.get("hours", [])))
+    return [
+        *_keys(page, by.get("validation", [])),
+        *([table(columns, rows)] if rows else []),
+        *_keys(page, small),
+        *_ledger(page, by.get("peak", [])),
+        *_keys(page, by.get("quotation", [])),
+    ]
 
 
 def _indicators(page: Page) -> list[Block]:
@@ -704,6 +748,7 @@ _SECTIONS: tuple[tuple[str, Callable[[Page], list[Block]]], ...] = (
     ("satisfaction", _satisfaction),
     ("change", _change),
     ("requests", _requests),
+    ("voices", _voices),
     ("agreement", _agreement),
     ("indicators", _indicators),
     ("score", _score),

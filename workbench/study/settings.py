@@ -407,6 +407,12 @@ class Signatories(Model):
     institution: Signatory
 
 
+class Text(Model):
+    """How free text is read: a file of topics laid over the bundled ones."""
+
+    topics: Word
+
+
 class Settings(Model):
     """Everything in ``study.yaml``."""
 
@@ -441,6 +447,7 @@ class Settings(Model):
     languages: Annotated[tuple[Literal["zh", "en"], ...], Field(min_length=1)] = ("zh", "en")
     notebook: Word | None = None
     retention: date | None = None
+    text: Text | None = None
 
     @field_validator("timezone")
     @classmethod

@@ -1,0 +1,139 @@
+"""What residents write is read here, once: topic and sentiment go on, the words stay behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import InputError
+from workbench.intake.tables import READ
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.intake.frames import Problems
+    from workbench.study import Study
+    from workbench.text import Dictionary
+
+__all__ = ["read_texts"]
+
+_TABLES = ("requests", "documents")
+
+
+def read_texts(frames: dict[str, pd.DataFrame], study: Study, problems: Problems) -> dict[str, Any]:
+    """Fill what is read out of free text into the tables, in place.
+
+    ``requests`` and ``documents`` get ``topic``, ``sentiment``, ``topic_sentiment`` and ``terms``
+    from ``text``; each item of kind and role text gets them as ``<item>__topic`` and so on.
+
+    Returns
+    -------
+    dict
+        ``topics`` (code → names), ``tokenizer`` and, with a table ``labels``, ``accuracy``: rows of
+        `workbench.text.accuracy` for topics and sentiment, and of the first two coders against
+        each other. Empty for a study without a free text.
+    """
+    using = _dictionary(study, problems)
+    if using is None:
+        return {}
+    places: list[tuple[str, str, tuple[str, ...]]]
+    places = [(name, "text", READ) for name in _TABLES if name in frames]
+    places += [
+        ("responses", code, tuple(f"{code}__{part}" for part in READ))
+        for code, item in study.codebook.items()
+        if "responses" in frames and item.kind == "text" and item.role == "text" and item.is_read
+    ]
+    written = [
+        (table, column, names)
+        for table, column, names in places
+        if column in frames[table] and frames[table][column].notna().any()
+    ]
+    labels = frames.get("labels")
+    if not written and (labels is None or labels.empty):
+        return {}
+    from workbench.text import classify
+
+    for table, column, names in written:
+        frame = frames[table]
+        told = classify(frame, text=column, using=using)
+        told.columns = list(names)
+        for name in names:  # an earlier batch may have handed on what it read, without the words
+            if name in frame:
+                told[name] = told[name].where(frame[column].notna(), frame[name])
+        frames[table] = frame.assign(**{name: told[name] for name in names})
+    return {
+        "topics": using.labels(),
+        "tokenizer": _tokenizer(),
+        "accuracy": _accuracy(labels, using),
+    }
+
+
+def _dictionary(study: Study, problems: Problems) -> Dictionary | None:
+    """Give the topics, the study's own laid over them; None when its file cannot be used."""
+    from workbench.text import dictionary
+
+    if study.settings.text is None:
+        return dictionary()
+    name = study.settings.text.topics
+    path = study.resolve(name)
+    if not study.holds(name) or not path.is_file():
+        problems.add(
+            "text.topics",
+            "没有这个文件，或不在研究文件夹内",
+            "there is no such file in the study folder",
+            "核对 study.yaml 的 text: topics:",
+            "check text: topics: in study.yaml",
+            file="study.yaml",
+            column="text.topics",
+            found=name,
+        )
+        return None
+    try:
+        return dictionary(path)
+    except InputError as error:
+        problems.found.extend(error.problems)
+        return None
+
+
+def _tokenizer() -> str:
+    from importlib.metadata import version
+
+    return f"rjieba {version('rjieba')}"
+
+
+def _accuracy(labels: pd.DataFrame | None, using: Dictionary) -> list[dict[str, Any]]:
+    """Measure topics and sentiment on the coded sample; nothing without one."""
+    import pandas as pd
+
+    from workbench.text import accuracy, classify
+
+    if labels is None or labels.empty:
+        return []
+    ordered = labels.sort_values(["label", "coder"], kind="stable", na_position="first")
+    first = ordered.drop_duplicates("label")
+    found = classify(first, using=using)
+    rows = []
+    for what in ("topic", "sentiment"):
+        both = pd.DataFrame({"truth": first[what], "found": found[what]})
+        if what == "sentiment":
+            both = both[both["truth"].notna()]
+        if not both["truth"].notna().any():
+            continue
+        told = accuracy(both, truth="truth", found="found")
+        rows.append(told.assign(of=what))
+        second = ordered[ordered.duplicated("label")].drop_duplicates("label")
+        pair = first.merge(second, on="label", suffixes=("", "_second"))
+        if len(pair):
+            people = accuracy(pair, truth=what, found=f"{what}_second")
+            rows.append(
+                people[people["statistic"].isin(["kappa", "same"])].assign(of=f"{what}_people")
+            )
+    if not rows:
+        return []
+    table = pd.concat(rows, ignore_index=True)
+    names = "of item statistic value ci_low ci_high level n numerator denominator status".split()
+    kept = table[[name for name in names if name in table]].astype(object)
+    kept = kept.where(kept.notna(), None)
+    return [
+        {str(k): float(f"{v:.10g}") if isinstance(v, float) else v for k, v in row.items()}
+        for row in kept.to_dict("records")
+    ]
