@@ -13,6 +13,7 @@ from workbench.intake import rules
 from workbench.intake.convert import convert, item_columns
 from workbench.intake.corrections import Applied, Corrector
 from workbench.intake.definitions import Definitions
+from workbench.intake.duplicates import settle
 from workbench.intake.earlier import add_earlier, join_predecessors
 from workbench.intake.entered import placed
 from workbench.intake.flags import add_alike, add_flags
@@ -118,6 +119,7 @@ class _Intake:
             if name in sources:
                 frames[name] = self._table(table, sources[name])
         applied = self.corrector.finish(self.problems)
+        twice = settle(frames, self.study, self.log, self.problems)
         self._unused_titles()
         added = add_earlier(self.study, frames, self.units, self.log, self.problems)
         self.read |= added
@@ -149,6 +151,8 @@ class _Intake:
             files=tuple(files),
             warnings=tuple(self.problems.warnings),
             corrections=self._corrected(applied, frames),
+            duplicates=twice,
+            names=self.units.report(),
             asked_apart=apart,
             text=text,
         )
@@ -250,8 +254,9 @@ class _Intake:
                 else o
                 for j, o in zip(source.join, joined, strict=True)
             ]
-            quiet = (Log(), Problems())
+            quiet, matched = (Log(), Problems()), len(self.units.matched)
             old = map_source(*args, before, plain, self.units, *quiet)
+            del self.units.matched[matched:]
             self.corrector.before[(table.name, n)] = convert(
                 old.frame, self.study, table, source, *quiet
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import Problem
+from workbench.intake import duplicates, names
 from workbench.intake.frames import Entry, FileUsed, Tables
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ class CheckReport:
     idle: tuple[Idle, ...] = ()
     log: tuple[Entry, ...] = ()
     files: tuple[FileUsed, ...] = ()
+    names: tuple[dict[str, Any], ...] = ()
+    """What became of each name of a unit in each source (columns of ``names.COLUMNS``)."""
+    duplicates: tuple[dict[str, Any], ...] = ()
+    """Rows taken for the same by the study's rules (columns of ``duplicates.COLUMNS``)."""
 
     @property
     def ok(self) -> bool:
@@ -78,6 +83,8 @@ class CheckReport:
                 for entry in self.log
             ],
             "files": [asdict(file) for file in self.files],
+            "names": list(self.names),
+            "duplicates": list(self.duplicates),
         }
 
     def text(self, lang: str) -> str:
@@ -118,6 +125,8 @@ class CheckReport:
                     f" → {feed.rows} / {feed.units}"
                 )
             lines.append("")
+        for told in (names.lines(self.names, lang), duplicates.lines(self.duplicates, lang)):
+            lines += [*told, ""] if told else []
         if self.idle:
             lines.append("不进入任何指标" if zh else "Feeds no indicator")
             lines += [f"  {one.table} {one.name}  {one.rows}" for one in self.idle]
@@ -169,7 +178,13 @@ def check(path: Path) -> CheckReport:
     problems += found
     if study.measures is None or study.protocol is None:
         return CheckReport(
-            study.id, tuple(problems), _rows(tables), log=tables.log, files=tables.files
+            study.id,
+            tuple(problems),
+            _rows(tables),
+            log=tables.log,
+            files=tables.files,
+            names=_records(tables.names),
+            duplicates=_records(tables.duplicates),
         )
     feeds = _feeds(study, tables.frames)
     for feed in feeds:
@@ -197,7 +212,17 @@ def check(path: Path) -> CheckReport:
         idle=tuple(_idle(study, tables.frames)),
         log=tables.log,
         files=tables.files,
+        names=_records(tables.names),
+        duplicates=_records(tables.duplicates),
     )
+
+
+def _records(frame: pd.DataFrame | None) -> tuple[dict[str, Any], ...]:
+    """Give a frame as plain rows, missing as ``None``."""
+    if frame is None or frame.empty:
+        return ()
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return tuple({str(k): v for k, v in row.items()} for row in rows)
 
 
 def _rows(tables: Tables) -> dict[str, int]:

@@ -191,6 +191,10 @@ class Tables:
     warnings: tuple[Problem, ...]
     corrections: pd.DataFrame
     """The corrections applied, with table, unit, canonical column and values before and after."""
+    duplicates: pd.DataFrame | None = None
+    """Rows that the study's rules took for the same (columns of ``duplicates.COLUMNS``)."""
+    names: pd.DataFrame | None = None
+    """Names of units as the files have them, and how each was matched."""
     asked_apart: dict[str, Any] = field(default_factory=dict)
     """Items that the waves asked differently and nobody confirmed: item → wave → how."""
     text: dict[str, Any] = field(default_factory=dict)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
@@ -55,6 +55,8 @@ class Mapping:
         self.file = Path(source.file).name
         self.log, self.problems = log, problems
         self.drop: pd.Series | None = None
+        self.named: pd.Series | None = None
+        """Units as the source names them, before its list."""
 
     def known(self, name: str) -> bool:
         """Whether ``name`` is a column that the table may have."""
@@ -340,8 +342,47 @@ def _names(here: Mapping, raw: Raw, used: set[str]) -> pd.Series | None:
             return None
         used.add(found)
         names = raw.frame[found]
+    here.named = names
     targets = {tidy(name): unit for name, unit in how.values.items()}
     return each(names, lambda name: targets.get(tidy(name), name))
+
+
+def _matched(here: Mapping, names: pd.Series, units: Units) -> pd.Series:
+    """Give the unit of each name; how each was found goes into the report and the log."""
+    table, named = here.table, here.named if here.named is not None else names
+    pairs = pd.DataFrame({"said": named, "name": names}).value_counts(dropna=False, sort=False)
+    told: dict[str, str | None] = {}
+    unit: str | None
+    for key, n in pairs.sort_index().items():
+        said, name = cast("tuple[object, object]", key)
+        if isinstance(name, str):
+            unit, how = units.names.match(name)
+            if table.unit == "area" and name == "*":
+                continue
+            told[name] = unit
+            if how == "exact" and said != name:
+                how = "alias"
+        elif not isinstance(said, str):
+            unit, how = None, "blank"
+        else:
+            unit, how = None, "alias"  # the list says that it is no unit
+        near = units.names.candidates(str(name)) if how == "unmatched" else []
+        units.matched.append(
+            {"table": table.name, "source": here.place, "file": here.source.file,
+             "name": said if isinstance(said, str) else None, "how": how, "community": unit,
+             "rows": int(n), "candidates": ";".join(near)}
+        )  # fmt: skip
+        if how == "normalised":
+            whose = units.names.said([unit] if unit else [])
+            here.log.add(
+                "intake.unit-normalised",
+                int(n),
+                f"{here.file}：“{said}”按写法或后缀归入 {whose}",
+                f'{here.file}: "{said}" taken for {whose} by spelling or suffix',
+                table=table.name,
+                community=str(unit),
+            )
+    return names.map(told).astype("str")
 
 
 def _units(here: Mapping, mapped: pd.DataFrame, units: Units) -> None:
@@ -353,7 +394,7 @@ def _units(here: Mapping, mapped: pd.DataFrame, units: Units) -> None:
     if not unit or unit not in mapped.columns:
         return
     names = mapped[unit]
-    ids = units.resolve(names)
+    ids = _matched(here, names, units)
     if unit == "area":
         ids = ids.mask(names == "*", "*")
     lost = mapped.index[ids.isna()]
@@ -371,20 +412,17 @@ def _units(here: Mapping, mapped: pd.DataFrame, units: Units) -> None:
         here.dropped(lost, mapped)
     else:
         named = mapped.loc[lost][names.loc[lost].notna()]
-        zh, en = (
-            "在 communities 中补上该单位，或用 community: values: 对应",
-            "add the unit to communities, or map it with community: values:",
-        )
-        here.problems.cells(
-            "community.unknown",
-            "单位不在 communities 表中",
-            "the unit is not in the table communities",
-            zh,
-            en,
-            frame=named.drop(columns=[unit]),
-            column=unit,
-            values=named[unit],
-        )
+        for rows, (zh, en) in _remedies(named, names, units):
+            here.problems.cells(
+                "community.unknown",
+                "单位不在 communities 表中",
+                "the unit is not in the table communities",
+                zh,
+                en,
+                frame=rows.drop(columns=[unit]),
+                column=unit,
+                values=rows[unit],
+            )
         if how is not None:
             blank = mapped.loc[lost][names.loc[lost].isna()]
             here.problems.cells(
@@ -399,3 +437,34 @@ def _units(here: Mapping, mapped: pd.DataFrame, units: Units) -> None:
             here.dropped(blank.index, mapped)
         here.dropped(named.index, mapped)
     mapped[unit] = ids
+
+
+_NAMED_ALONE = 20  # names that get a problem with candidates of their own
+
+
+def _remedies(
+    named: pd.DataFrame, names: pd.Series, units: Units
+) -> Iterator[tuple[pd.DataFrame, tuple[str, str]]]:
+    """Give the rows of each unknown name with what to do: the units that it may mean."""
+    plainly = (
+        "在 communities 中补上该单位，或用 community: values: 对应",
+        "add the unit to communities, or map it with community: values:",
+    )
+    told = names.loc[named.index]
+    alone = told.value_counts(sort=False).index[:_NAMED_ALONE]
+    rest = named[~told.isin(alone)]
+    for name in alone:
+        near = units.names.said(units.names.candidates(str(name)))
+        yield (
+            named[told == name],
+            (
+                f"是否指 {near}？确认后写入 community: values:；否则在 communities 中补上该单位"
+                if near
+                else plainly[0],
+                f"is it {near}? If so, map it with community: values:; else add it to communities"
+                if near
+                else plainly[1],
+            ),
+        )
+    if len(rest):
+        yield rest, plainly

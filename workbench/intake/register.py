@@ -34,6 +34,8 @@ _RIGHT = ("整改与申诉", "rectification and objections")
 _PUBLISHED = ("已公布数字的对照", "comparison with published figures")
 _LINK = ("同一受访者的前后对照与查重", "panel comparison and duplicates; renumbered in every slice")
 
+_TWICE = ("仅用于查重，不离开机构", "to find what was told twice; never leaves the house")
+
 _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
     "communities": (
         ("public", _NAME, "community name name_en level parent code kind age_class predecessors"),
@@ -78,6 +80,7 @@ _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
         ("internal", _SCORE, "satisfied channel category escalated"),
         ("sensitive", _WORDS, "text"),
         ("internal", _WORDS, "topic sentiment topic_sentiment terms"),
+        ("personal", _TWICE, "address"),
     ),
     "facts": (
         ("public", _NAME, "community"),

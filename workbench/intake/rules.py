@@ -475,6 +475,7 @@ def _requests(frame: pd.DataFrame, log: Log, problems: Problems) -> None:
         values=lost["duplicate_of"],
         severity="warning",
     )
+    _circles(frame, problems)
     if frame["satisfied"].notna().any():
         words = {"true", "false", "yes", "no", "1", "0"}
         odd = frame[
@@ -492,6 +493,32 @@ def _requests(frame: pd.DataFrame, log: Log, problems: Problems) -> None:
             column="satisfied",
             values=odd["satisfied"],
         )
+
+
+def _circles(frame: pd.DataFrame, problems: Problems) -> None:
+    """Refuse requests that are duplicates of each other: none of them would be counted."""
+    rows = frame[frame["duplicate_of"].notna() & frame["request"].notna()]
+    original = dict(zip(rows["request"], rows["duplicate_of"], strict=True))
+    ends: dict[str, bool] = {}
+    for begin in original:
+        path: list[str] = []
+        name = begin
+        while name in original and name not in ends and name not in path:
+            path.append(name)
+            name = original[name]
+        circle = name in path or ends.get(name, False)
+        ends |= dict.fromkeys(path, circle)
+    bad = rows[rows["request"].map(ends).astype(bool)] if any(ends.values()) else rows.iloc[:0]
+    problems.cells(
+        "requests.duplicate-circle",
+        "互为重复件，没有首件，都不会被计入",
+        "duplicates of each other without an original: none of them would count",
+        "在 corrections.csv 中清空首件的 duplicate_of",
+        "empty duplicate_of of the original through corrections.csv",
+        frame=bad,
+        column="duplicate_of",
+        values=bad["duplicate_of"],
+    )
 
 
 def _issues(frame: pd.DataFrame, problems: Problems) -> None:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.intake.export import csv_bytes
 from workbench.intake.frames import Tables
 from workbench.intake.tables import TABLES
 
@@ -54,6 +55,8 @@ def write_tables(tables: Tables, folder: Path) -> None:
     for path in folder.glob("*.parquet"):
         if path.stem not in tables.frames:
             path.unlink()
+    for name, told in (("duplicates", tables.duplicates), ("names", tables.names)):
+        _told(told, folder / f"{name}.csv")
     people = _people(tables, but="objections")
     meta = {
         "tables": sorted(tables.frames),
@@ -75,6 +78,17 @@ def write_tables(tables: Tables, folder: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(folder / "intake.json")
+
+
+def _told(frame: pd.DataFrame | None, path: Path) -> None:
+    """Write a list of the house's own as CSV; none is left where there is nothing to tell."""
+    if frame is None or frame.empty:
+        path.unlink(missing_ok=True)
+        return
+    part = path.with_name(f".{path.name}.part")
+    cells = frame.astype(object).where(frame.notna(), None)
+    part.write_bytes(csv_bytes((str(name), cells[name].tolist()) for name in frame.columns))
+    part.replace(path)
 
 
 def _extracts(tables: Tables) -> dict[str, str]:

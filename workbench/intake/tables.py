@@ -236,7 +236,7 @@ _ALL = (
             *_c("satisfied"),
             *_c("channel category"),
             *_c("duplicate_of", "id"),
-            *_c("text", "words", house=True),
+            *_c("text address", "words", house=True),
             *_c(" ".join(READ)),  # made at intake, from the text
         ),
         key=("request",),

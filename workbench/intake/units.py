@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.intake.frames import Log, Problems
+from workbench.intake.names import COLUMNS, Names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +51,11 @@ class Units:
     """The units of a study by id, by the name they were given, and by parent."""
 
     def __init__(self) -> None:
-        self.ids: dict[str, str] = {}
+        self.names = Names()
+        self.ids = self.names.ids
         """What a file may call a unit (folded) → its id."""
+        self.matched: list[dict[str, Any]] = []
+        """What became of each name in each source (columns of ``names.COLUMNS``)."""
         self.parent: dict[str, str] = {}
         self.level: dict[str, str] = {}
 
@@ -107,7 +111,21 @@ class Units:
             once = names[~names.duplicated(keep=False)]
             for name, unit in zip(once, frame.loc[once.index, "community"], strict=True):
                 self.ids.setdefault(name.casefold(), unit)
+        for column in ("name_en", "name"):
+            if column in frame:
+                told = frame[column].dropna()
+                for name, unit in zip(told, frame.loc[told.index, "community"], strict=True):
+                    self.names.enter(unit, name, shown=True)
         return frame
+
+    def report(self) -> pd.DataFrame:
+        """Give what became of each name in each source."""
+        import pandas as pd
+
+        told = pd.DataFrame(self.matched, columns=COLUMNS)
+        by = [name for name in COLUMNS if name != "rows"]
+        rows: pd.DataFrame = told.groupby(by, sort=False, dropna=False)["rows"].sum().reset_index()
+        return rows[COLUMNS]
 
     def resolve(self, names: pd.Series) -> pd.Series:
         """Give the id for each name, missing where no unit is called so."""
