@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
 __all__ = ["plain", "tidy", "unique"]
@@ -28,7 +29,7 @@ def plain(text: str) -> str:
 def unique(cells: Iterable[str]) -> tuple[list[str], frozenset[str]]:
     """Give unique titles: a repeated one gets ``#1``, ``#2`` …, a blank one its number."""
     titles = [tidy(cell) or f"#{n}" for n, cell in enumerate(cells, start=1)]
-    repeated = frozenset(title for title in titles if titles.count(title) > 1)
+    repeated = frozenset(title for title, n in Counter(titles).items() if n > 1)
     seen: dict[str, int] = {}
     out = []
     for title in titles:

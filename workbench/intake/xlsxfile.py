@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import bisect
 import io
 import re
 import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from workbench.errors import InputError
 from workbench.intake.frames import refuse
 
-__all__ = ["Sheet", "cell_text", "guard", "records"]
+__all__ = ["PASSWORD", "Sheet", "cell_text", "guard", "padded", "records"]
+
+PASSWORD = (
+    "工作簿有密码",
+    "the workbook is protected by a password",
+    "在 Excel 中打开，去掉打开密码后另存为 .xlsx",
+    "open it in Excel, remove the password to open, and save it as .xlsx",
+)
 
 MAX_RATIO = 100
 MAX_TOTAL = 200 << 20
 MAX_MEMBERS = 2000
 MAX_CELLS = 60_000_000
-_MAX_BLANK = 1000
+MAX_WIDE = 5000
+_LAST_ROW = 1_048_576  # of a sheet; ECMA-376 leaves it open, Excel has no more
 
 
 def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
@@ -67,6 +79,8 @@ def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
                 "save it again with Excel",
                 found=name[:60],
             )
+        if member.flag_bits & 1:
+            raise refuse("file.password", file, *PASSWORD)
         if name.endswith((".xml", ".rels")):
             try:
                 with archive.open(member) as part:
@@ -130,18 +144,26 @@ def _sheet(book: Any, wanted: str | None, *, file: str) -> Any:
             expected=" | ".join(names),
             found=wanted,
         )
-    shown = []
+    shown, hidden = [], []
     for name in names:
         sheet = book[name]
-        if getattr(sheet, "sheet_state", "visible") != "visible" or not hasattr(sheet, "iter_rows"):
-            continue
         sheet.reset_dimensions()
         if any(
             cell is not None
             for row in sheet.iter_rows(max_row=50, values_only=True)
             for cell in row
         ):
-            shown.append(sheet)
+            (shown if sheet.sheet_state == "visible" else hidden).append(sheet)
+    if not shown and hidden:
+        raise refuse(
+            "file.sheet",
+            file,
+            "有内容的工作表都是隐藏的",
+            "every sheet that holds cells is hidden",
+            "确认要读后用 sheet: 指定，或取消隐藏",
+            "name it with sheet: if it is to be read, or show it",
+            found=" | ".join(sheet.title for sheet in hidden),
+        )
     if len(shown) > 1:
         raise refuse(
             "file.sheet",
@@ -176,6 +198,10 @@ class Sheet:
         Row and column of numbers with more digits than a spreadsheet keeps.
     hidden
         Names of hidden sheets with cells, when no sheet was declared.
+    zeros
+        How many numbers were read with the leading zeros that their format shows.
+    hidden_rows
+        Rows that do not show, counted from 0; they are read.
     """
 
     rows: list[list[str]] = field(default_factory=list)
@@ -185,6 +211,42 @@ class Sheet:
     wide: list[tuple[int, str]] = field(default_factory=list)
     long: list[tuple[int, int]] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
+    zeros: int = 0
+    hidden_rows: list[int] = field(default_factory=list)
+
+
+@contextmanager
+def _whole(file: str, what_zh: str, what_en: str) -> Iterator[None]:
+    """Take anything that goes wrong in a damaged part for a torn file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # openpyxl on styles and dates off limits
+            yield
+    except InputError:
+        raise
+    except Exception as error:  # openpyxl raises anything on a damaged part
+        raise refuse(
+            "file.torn",
+            file,
+            f"{what_zh}（{type(error).__name__}）",
+            f"{what_en} ({type(error).__name__})",
+            "用 Excel 打开并重新保存，或重新导出",
+            "open it in Excel and save it again, or export it again",
+        ) from None
+
+
+def _opened(data: bytes, *, data_only: bool) -> Any:
+    from openpyxl.reader.excel import ExcelReader
+
+    class Tables(ExcelReader):  # type: ignore[misc]
+        """Sheets of charts hold no cells; openpyxl stumbles over them when it only reads."""
+
+        def read_chartsheet(self, sheet: Any, rel: Any) -> None:
+            """Pass it over."""
+
+    reader = Tables(io.BytesIO(data), read_only=True, data_only=data_only, keep_links=False)
+    reader.read()
+    return reader.wb
 
 
 def records(data: bytes, sheet: str | None, *, file: str) -> Sheet:
@@ -193,34 +255,21 @@ def records(data: bytes, sheet: str | None, *, file: str) -> Sheet:
     Raises
     ------
     InputError
-        See :func:`guard`; no such sheet, several sheets and none declared, too many cells.
+        See :func:`guard`; another form of workbook, no such sheet, several sheets and none
+        declared, only hidden ones, rows out of order, too many cells or columns, damage.
     """
-    guard(data, file=file).close()
-    import openpyxl
-
-    def opened(data_only: bool) -> Any:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # openpyxl on styles it does not know
-                return openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=data_only)
-        except Exception as error:  # openpyxl raises anything on a damaged part
-            raise refuse(
-                "file.torn",
-                file,
-                f"无法打开工作簿（{type(error).__name__}）",
-                f"the workbook cannot be opened ({type(error).__name__})",
-                "用 Excel 重新保存",
-                "save it again with Excel",
-            ) from None
-
-    book = opened(True)
-    chosen = _sheet(book, sheet, file=file)
+    with guard(data, file=file) as archive:
+        _plain(archive, file)
+    with _whole(file, "无法打开工作簿", "the workbook cannot be opened"):
+        book = _opened(data, data_only=True)
+        chosen = _sheet(book, sheet, file=file)
     if chosen is None:
         return Sheet()
-    rows = _rows(chosen, file=file)
+    seen = _scan(data, chosen, file=file)
+    with _whole(file, "工作表已损坏", "the sheet is damaged"):
+        rows, zeros = _rows(chosen, seen, file=file)
     formulas = 0
     bare = []
-    hit, merged, wide = _scan(data, chosen)
     long = [
         (n, k) for n, row in enumerate(rows) for k, text in enumerate(row) if _LONG.fullmatch(text)
     ]
@@ -229,9 +278,10 @@ def records(data: bytes, sheet: str | None, *, file: str) -> Sheet:
         for sheet in book.worksheets
         if sheet.sheet_state != "visible" and sheet.title != chosen.title
     ]
-    if hit:
-        other = opened(False)[chosen.title]
-        for n, row in enumerate(_rows(other, file=file)):
+    if seen.formulas:
+        with _whole(file, "工作表已损坏", "the sheet is damaged"):
+            other, _ = _rows(_opened(data, data_only=False)[chosen.title], seen, file=file)
+        for n, row in enumerate(other):
             for k, text in enumerate(row):
                 if text.startswith("="):
                     rows += [[] for _ in range(n + 1 - len(rows))]
@@ -240,52 +290,160 @@ def records(data: bytes, sheet: str | None, *, file: str) -> Sheet:
                         continue  # a text that only looks like a formula
                     formulas += 1
                     if not stored:
-                        rows[n] += [""] * (k + 1 - len(rows[n]))
+                        rows[n] = rows[n] + [""] * (k + 1 - len(rows[n]))
                         rows[n][k] = text
                         bare.append((n, k))
-    return Sheet(rows, formulas, bare, merged, wide, long, hidden)
+    return Sheet(
+        rows, formulas, bare, seen.merged, seen.wide, long, hidden, zeros, seen.hidden_rows
+    )
+
+
+def _plain(archive: zipfile.ZipFile, file: str) -> None:
+    """Refuse workbooks of a kind that is not read: binary ones, and those saved as "strict"."""
+    names = set(archive.namelist())
+    if "xl/workbook.bin" in names:
+        kind = ".xlsb"
+    elif "xl/workbook.xml" in names and b"purl.oclc.org/ooxml" in archive.read("xl/workbook.xml"):
+        kind = "Strict Open XML"
+    elif not any(name.startswith("xl/") for name in names) and "[Content_Types].xml" in names:
+        kind = "docx, pptx …"
+    else:
+        return
+    raise refuse(
+        "file.kind",
+        file,
+        "不是普通的 Excel 工作簿",
+        "not a plain Excel workbook",
+        "用 Excel 或 WPS 打开，另存为“Excel 工作簿（.xlsx）”",
+        "open it in Excel or WPS and save it as an Excel workbook (.xlsx)",
+        expected=".xlsx",
+        found=kind,
+    )
 
 
 _MERGED = re.compile(rb'<mergeCell ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
 _LONG = re.compile(r"-?\d(?:\.\d+)?e\+\d+|\d{16,}\.0")
 
 
-def _scan(data: bytes, sheet: Any) -> tuple[bool, list[tuple[int, int]], list[tuple[int, str]]]:
-    """Say whether the sheet's XML holds formulas, and which rows and columns its merges span."""
-    formulas, spans, wide = False, set(), set()
+_ROW = re.compile(rb"<(?:\w+:)?row\b([^>]*)>")
+_NUMBER = re.compile(rb"""\br=["'](\d{1,15})["']""")
+_HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
+_ZEROS = re.compile(rb'formatCode="(0{2,20})"')
+
+
+@dataclass
+class _Seen:
+    """What a sheet's XML tells before its cells are read; rows counted from 0 but ``last``."""
+
+    formulas: bool = False
+    merged: list[tuple[int, int]] = field(default_factory=list)
+    wide: list[tuple[int, str]] = field(default_factory=list)
+    last: int | None = None
+    """Number of the last row with a value; ``None`` when it cannot be told."""
+    hidden_rows: list[int] = field(default_factory=list)
+    zeros: bool = False
+    """Whether the workbook has a number format that only fills up with zeros."""
+
+
+def _scan(data: bytes, sheet: Any, *, file: str) -> _Seen:
+    """Read through the sheet's XML once: formulas, merges, order of rows, the last value.
+
+    Raises
+    ------
+    InputError
+        ``file.torn``: a row stands after one with a higher number, or beyond the last of a sheet;
+        its cells would be lost.
+    """
+    seen = _Seen()
+    spans, wide = set(), set()
     path = getattr(sheet, "_worksheet_path", None)
+    row = 0
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if "xl/styles.xml" in archive.namelist():
+            seen.zeros = _ZEROS.search(archive.read("xl/styles.xml")) is not None
         names = [path] if path else [n for n in archive.namelist() if "worksheets/" in n]
         for name in names:
             with archive.open(name) as part:
-                tail = b""
+                rest = b""
                 while block := part.read(1 << 20):
-                    here = tail + block
-                    formulas = formulas or re.search(rb"<f[ >/]", here) is not None
-                    for left, first, right, last in _MERGED.findall(here):
+                    whole, end, rest = (rest + block).rpartition(b">")
+                    whole += end
+                    seen.formulas = seen.formulas or re.search(rb"<f[ >/]", whole) is not None
+                    for left, first, right, last in _MERGED.findall(whole):
                         if first != last:
                             spans.add((int(first) - 1, int(last) - 1))
                         if left != right:
                             wide.add((int(first) - 1, f"{left.decode()}:{right.decode()}"))
-                    tail = block[-60:]
-    return formulas, sorted(spans), sorted(wide)
+                    starts, numbers = [-1], [row]
+                    for match in _ROW.finditer(whole):
+                        given = _NUMBER.search(match[1])
+                        number = int(given[1]) if given is not None else row + 1
+                        if number <= row or number > _LAST_ROW:
+                            raise _disorder(file, row, number)
+                        row = number
+                        starts.append(match.start())
+                        numbers.append(row)
+                        if _HIDDEN.search(match[1]):
+                            seen.hidden_rows.append(row - 1)
+                    at = max(whole.rfind(b"<v"), whole.rfind(b"<is>"), whole.rfind(b"<f"))
+                    if at >= 0:
+                        seen.last = numbers[bisect.bisect_right(starts, at) - 1]
+    seen.merged, seen.wide = sorted(spans), sorted(wide)
+    return seen
 
 
-def _rows(sheet: Any, *, file: str) -> list[list[str]]:
-    """Every row up to the last that holds something; a long blank tail is left unread."""
+def _disorder(file: str, before: int, number: int) -> InputError:
+    return refuse(
+        "file.torn",
+        file,
+        f"工作表的行号颠倒或越界（第 {before} 行之后是第 {number} 行）：其中的数据会丢失",
+        f"rows of the sheet stand out of order (row {number} after row {before}): "
+        "their cells would be lost",
+        "用 Excel 打开并重新保存，或重新导出",
+        "open it in Excel and save it again, or export it again",
+        expected=f"{before + 1} – {_LAST_ROW}",
+        found=str(number),
+    )
+
+
+def _rows(sheet: Any, seen: _Seen, *, file: str) -> tuple[list[list[str]], int]:
+    """Give every row up to the last that holds something, and the numbers filled up with zeros.
+
+    A number that its format shows with leading zeros is an id and read as it is shown.
+    """
     sheet.reset_dimensions()
     rows: list[list[str]] = []
-    last = cells = 0
-    for row in sheet.iter_rows(values_only=True):
-        texts = [cell_text(value) for value in row]
+    blank: list[str] = []  # one for all: a sheet may have a million
+    last = cells = zeros = 0
+    for row in sheet.iter_rows(max_row=seen.last, values_only=not seen.zeros):
+        if len(row) > MAX_WIDE and any(value is not None for value in row[MAX_WIDE:]):
+            raise refuse(
+                "file.too-wide",
+                file,
+                "列过多",
+                "too many columns",
+                "删去右侧多余的列，或导出为 CSV",
+                "remove what stands at the far right, or export it as CSV",
+                row=len(rows) or None,
+                expected=f"≤ {MAX_WIDE}",
+                found=str(len(row)),
+            )
+        if seen.zeros:
+            texts = []
+            for cell in row:
+                value = cell.value
+                shown = None if value is None else padded(value, cell.number_format)
+                zeros += shown is not None
+                texts.append(cell_text(value) if shown is None else shown)
+        else:
+            texts = [cell_text(value) for value in row]
+        texts = [_unescaped(text) if "_x" in text else text for text in texts]
         while texts and not texts[-1].strip():
             texts.pop()
-        rows.append(texts)
+        rows.append(texts or blank)
         cells += len(texts)
         if texts:
             last = len(rows)
-        elif len(rows) - last > _MAX_BLANK:
-            break
         if cells > MAX_CELLS:
             raise refuse(
                 "file.too-large",
@@ -296,4 +454,30 @@ def _rows(sheet: Any, *, file: str) -> list[list[str]]:
                 "export it as CSV and split it",
                 expected=f"≤ {MAX_CELLS}",
             )
-    return rows[:last]
+    return rows[:last], zeros
+
+
+def padded(value: Any, form: str) -> str | None:
+    """Give a whole number as its format shows it, where that only adds leading zeros.
+
+    Examples
+    --------
+    >>> padded(71, "00000"), padded(71.0, "0000"), padded(71, "General"), padded(12345, "000")
+    ('00071', '0071', None, None)
+    """
+    if type(value) not in (int, float) or len(form) < 2 or form.strip("0"):
+        return None
+    text = cell_text(value)
+    return text.zfill(len(form)) if text.isdecimal() and len(text) < len(form) else None
+
+
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+def _unescaped(text: str) -> str:
+    """Give the characters that a workbook writes as ``_x000D_`` (ECMA-376, ST_Xstring)."""
+    plain = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    if plain == text:
+        return text
+    paired = plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return paired.replace("\r\n", "\n").replace("\r", "\n")

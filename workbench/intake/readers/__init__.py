@@ -19,6 +19,7 @@ from workbench.intake.readers.columnar import dta, parquet, sav
 from workbench.intake.readers.delimited import delimited
 from workbench.intake.readers.entry import entry, is_entry
 from workbench.intake.readers.export import Grid, Reader
+from workbench.intake.readers.foreign import refuse_foreign
 from workbench.intake.readers.htmltable import html
 from workbench.intake.readers.jsonfile import json_records
 from workbench.intake.readers.workbook import xls, xlsx
@@ -113,6 +114,7 @@ def read(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> 
         The file cannot be read, or is not what ``format:`` says.
     """
     data = unpack(data, file=how.file)
+    refuse_foreign(data[:4096], how.file)
     found = container(data)
     if found == "zip" and how.file.lower().endswith((".xlsx", ".xlsm")):
         found = "xlsx"  # an archive that calls itself a workbook and is none; its reader says so

@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["sheet_problems", "xls", "xlsx"]
 
 _ERRORS = {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
-_PASSWORD = (
-    "工作簿有密码",
-    "the workbook is protected by a password",
-    "在 Excel 中打开，去掉打开密码后另存为 .xlsx",
-    "open it in Excel, remove the password to open, and save it as .xlsx",
-)
 
 
 def xlsx(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
@@ -43,6 +37,7 @@ def xlsx(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> 
         f"{how.file}：隐藏的工作表，未读取：{'、'.join(hidden)[:80]}",
         f"{how.file}: hidden sheets, not read: {', '.join(hidden)[:80]}",
     )
+    _seen(sheet, how, log)
     with zipfile.ZipFile(BytesIO(data)) as archive:
         macros = [name for name in archive.namelist() if name.endswith("vbaProject.bin")]
     log.add(
@@ -52,6 +47,24 @@ def xlsx(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> 
         f"{how.file}: the workbook holds macros; they are not run",
     )
     return Grid(sheet.rows)
+
+
+def _seen(sheet: xlsxfile.Sheet, how: Source | Join, log: Log) -> None:
+    """Count what a reader should know of cells that are read as they are shown, or not shown."""
+    log.add(
+        "intake.zeros",
+        sheet.zeros,
+        f"{how.file}：单元格格式补出前导零的编号，按显示读取",
+        f"{how.file}: numbers shown with leading zeros by their format; read as shown",
+    )
+    rows = [n for n in sheet.hidden_rows if how.header <= n < len(sheet.rows) and sheet.rows[n]]
+    numbers = [n - how.header + 1 for n in rows]
+    log.add(
+        "intake.hidden-row",
+        len(rows),
+        f"{how.file}：隐藏的行，照样读取：{rows_shown(numbers)}",
+        f"{how.file}: rows that are hidden; they are read: {rows_shown(numbers)}",
+    )
 
 
 def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Problem]:
@@ -129,6 +142,24 @@ def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Proble
                 row=merged[0],
             )
         )
+    across = [row - header + 1 for row, _ in sheet.wide if header <= row < len(sheet.rows)]
+    if across:
+        problems.append(
+            Problem(
+                code="file.merged-columns",
+                file=name,
+                zh=f"数据行中有横向合并的单元格（{len(across)} 处，行：{rows_shown(across)}）："
+                "只有最左一列有值",
+                en=f"cells are merged over columns of data ({len(across)}, rows: "
+                f"{rows_shown(across)}): only the leftmost column has the value",
+                remedy_zh="取消合并，逐格填写",
+                remedy_en="unmerge them and fill in every cell",
+                row=across[0],
+                column=next(columns for row, columns in sheet.wide if header <= row),
+                severity="warning",
+            )
+        )
+    problems += _title_above(sheet.rows, header, name)
     wide = [columns for row, columns in sheet.wide if row == header - 1]
     if wide:
         problems.append(
@@ -147,6 +178,27 @@ def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Proble
     return problems
 
 
+def _title_above(rows: list[list[str]], header: int, name: str) -> list[Problem]:
+    """Say that the line taken for the header is a title, where wider lines follow it."""
+    filled = [sum(1 for cell in row if cell.strip()) for row in rows[header - 1 : header + 9]]
+    if not filled or filled[0] != 1 or max(filled) < 3:
+        return []
+    line = header + next(n for n, count in enumerate(filled) if count > 2)
+    title = next(cell for cell in rows[header - 1] if cell.strip())
+    return [
+        Problem(
+            code="file.title-row",
+            file=name,
+            zh=f"第 {header} 行只有一格有内容，像是标题；列名似在第 {line} 行",
+            en=f"line {header} has one filled cell and looks like a title; "
+            f"the column names seem to stand in line {line}",
+            remedy_zh=f"写 header: {line}",
+            remedy_en=f"write header: {line}",
+            found=title[:60],
+        )
+    ]
+
+
 def xls(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
     """Give a sheet of a workbook of Excel 97–2003.
 
@@ -158,14 +210,14 @@ def xls(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> G
     """
     file = how.file
     if "EncryptedPackage".encode("utf-16-le") in data:
-        raise refuse("file.password", file, *_PASSWORD)
+        raise refuse("file.password", file, *xlsxfile.PASSWORD)
     import xlrd
 
     try:
         book = xlrd.open_workbook(file_contents=data, formatting_info=True, logfile=StringIO())
     except Exception as error:  # xlrd raises anything on a damaged part
         if "encrypt" in str(error).lower() or "password" in str(error).lower():
-            raise refuse("file.password", file, *_PASSWORD) from None
+            raise refuse("file.password", file, *xlsxfile.PASSWORD) from None
         raise refuse(
             "file.xls",
             file,
@@ -175,12 +227,15 @@ def xls(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> G
             "open it in Excel and save it as .xlsx",
         ) from None
     sheet = _choose(book, how.sheet, file)
-    rows, long = [], []
+    rows, long, zeros = [], [], 0
     for n in range(sheet.nrows):
         row = []
         for k in range(sheet.ncols):
             cell = sheet.cell(n, k)
-            row.append(_text(cell, book.datemode))
+            form = book.format_map[book.xf_list[cell.xf_index].format_key].format_str
+            shown = xlsxfile.padded(cell.value, form) if cell.ctype == xlrd.XL_CELL_NUMBER else None
+            zeros += shown is not None
+            row.append(_text(cell, book.datemode) if shown is None else shown)
             if cell.ctype == xlrd.XL_CELL_NUMBER and abs(cell.value) >= 1e15:
                 long.append((n, k))
         rows.append(row)
@@ -191,8 +246,12 @@ def xls(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> G
         if right - left > 1
     ]
     hidden = [s.name for s in book.sheets() if s.visibility and s.nrows and s is not sheet]
-    told = xlsxfile.Sheet(rows, 0, [], sorted(merged), wide, long)
+    unseen = [n for n, info in sheet.rowinfo_map.items() if info.hidden]
+    told = xlsxfile.Sheet(
+        rows, 0, [], sorted(merged), wide, long, zeros=zeros, hidden_rows=sorted(unseen)
+    )
     problems += sheet_problems(told, how.header, file)
+    _seen(told, how, log)
     log.add(
         "intake.hidden-sheet",
         len(hidden),
