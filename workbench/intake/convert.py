@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from workbench.intake.cells import each, numbers, where
-from workbench.intake.dates import Parsed, parse_dates, parse_times, readable
+from workbench.intake.dates import Parsed, parse_dates, parse_times, readable, swapped
 from workbench.intake.frames import FILE, ROW, Log, Problems
 from workbench.intake.tables import PERIOD, Column, Table, column_of
 from workbench.study import Item, nearest_remedy
@@ -238,6 +238,18 @@ class _Converter:
             "day and month could be either",
             fix=fix,
             expected="YYYY-MM-DD",
+        )
+        suspect = self.frame.loc[swapped(cells, declared)]
+        self.problems.cells(
+            "cell.date-swapped",
+            "日与月可能被电子表格对调：真日期都在 12 日以前，文本日期都在 12 日以后",
+            "a spreadsheet has probably swapped day and month: every real date has a day up to 12, "
+            "every date as text one beyond",
+            "从原系统重新导出为文本；确认无误的可不理会",
+            "export it again as text from its system; nothing is to be done where it is right",
+            frame=suspect,
+            column=name,
+            severity="warning",
         )
         self.bad(
             "cell.date-serial",

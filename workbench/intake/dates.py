@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-__all__ = ["Parsed", "parse_dates", "parse_times", "readable"]
+__all__ = ["Parsed", "parse_dates", "parse_times", "readable", "swapped"]
 
 _CLOCK = r"(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?\Z"
 _YMD = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})" + _CLOCK)
@@ -234,3 +234,36 @@ def _iso(times: pd.DatetimeIndex) -> list[str]:
         m: f"{'-' if m < 0 else '+'}{abs(m) // 60:02d}:{abs(m) % 60:02d}" for m in set(minutes)
     }
     return [t + offsets[m] for t, m in zip(text, minutes, strict=True)]
+
+
+_REAL = re.compile(r"\d{4}-(\d\d)-(\d\d)(?: |\Z)")
+_CHANCE = 1e-3
+
+
+def swapped(cells: pd.Series, order: str | None) -> pd.Index:
+    """Give the rows whose day and month a spreadsheet has probably swapped.
+
+    A spreadsheet of the other order takes ``04/10/2026`` for a date and leaves ``13/10/2026`` as
+    text: then every real date has a day of 12 at most, and every text a day beyond. By chance
+    that has the probability ``(12/31)^a · (19/31)^b`` for ``a`` real dates and ``b`` texts, which
+    must be below 0.001.
+
+    Parameters
+    ----------
+    cells
+        Text; missing stays out.
+    order
+        The declared order of the texts; only ``dmy`` and ``mdy`` can be swapped.
+    """
+    none: pd.Index = pd.Index([], dtype=cells.index.dtype)
+    if order not in ("dmy", "mdy"):
+        return none
+    words = [str(word) for word in cells.dropna().unique()]
+    texts = [match for word in words if (match := _XXY.match(_plain(word)))]
+    real = {word: int(match[2]) for word in words if (match := _REAL.match(word))}
+    days = [int(match[1 if order == "dmy" else 2]) for match in texts]
+    if not texts or not real or min(days) <= 12 or max(real.values()) > 12:
+        return none
+    if (12 / 31) ** len(real) * (19 / 31) ** len(texts) >= _CHANCE:
+        return none
+    return cells.index[cells.isin(list(real))]

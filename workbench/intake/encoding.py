@@ -146,14 +146,31 @@ def decode(data: bytes, encoding: str | None, *, file: str) -> str:
     return text.removeprefix("\ufeff")
 
 
-_UTF8_CHINESE = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){4,}")
+_UTF8_CHINESE = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){2,}")
+_SURE = 12  # bytes of UTF-8 Chinese in a row that GB18030 does not give by chance
+
+
+def _reads_as_gb(line: bytes) -> bool:
+    """Whether a line that is valid UTF-8 may be GB18030 all the same.
+
+    In GB18030 two thirds at least of the characters in such bytes are of the first level of
+    GB 2312, the common ones; UTF-8 read so gives rare ones.
+    """
+    if max(len(run) for run in _UTF8_CHINESE.findall(line)) >= _SURE:
+        return False
+    pairs = [
+        char.encode("gb18030") for char in line.decode("gb18030", "replace") if ord(char) > 127
+    ]
+    common = sum(len(p) == 2 and 0xB0 <= p[0] <= 0xD7 and p[1] >= 0xA1 for p in pairs)
+    return 2 * common >= len(pairs)
 
 
 def one_encoding(data: bytes, *, file: str) -> None:
     """Refuse a file read as GB18030 in which some lines are UTF-8.
 
     Four characters of UTF-8 Chinese one after another in a line that is valid UTF-8 as a whole do
-    not come about in GB18030 by chance; read as such they would be wrong words without an error.
+    not come about in GB18030 by chance, nor do two that GB18030 reads as rare characters; read as
+    such they would be wrong words without an error.
 
     Raises
     ------
@@ -165,6 +182,8 @@ def one_encoding(data: bytes, *, file: str) -> None:
             try:
                 shown = line.decode("utf-8")
             except UnicodeDecodeError:
+                continue
+            if _reads_as_gb(line):
                 continue
             raise refuse(
                 "file.encoding-mixed",

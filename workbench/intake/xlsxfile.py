@@ -144,7 +144,8 @@ def _sheet(book: Any, wanted: str | None, *, file: str) -> Any:
             expected=" | ".join(names),
             found=wanted,
         )
-    shown, hidden = [], []
+    shown: list[Any] = []
+    hidden: list[Any] = []
     for name in names:
         sheet = book[name]
         sheet.reset_dimensions()
@@ -238,7 +239,7 @@ def _whole(file: str, what_zh: str, what_en: str) -> Iterator[None]:
 def _opened(data: bytes, *, data_only: bool) -> Any:
     from openpyxl.reader.excel import ExcelReader
 
-    class Tables(ExcelReader):  # type: ignore[misc]
+    class Tables(ExcelReader):
         """Sheets of charts hold no cells; openpyxl stumbles over them when it only reads."""
 
         def read_chartsheet(self, sheet: Any, rel: Any) -> None:
@@ -305,8 +306,8 @@ def _plain(archive: zipfile.ZipFile, file: str) -> None:
         kind = ".xlsb"
     elif "xl/workbook.xml" in names and b"purl.oclc.org/ooxml" in archive.read("xl/workbook.xml"):
         kind = "Strict Open XML"
-    elif not any(name.startswith("xl/") for name in names) and "[Content_Types].xml" in names:
-        kind = "docx, pptx …"
+    elif {"word/document.xml", "ppt/presentation.xml"} & names:
+        kind = "docx, pptx"
     else:
         return
     raise refuse(
