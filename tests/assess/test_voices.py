@@ -74,3 +74,31 @@ def test_a_quotation_needs_approval_and_must_not_tell_of_a_person(unit) -> None:
 
 def test_a_unit_without_texts_has_nothing_to_say(unit) -> None:
     assert assess.voices(unit()).empty
+
+
+def test_themes_of_interviews_stand_with_the_coders_agreement(unit) -> None:
+    from workbench import scoring
+
+    one = [1, 1, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0]
+    two = [1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
+    frame = pd.DataFrame(
+        {
+            "passage": [f"D{i // 4}:{i % 4}" for i in range(12)] * 2,
+            "document": [f"D{i // 4}" for i in range(12)] * 2,
+            "coder": ["S001"] * 12 + ["S002"] * 12,
+            "theme_1": ["lifts" if x else None for x in one + two],
+        }
+    )
+    c = unit(tables={"codings": frame})
+    told = assess.voices(c).set_index("finding")
+    assert told.loc["voices.coded.lifts.passages", "value"] == 3
+    marks = pd.DataFrame({"a": one, "b": two}, dtype=float)
+    kappa = scoring.cohen_kappa(marks)["value"].iloc[0]
+    assert told.loc["voices.coded.lifts.kappa", "value"] == kappa
+    gwet = scoring.chance_corrected(marks).set_index("statistic").loc["gwet_ac"]
+    assert told.loc["voices.coded.lifts.ac1", "ci_low"] == gwet["ci_low"]
+    assert told.loc["voices.coded.disputed", "display_en"] == "2: D0:2, D2:3"
+    alone = unit(tables={"codings": frame.iloc[:12]})
+    rest = assess.voices(alone).set_index("finding")
+    assert "voices.coded.lifts.kappa" not in rest.index
+    assert rest.loc["voices.coded.validation", "flags"] == "not_validated"

@@ -68,3 +68,48 @@ def test_topics_of_the_studys_own_are_laid_over_and_a_wrong_file_is_refused(
     folder.write("topics.yaml", "topics:\n  lamps: {label: {zh: 灯, en: Lamps}, zh: 灯坏了}\n")
     assert "灯坏了" in _slice(folder, tmp_path)["responses.csv"]  # an entry of the dictionary
     assert "lamps" in _slice(folder, tmp_path)["responses.csv"]
+
+
+INTERVIEWS = """\
+document,community,kind,text
+D1,A-1,interview,"张先生：电梯常坏，=1+1。
+停车也难。"
+D2,A-2,interview,希望有食堂。
+"""
+
+
+def test_coding_sheets_are_filled_in_and_read_back_without_a_mapping(folder, tmp_path) -> None:
+    import openpyxl
+
+    from workbench.forms.coding import write_coding_sheets
+
+    folder.write("data/documents.csv", INTERVIEWS)
+    folder.edit("study.yaml", "sources:\n", "sources:\n  documents: {file: data/documents.csv}\n")
+    assert write_coding_sheets(folder.load(), ["K1", "K2"], tmp_path / "sheets") == 3
+    given = {"K1": ["lifts 电梯", "停车", None], "K2": ["lifts", None, None]}
+    for coder, themes in given.items():
+        book = openpyxl.load_workbook(tmp_path / "sheets" / f"{coder}.xlsx")
+        page = book["coding"]
+        heads = [cell.value for cell in page[1]]
+        assert page.cell(2, heads.index("text") + 1).value == "【姓名】:电梯常坏,=1+1。"
+        for row, theme in enumerate(themes, 2):
+            page.cell(row, heads.index("theme_1") + 1).value = theme
+        (folder.path / "data").mkdir(exist_ok=True)
+        book.save(folder.path / "data" / f"{coder}.xlsx")
+    both = "[{file: data/K1.xlsx}, {file: data/K2.xlsx}]"
+    folder.edit("study.yaml", "sources:\n", f"sources:\n  codings: {both}\n")
+    files = _slice(folder, tmp_path)
+    lines = files["codings.csv"].splitlines()
+    assert len(lines) == 5
+    assert not any("电梯" in line for line in lines)
+    told = folder.build().frames["codings"].set_index(["passage", "coder"])["theme_1"]
+    assert told.loc[("D1:2", "K1")] == "parking"
+    assert told.loc[("D1:1", "K1")] == told.loc[("D1:1", "K2")] == "lifts"
+
+
+def test_a_theme_that_is_none_is_refused_with_the_nearest(folder) -> None:
+    folder.write("data/codings.csv", "passage,community,coder,theme_1\nD1:1,A-1,K1,lift\n")
+    folder.edit("study.yaml", "sources:\n", "sources:\n  codings: {file: data/codings.csv}\n")
+    problem = folder.problems()[0]
+    assert (problem.code, problem.row, problem.column) == ("codings.theme", 1, "theme_1")
+    assert "lifts" in problem.remedy_en.lower()

@@ -321,6 +321,7 @@ _TABLES = {
     "funds": ("资金明细", "budget lines"),
     "documents": ("文件材料", "documents"),
     "supply": ("服务供给", "services and facilities"),
+    "codings": ("访谈编码", "codings of interviews"),
     "backchecks": ("回访核对", "call-backs"),
     "objections": ("异议", "objections"),
     "cases": ("补充案例", "the study's own cases"),
@@ -329,7 +330,9 @@ _TABLES = {
 }
 
 
-_OPTIONAL = set("frame photos votes funds documents supply backchecks objections cases".split())
+_OPTIONAL = set(
+    "frame photos votes funds documents supply codings backchecks objections cases".split()
+)
 
 
 def arrivals(c: Community) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from workbench import survey
 from workbench.assess import records
+from workbench.assess.coded import coded
 from workbench.assess.sample import labelled
 from workbench.text import by_hour, mask, peak_hours, topic_table
 
@@ -39,14 +40,15 @@ def voices(c: Community) -> pd.DataFrame:
     DataFrame
         ``voices.validation`` and ``voices.accuracy.*`` (how far the classes can be believed),
         ``voices.<source>.<topic>.share|negative|positive``, ``voices.peak.*`` and
-        ``voices.hours.*`` (when requests come in), ``voices.quotation.*`` (released by a
-        judgement). Topics in fewer texts than the minimum cell are withheld. Without a coded
-        sample every class carries the flag ``not_validated`` and says so. Empty without texts.
+        ``voices.hours.*`` (when requests come in), ``voices.coded.*`` (interviews as people coded
+        them), ``voices.quotation.*`` (released by a judgement). Topics in fewer texts than the
+        minimum cell are withheld. Without a coded sample every class carries the flag
+        ``not_validated`` and says so. Empty without texts.
     """
     rows = [row for source, frame, names in _sources(c) for row in _topics(c, source, frame, names)]
     if rows:
         rows = [*_validation(c, rows), *rows]
-    rows += _when(c)
+    rows += coded(c) + _when(c)
     return pd.DataFrame([*rows, *_quotations(c)])
 
 

@@ -61,6 +61,9 @@ def add(commands: Any) -> None:
     forms.add_argument(
         "--to", type=Path, metavar="DIR", help="默认 forms/项目名 / by default forms/<study>"
     )
+    forms.add_argument(
+        "--coding", nargs="+", metavar="CODER", help="访谈编码表 / coding sheets for interviews"
+    )
     forms.set_defaults(call=_forms)
 
     purge = commands.add_parser("purge", help="到期删除数据 / remove rows after the retention date")
@@ -128,7 +131,24 @@ def _notice(args: argparse.Namespace) -> int:
 
 
 def _forms(args: argparse.Namespace) -> int:
+    if args.coding:
+        return _coding(args)
     return _factual(args) if args.factual_check or args.read else _printed(args)
+
+
+def _coding(args: argparse.Namespace) -> int:
+    from workbench.batch.slices import load_study
+    from workbench.forms.coding import write_coding_sheets
+
+    study = load_study(args.path)
+    to = args.to or Path("forms") / f"{study.id}-coding"
+    n = write_coding_sheets(study, args.coding, to)
+    print(
+        f"{n} 段，{len(args.coding)} 名编码员：{to}"
+        if args.messages == "zh"
+        else f"{n} passages for {len(args.coding)} coders: {to}"
+    )
+    return 0
 
 
 def _printed(args: argparse.Namespace) -> int:

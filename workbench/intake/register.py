@@ -126,6 +126,12 @@ _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
         ("sensitive", _CODED, "text"),
         ("internal", _CODED, "label topic sentiment coder"),
     ),
+    "codings": (
+        ("public", _NAME, "community"),
+        ("internal", _WORDS, "passage document theme_1 theme_2 theme_3 theme_4 theme_5"),
+        ("personal", _WHO, "coder"),
+        ("sensitive", _WORDS, "text note"),
+    ),
     "backchecks": (
         ("personal", _LINK, "respondent"),
         ("internal", _FIELD, "item wave method checker date"),

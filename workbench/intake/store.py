@@ -26,6 +26,7 @@ PEOPLE = {
     "assessors": ("assessor",),
     "issues": ("verified_by",),
     "backchecks": ("checker",),
+    "codings": ("coder",),
     "objections": ("decided_by",),
 }
 """Columns that name people of the assessor's; they are numbered alike in all units."""

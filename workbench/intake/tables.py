@@ -388,6 +388,19 @@ _MORE = (
         unit="",
     ),
     Table(
+        "codings",
+        (
+            *_c("passage community coder", "id", required=True),
+            *_c("document", "id"),
+            *_c("text", "words", house=True),
+            *_c("theme_1 theme_2 theme_3 theme_4 theme_5", "id"),
+            *_c("note", "words", house=True),
+        ),
+        key=("passage", "coder"),
+        id="passage",
+        parts=True,
+    ),
+    Table(
         "backchecks",
         (
             *_c("respondent item", "id", required=True),

@@ -48,7 +48,8 @@ def read_texts(frames: dict[str, pd.DataFrame], study: Study, problems: Problems
         if column in frames[table] and frames[table][column].notna().any()
     ]
     labels = frames.get("labels")
-    if not written and (labels is None or labels.empty):
+    _themes(frames, using, problems)
+    if not written and all(frames.get(name) is None for name in ("labels", "codings")):
         return {}
     from workbench.text import classify
 
@@ -92,6 +93,37 @@ def _dictionary(study: Study, problems: Problems) -> Dictionary | None:
     except InputError as error:
         problems.found.extend(error.problems)
         return None
+
+
+def _themes(frames: dict[str, pd.DataFrame], using: Dictionary, problems: Problems) -> None:
+    """Bring the themes that coders gave to their codes, in place; tell those that are none."""
+    from workbench.study import nearest_remedy
+
+    frame = frames.get("codings")
+    if frame is None:
+        return
+    table = {
+        said: topic.code
+        for topic in using.topics
+        for said in (topic.code, topic.zh, topic.en, f"{topic.code} {topic.zh}")
+    }
+    frame = frames["codings"] = frame.copy()
+    for name in (name for name in frame if str(name).startswith("theme_")):
+        given = frame[name].astype(object)
+        told = given.map(table)
+        for word in sorted(set(given[given.notna() & told.isna()])):
+            zh, en = nearest_remedy(str(word), table)
+            problems.cells(
+                "codings.theme",
+                "没有这个主题",
+                "there is no such theme",
+                zh,
+                en,
+                frame=frame[given.eq(word)],
+                column=str(name),
+                values=given[given.eq(word)],
+            )
+        frame[name] = told.astype("str")
 
 
 def _tokenizer() -> str:

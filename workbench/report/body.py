@@ -56,7 +56,7 @@ KNOWN = set(
 _LONG_LABEL = {"zh": 24, "en": 48}
 _PICTURES = 6  # pictures in the body; others stand in the annex
 _TOPICS = 8  # topics of a source in the body
-_VOICES = {"validation", "accuracy", "peak", "hours", "quotation"}  # not sources of texts
+_VOICES = {"validation", "accuracy", "peak", "hours", "coded", "quotation"}  # not sources of texts
 _MANY = 6  # rows from which on two stand in a line, and comparisons of units in an annex
 
 
@@ -283,8 +283,30 @@ def _voices(page: Page) -> list[Block]:
         *([table(columns, rows)] if rows else []),
         *_keys(page, small),
         *_ledger(page, by.get("peak", [])),
+        *_coded(page, by.get("coded", [])),
         *_keys(page, by.get("quotation", [])),
     ]
+
+
+def _coded(page: Page, pairs: Sequence[Pair]) -> list[Block]:
+    """Give the themes of interviews with the coders' agreement, one line each."""
+    w = page.words
+    known = {key for key, _ in pairs}
+    themes = [key for key, row in pairs if row.get("statistic") == "passages"]
+    parts = [end for end in ("kappa", "alpha", "ac1") if any(key.endswith(end) for key in known)]
+    columns = [
+        (w("col.topic"), 2, "left"),
+        (w("col.passages"), 0, "right"),
+        *((w(f"col.{end}"), 0, "right") for end in parts),
+        (w("col.note"), 2, "left"),
+    ]
+    rows: list[list[Cell]] = []
+    for key in themes:
+        others = [key.removesuffix("passages") + end for end in parts]
+        rows.append([page.label(key), page.num(key), *(page.num(o) for o in others),
+                     page.quote(key)])  # fmt: skip
+    told = _keys(page, [pair for pair in pairs if pair[1].get("kind") == "text"])
+    return [*told, *([table(columns, rows)] if rows else [])]
 
 
 def _indicators(page: Page) -> list[Block]:

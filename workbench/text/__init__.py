@@ -1,8 +1,11 @@
 """Free text of residents: masking, topics, feelings, counts. Data frames in, data frames out."""
 
 from workbench.text.accuracy import accuracy
+from workbench.text.coding import passages, theme_counts, theme_marks
+from workbench.text.forecast import forecast
 from workbench.text.lexicon import Dictionary, dictionary
 from workbench.text.masking import marks, mask
+from workbench.text.phrases import key_phrases
 from workbench.text.tables import (
     by_area,
     by_hour,
@@ -23,10 +26,15 @@ __all__ = [
     "classify",
     "demand_grid",
     "dictionary",
+    "forecast",
+    "key_phrases",
     "marks",
     "mask",
     "needs_by_group",
+    "passages",
     "peak_hours",
     "read_text",
+    "theme_counts",
+    "theme_marks",
     "topic_table",
 ]

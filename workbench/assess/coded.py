@@ -1,0 +1,119 @@
+"""Interviews and focus groups: themes as the coders gave them, and how far they agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from workbench import scoring
+from workbench.assess.sample import labelled
+from workbench.text import theme_counts, theme_marks
+
+if TYPE_CHECKING:
+    from workbench.community import Community
+
+__all__ = ["coded"]
+
+Row = dict[str, Any]
+
+_COEFFICIENTS = {
+    "kappa": ("Cohen κ", "Cohen's kappa"),
+    "alpha": ("Krippendorff α", "Krippendorff's alpha"),
+    "ac1": ("Gwet AC1", "Gwet's AC1"),
+}
+_SHOWN = 30  # passages in dispute that are named
+
+
+def coded(c: Community) -> list[Row]:
+    """Count passages by theme and measure how far the coders agree on each.
+
+    Returns
+    -------
+    list of dict
+        ``voices.coded.<theme>.passages`` and, with two coders or more, ``….kappa``, ``….alpha``,
+        ``….ac1``; ``voices.coded.disputed`` names the passages to be talked over. Empty without
+        ``codings``.
+    """
+    if not c.has("codings"):
+        return []
+    frame = c.tables["codings"]
+    labels = (c.settings.get("text") or {}).get("topics") or {}
+    counts, marks = theme_counts(frame, labels=labels), theme_marks(frame)
+    coders = frame["coder"].nunique()
+    rows = [_head(frame, coders)]
+    for one in counts.to_dict("records"):
+        theme = str(one["item"])
+        row = labelled(
+            f"voices.coded.{theme}.passages",
+            "estimate",
+            f"访谈主题：{one['label_zh']}",
+            f"Theme of interviews: {one['label_en']}",
+            item=theme,
+            statistic="passages",
+            value=one["value"],
+            unit="count",
+            n=one["denominator"],
+            method="records.count",
+            reason_zh=f"见于{one['documents']}次谈话" + _apart(one, "，另有{}段编码员意见不一"),
+            reason_en=f"in {one['documents']} conversations"
+            + _apart(one, "; coders differ on {} more passages"),
+        )
+        rows.append(row)
+        if coders > 1:
+            rows += _agreement(c, theme, one, marks[theme])
+    return [*rows, *_disputed(counts, coders)]
+
+
+def _apart(one: dict[Any, Any], words: str) -> str:
+    more = int(one["any"]) - int(one["n"])
+    return words.format(more) if more else ""
+
+
+def _head(frame: pd.DataFrame, coders: int) -> Row:
+    n = frame["passage"].nunique()
+    row = labelled("voices.coded.validation", "text", "访谈编码", "Coding of interviews")
+    said = (
+        f"{n}段谈话由{coders}名编码员编码；段数不代表居民人数",
+        f"{n} passages coded by {coders} coders; passages are no numbers of residents",
+    )
+    if coders < 2:
+        alone = ("；只有一名编码员，未经验证", "; by one coder alone, not validated")
+        said = (said[0] + alone[0], said[1] + alone[1])
+        row["flags"] = "not_validated"
+    return row | {"display_zh": said[0], "display_en": said[1]}
+
+
+def _agreement(c: Community, theme: str, one: dict[Any, Any], table: pd.DataFrame) -> list[Row]:
+    gwet = scoring.chance_corrected(table, categories=[0.0, 1.0], level=c.level)
+    told = {
+        "kappa": scoring.cohen_kappa(table).iloc[0],
+        "alpha": scoring.krippendorff_alpha(table, metric="nominal").iloc[0],
+        "ac1": gwet.set_index("statistic").loc["gwet_ac"],
+    }
+    rows = []
+    for name, figures in told.items():
+        zh, en = _COEFFICIENTS[name]
+        row = labelled(
+            f"voices.coded.{theme}.{name}",
+            "estimate",
+            f"访谈主题：{one['label_zh']}：{zh}",
+            f"Theme of interviews: {one['label_en']}: {en}",
+            item=theme,
+            statistic=name,
+            unit="score",
+        )
+        kept = "value ci_low ci_high level n method status reason_zh reason_en".split()
+        rows.append(row | {k: figures[k] for k in kept if k in figures})
+    return rows
+
+
+def _disputed(counts: pd.DataFrame, coders: int) -> list[Row]:
+    if coders < 2 or counts.empty:
+        return []
+    names = sorted({p for said in counts["differing"] for p in said.split(";") if p})
+    row = labelled("voices.coded.disputed", "text", "意见不一的段落", "Passages in dispute")
+    shown = "、".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
+    row["display_zh"] = f"{len(names)}段：{shown}" if names else "没有"
+    row["display_en"] = f"{len(names)}: {shown.replace('、', ', ')}" if names else "none"
+    return [row]
