@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from workbench.intake.building import collect
 from workbench.intake.entered import said
 from workbench.intake.seals import seal_of
 from workbench.study import Study
+from workbench.study.codebook import asked_code
 
 REPO = Path(__file__).resolve().parents[2]
 STUDIES = ["demo", "examples/participation", "examples/rectification", "examples/subdistrict"]
@@ -332,6 +334,27 @@ def test_a_workbook_whose_marks_were_changed_is_refused(
     assert one.code == code
     assert one.remedy_zh
     assert one.remedy_en
+
+
+@pytest.mark.parametrize(
+    "item",
+    ['[]', '"x"', '{"wording": 1, "kind": "text", "values": {}}',
+     '{"wording": {"zh": "x"}, "kind": "scale", "values": {"1": "x"}}', '{"kind"', "null"],
+)  # fmt: skip
+def test_a_hidden_sheet_made_up_by_a_stranger_is_refused(entered: Any, item: str) -> None:
+    def spoil(book: Any) -> None:
+        page = book["_workbench"]
+        for row in page.iter_rows():
+            if row[0].value == "asked":
+                row[2].value = item
+        try:
+            asked = {r[1].value: json.loads(item) for r in page if r[0].value == "asked"}
+            page["B4"] = asked_code(asked)  # fits what stands there
+        except ValueError:
+            pass
+
+    (one,) = [p for p in problems(entered([answer(1)], spoil)) if p.severity == "error"]
+    assert one.code == "form.mark"
 
 
 def test_a_renamed_column_and_one_of_their_own_are_told(entered: Any) -> None:

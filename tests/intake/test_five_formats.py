@@ -1,4 +1,5 @@
-"""One study from five forms at once: platform, paper entry, SPSS baseline, Excel, hotline CSV."""
+"""One study from five forms at once: platform, paper entry template, SPSS baseline, scoring sheet,
+hotline CSV."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from workbench.forms.asked import Assessor, asked_of
+from workbench.forms.entry import assessor_workbook, responses_workbook
 from workbench.intake import check
 
 SCALE = ["非常不满意", "不太满意", "一般", "比较满意", "非常满意"]
@@ -23,20 +26,12 @@ sources:
       columns: {q1: "1、您对环境是否满意", sex: "2、您的性别", use: "3、使用过的设施", respondent: 序号}
       values: {q1: {非常不满意: 1, 不太满意: 2, 一般: 3, 比较满意: 4, 非常满意: 5}, sex: {女: female, 男: male}}
     - file: data/纸质录入.xlsx
-      sheet: 录入
-      header: 2
-      set: {wave: w2, mode: paper}
-      columns: {respondent: 编号, community: 小区, q1: 满意, sex: 性别}
-      values: {sex: {1: female, 2: male}}
     - file: data/baseline.sav
       set: {wave: w1, mode: paper}
       columns: {respondent: rid, community: place, q1: "您对环境是否满意？", sex: sex}
       values: {sex: {1: female, 2: male}}
   inspections:
     - file: data/检查.xlsx
-      set: {wave: w2, assessor: E1, role: expert, visit: announced}
-      columns: {community: 小区, item: 项目, place: 楼栋, passed: 结果}
-      values: {passed: {合格: true, 不合格: false}}
   requests:
     - file: data/热线.csv
       community: {from: 小区名称, values: {甲小区一期: A-1}, unmatched: drop}
@@ -50,6 +45,18 @@ def workbook(rows, title="Sheet"):
     book.active.title = title
     for row in rows:
         book.active.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def filled(data, rows):
+    """Fill the first sheet of a template, as a person would, under the codes of its first row."""
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    columns = {cell.value: cell.column for cell in book.active[1]}
+    for n, row in enumerate(rows, 3):
+        for code, value in row.items():
+            book.active.cell(n, columns[code]).value = value
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -76,10 +83,7 @@ def five(folder):
             n + 1, "2026/10/09 12:00:00", f"{60 + n}秒", "10.0.0.1(江苏-南京)", f"A-{n % 2 + 1}",
             SCALE[n % 5], "女" if n % 3 else "男", "电梯┋健身" if n % 2 else "电梯",
         ])  # fmt: skip
-    paper = [["2026 年下半年纸质问卷录入表"], ["编号", "小区", "满意", "性别"]]
-    paper += [[f"P{n:03d}", f"A-{n % 2 + 1}", n % 5 + 1, n % 2 + 1] for n in range(24)]
     folder.write("data/12_按文本_满意度_24_24.xlsx", workbook(online))
-    folder.write("data/纸质录入.xlsx", workbook(paper, "录入"))
     path = folder.path / "data" / "baseline.sav"
     pyreadstat.write_sav(
         pd.DataFrame({
@@ -93,9 +97,6 @@ def five(folder):
         variable_value_labels={"q1": {1: "非常不满意", 5: "非常满意", 9: "拒答"}},
         missing_ranges={"q1": [9]},
     )  # fmt: skip
-    checks = [["小区", "项目", "楼栋", "结果"]]
-    checks += [[f"A-{n % 2 + 1}", "F01", f"{n}号楼", "合格"] for n in range(4)]
-    folder.write("data/检查.xlsx", workbook(checks))
     out = io.StringIO(newline="")
     csv.writer(out).writerows([
         ["工单编号", "小区名称", "类型", "受理时间", "办结时间"],
@@ -110,11 +111,23 @@ def five(folder):
     text = head.replace("{default: probability}", "{default: probability, online: opt_in}")
     folder.write("study.yaml", text + SOURCES + "signatories:\n" + tail)
     book = (folder.path / "codebook.yaml").read_text(encoding="utf-8")
-    return folder.write(
+    folder.write(
         "codebook.yaml",
         book
         + "F01:\n  wording: {zh: 灭火器, en: Extinguishers}\n  kind: check\n  role: inspection\n",
     )
+    asked = asked_of(folder.load())
+    paper = filled(responses_workbook(asked), [
+        {"respondent": f"P{n:03d}", "community": f"A-{n % 2 + 1}", "mode": "纸质问卷",
+         "q1": f"{n % 5 + 1}", "sex": "男" if n % 2 else "female"}
+        for n in range(24)
+    ])  # fmt: skip
+    checks = filled(assessor_workbook(asked, Assessor("E1", "expert")), [
+        {"community": f"A-{n % 2 + 1}", "visit": "通知检查", "item": "F01 灭火器",
+         "place": f"{n}号楼", "passed": "合格"}
+        for n in range(4)
+    ])  # fmt: skip
+    return folder.write("data/纸质录入.xlsx", paper).write("data/检查.xlsx", checks)
 
 
 def test_five_forms_give_one_study_that_is_ready_to_run(five):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,7 @@ def write_forms(study: Study, to: Path) -> Asked:
         if not asked.assessors:
             files["sheets/inspection.xlsx"] = assessor_workbook(asked, None)
     aside = to.with_name(to.name + ".part")
+    shutil.rmtree(aside, ignore_errors=True)  # what a crash may have left
     for name, data in files.items():
         (aside / name).parent.mkdir(parents=True, exist_ok=True)
         (aside / name).write_bytes(data)

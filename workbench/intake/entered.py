@@ -107,7 +107,10 @@ def entered(here: Source, raw: Raw, out: dict[str, pd.Series], units: Units) -> 
     form = raw.export.form if raw.export is not None else None
     if form is None:
         return
-    _same(here, form, raw)
+    before = len(here.problems.found)
+    _same(here, form)
+    told = here.problems.found[before:]  # said once, however many parts the rows come in
+    here.problems.found[before:] = [p for p in told if p not in here.problems.found[:before]]
     if form.kind != here.table.name:
         here.problems.add(
             "form.table",
@@ -247,7 +250,7 @@ def _tell(
     )
 
 
-def _same(here: Source, form: Form, raw: Raw) -> None:
+def _same(here: Source, form: Form) -> None:
     """Hold the questions as they were printed against the codebook as it is now."""
     inspected = form.kind == "inspections"
     book = {

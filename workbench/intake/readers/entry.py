@@ -102,7 +102,8 @@ def form_of(data: bytes, *, file: str) -> Form:
             asked=asked,
             fixed={name: told[name] for name in ("assessor", "role") if told.get(name)},
         )
-    except (KeyError, ValueError, IndexError):
+        _questions(form)
+    except (KeyError, ValueError, IndexError, TypeError, AttributeError):
         whole = False
     if not whole:
         raise refuse(
@@ -176,7 +177,7 @@ def entry(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) ->
                 zh="评分表未注明已完成：封存之前不要给他人看",
                 en="the sheet is not called complete: show it to nobody before it is sealed",
                 remedy_zh="由评分人在说明页填“是”后封存（workbench seal）",
-                remedy_en="its assessor writes 是 on the first sheet and seals it (workbench seal)",
+                remedy_en="its assessor writes 是 on the sheet 说明 and seals it (workbench seal)",
                 severity="warning",
             )
         )
@@ -186,18 +187,18 @@ def entry(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) ->
 
 def _questions(form: Form) -> list[Question]:
     """Give the questions as they were printed, for the comparison of waves."""
-    return [
-        Question(
-            code,
-            item["wording"]["zh"],
-            item["kind"],
-            code,
-            item["wording"].get("en") or "",
-            labels={
-                value: label["zh"]
-                for value, label in item["values"].items()
-                if item["kind"] in ("scale", "single")
-            },
+    out = []
+    for code, item in form.asked.items():
+        wording, kind = item["wording"], item["kind"]
+        labels = {value: label["zh"] for value, label in item["values"].items()}
+        out.append(
+            Question(
+                code,
+                wording["zh"],
+                kind,
+                code,
+                wording.get("en") or "",
+                labels=labels if kind in ("scale", "single") else {},
+            )
         )
-        for code, item in form.asked.items()
-    ]
+    return out
