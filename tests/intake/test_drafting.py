@@ -151,6 +151,31 @@ def test_an_xlsform_gives_both_languages(tmp_path):
     assert items["use"].values["lift"].en == "Lift"
 
 
+def test_conditions_of_a_form_become_skips_where_they_name_answers(tmp_path):
+    form = book(
+        survey=[
+            ["type", "name", "label", "relevant"],
+            ["select_one yn", "Used", "用过吗", ""],
+            ["select_multiple fac", "use", "设施", "${Used} = '1'"],
+            ["text", "why", "为什么", "selected(${use}, 'lift') and (${Used}=1 or ${Used}='2')"],
+            ["integer", "n", "几次", "${hh} > 3"],
+            ["text", "odd", "其他", "${later} = '1'"],
+            ["select_one yn", "later", "后来呢", ""],
+        ],
+        choices=[
+            ["list_name", "name", "label"], ["yn", "1", "是"], ["yn", "2", "否"],
+            ["fac", "lift", "电梯"], ["fac", "gym", "健身"],
+        ],
+    )  # fmt: skip
+    made, items = drafted(tmp_path, form, "form.xlsx")
+    assert items["use"].where == {"used": ["1"]}
+    assert items["why"].where == {"use": ["lift"], "used": ["1", "2"]}
+    assert not items["n"].where
+    assert not items["odd"].where
+    assert "# its condition is not taken over: ${hh} > 3" in made.text("en")
+    assert "# 跳转条件没有转写：${later} = '1'" in made.text("zh")
+
+
 def test_a_form_with_a_list_that_is_not_there_is_told(tmp_path):
     form = book(
         survey=[["type", "name"], ["select_one none", "q1"]],

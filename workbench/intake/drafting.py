@@ -50,6 +50,8 @@ class Drafted:
     role: str = "other"
     notes: tuple[tuple[str, str], ...] = ()
     """What a person must look at, zh and en."""
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Asked only of those who gave one of these answers to an item before it."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def draft(path: Path, how: Source, *, labels: tuple[Path, Source] | None = None)
     log = Log()
     problems: list[Problem] = []
     if xlsform.is_form(data := file_bytes(path, how.file)):
-        items = [_from_form(one) for one in xlsform.questions(data, file=how.file)]
+        items = _from_form(xlsform.questions(data, file=how.file))
     else:
         raw = read_file(path, how, log, problems)
         words = None
@@ -126,9 +128,24 @@ def draft(path: Path, how: Source, *, labels: tuple[Path, Source] | None = None)
     return Draft(how.file, tuple(_unique(items)), tuple(problems), log)
 
 
-def _from_form(asked: Question) -> Drafted:
-    """Tell an item from a form, which says what may be answered."""
-    return _closed(asked, list(asked.labels.items()), asked.kind, [])
+def _from_form(asked: list[Question]) -> list[Drafted]:
+    """Tell the items of a form, which says what may be answered, and of whom it is asked."""
+    out: list[Drafted] = []
+    before: dict[str, Drafted] = {}
+    for one in asked:
+        known = all(
+            name in before and set(codes) <= set(before[name].values)
+            for name, codes in one.where.items()
+        )
+        lost = (f"跳转条件没有转写：{one.skip}", f"its condition is not taken over: {one.skip}")
+        item = _closed(one, list(one.labels.items()), one.kind, [])
+        if one.where and known:
+            item = replace(item, where=one.where)
+        elif one.skip:
+            item = replace(item, notes=(*item.notes, lost))
+        before[item.code] = item
+        out.append(item)
+    return out
 
 
 def _from_export(raw: Raw, words: Raw | None) -> list[Drafted]:
@@ -350,6 +367,7 @@ def _closed(
 def _unique(items: list[Drafted]) -> Iterable[Drafted]:
     """Give every item a code that the codebook takes, each once."""
     taken = set(TABLES["responses"].names())
+    given: dict[str, str] = {}
     for n, item in enumerate(items, start=1):
         code = re.sub(r"[^a-z0-9_]+", "_", item.code.casefold()).strip("_")[:36]
         if not re.match(r"[a-z]", code):
@@ -357,7 +375,9 @@ def _unique(items: list[Drafted]) -> Iterable[Drafted]:
         if code in taken:
             code = f"q_{code}" if f"q_{code}" not in taken else f"{code}_{n}"
         taken.add(code)
-        yield replace(item, code=code)
+        given[item.code] = code
+        where = {given[name]: codes for name, codes in item.where.items()}
+        yield replace(item, code=code, where=where)
 
 
 def _quoted(text: str) -> str:
@@ -389,4 +409,9 @@ def _item(item: Drafted) -> list[str]:
     if item.missing:
         told = ", ".join(f"{_quoted(code)}: {why}" for code, why in item.missing.items())
         lines.append(f"  missing: {{{told}}}")
+    if item.where:
+        told = ", ".join(
+            f"{name}: [{', '.join(map(_quoted, codes))}]" for name, codes in item.where.items()
+        )
+        lines.append(f"  where: {{{told}}}")
     return [*lines, f"  role: {item.role}", "  class:", "  purpose:", ""]

@@ -60,6 +60,33 @@ def _said(row: dict[str, str], language: str) -> str:
     return plainly if chinese == (language == "zh") else ""
 
 
+_ONE = re.compile(
+    r"""\$\{(\w+)\}\s*=\s*["']?([\w.-]+)["']?|selected\(\s*\$\{(\w+)\}\s*,\s*["']([\w.-]+)["']\s*\)"""
+)
+
+
+def _where(condition: str) -> dict[str, tuple[str, ...]]:
+    """Give the answers that a condition names; nothing where it says more than that.
+
+    Examples
+    --------
+    >>> _where("${a} = '1' or ${a}='2'"), _where("selected(${u}, 'x') and (${a} = 1)")
+    ({'a': ('1', '2')}, {'u': ('x',), 'a': ('1',)})
+    >>> _where("${a} > 3"), _where("${a} = 1 or ${b} = 1")
+    ({}, {})
+    """
+    out: dict[str, tuple[str, ...]] = {}
+    for part in re.split(r"\s+and\s+", condition.strip()):
+        inner = re.fullmatch(r"\((.*)\)", part.strip())
+        pieces = re.split(r"\s+or\s+", inner[1] if inner is not None else part)
+        found = [_ONE.fullmatch(piece.strip()) for piece in pieces]
+        names = {match[1] or match[3] for match in found if match is not None}
+        if None in found or len(names) != 1 or names & set(out):
+            return {}
+        out[names.pop()] = tuple(match[2] or match[4] for match in found if match is not None)
+    return out
+
+
 def questions(data: bytes, *, file: str) -> list[Question]:
     """Give the questions of a form, in its order; notes, calculations and groups ask nothing.
 
@@ -100,6 +127,7 @@ def questions(data: bytes, *, file: str) -> list[Question]:
         labels = {code: zh for code, zh, _ in choices}
         lost = {c: reason(label) for c, label in labels.items() if re.fullmatch(r"-\d+|9{2,}", c)}
         zh, en = _said(row, "zh"), _said(row, "en")
+        skip = row.get("relevant", "")
         out.append(
             Question(
                 name,
@@ -110,6 +138,8 @@ def questions(data: bytes, *, file: str) -> list[Question]:
                 labels={code: label for code, label in labels.items() if code not in lost},
                 labels_en={code: en_ for code, _, en_ in choices if en_},
                 missing=lost,
+                where=_where(skip),
+                skip=skip,
             )
         )
     return out

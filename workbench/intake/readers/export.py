@@ -42,6 +42,8 @@ class Question:
         Option or row, and the title of its column; empty for a question of one column.
     labels, missing
         Label of each code; reason of each code that is no answer.
+    where, skip
+        Which answers to which questions let it be asked; the form's own condition, if any.
     """
 
     title: str
@@ -53,6 +55,8 @@ class Question:
     labels: Mapping[str, str] = field(default_factory=dict)
     labels_en: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    skip: str = ""
 
 
 @dataclass(frozen=True)
