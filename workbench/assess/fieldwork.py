@@ -13,6 +13,7 @@ import pandas as pd
 
 from workbench import survey
 from workbench.assess.facts import MODES
+from workbench.assess.modes import modes
 from workbench.assess.sample import (
     NUMBERS,
     Sample,
@@ -65,7 +66,7 @@ def fieldwork(c: Community, sample: Sample) -> pd.DataFrame:
     if not c.has("responses") or not c.tables["responses"]["wave"].eq(c.wave).any():
         return pd.DataFrame()
     rows = _rates(c) + _substitutes(c) + _joined(c) + _unlike(c, sample)
-    rows += _careless(c) + _interviewers(c) + _without(c, sample) + _modes(c, sample)
+    rows += _careless(c) + _interviewers(c) + _without(c, sample) + modes(c, sample)
     return pd.DataFrame(rows)
 
 
@@ -351,25 +352,6 @@ def _without(c: Community, sample: Sample) -> list[dict[str, Any]]:
             )
         )
     return rows
-
-
-def _modes(c: Community, sample: Sample) -> list[dict[str, Any]]:
-    """Compare modes of the probability sample on the main item, as they are and adjusted."""
-    if sample.raked is None or absent(c, sample):
-        return []
-    now = sample.raked.subset(sample.raked.data["wave"].eq(c.wave))
-    items = bound_items(c, satisfaction_items(c))[:1]
-    sizes = now.data.loc[now.inside, "mode"].value_counts()
-    if not items or (sizes >= max(c.min_cell, 1)).sum() < 2:
-        return []
-    return compared(
-        c,
-        now,
-        items[0],
-        "mode",
-        "fieldwork.mode",
-        {m: MODES.get(str(m), (str(m), str(m))) for m in sizes.index},
-    )
 
 
 def compared(

@@ -32,6 +32,7 @@ from workbench.survey.fabrication import (
     overlapping,
 )
 from workbench.survey.intervals import binomial_interval, share_interval
+from workbench.survey.modes import mode_effects
 from workbench.survey.nonresponse import nonresponse_adjust, nonresponse_from_dispositions
 from workbench.survey.opt_in import combine_samples, participation, rank_items, sensitivity_band
 from workbench.survey.planning import (
@@ -99,6 +100,7 @@ __all__ = [
     "kish",
     "mean",
     "mean_0_100",
+    "mode_effects",
     "near_identical",
     "net",
     "nonresponse_adjust",
