@@ -27,6 +27,7 @@ from workbench.assess.monitoring import (
     record_checks,
     until,
 )
+from workbench.assess.monitors import monitors
 from workbench.assess.moved import moved
 from workbench.assess.pictured import pictures, repeated
 from workbench.assess.priorities import priorities
@@ -67,6 +68,7 @@ __all__ = [
     "lower",
     "milestones",
     "monitored",
+    "monitors",
     "moved",
     "objections",
     "only",

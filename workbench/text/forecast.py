@@ -44,7 +44,8 @@ def forecast(
         ``n`` past errors at that distance), ``backtest_mae`` and ``naive_mae`` (mean absolute
         error one month ahead of the rule and of "as last month"), and ``coverage`` (share of past
         months inside intervals made from the errors before them). Flag ``exploratory`` on every
-        row; without eight past errors a forecast is not computed.
+        row, ``worse_than_naive`` where "as last month" missed by less; without eight past errors a
+        forecast is not computed.
 
     Notes
     -----
@@ -101,7 +102,10 @@ def forecast(
     rows.append(row | told)
     out = pd.DataFrame(rows)
     status = out["status"] if "status" in out else pd.Series(None, index=out.index, dtype=object)
-    return out.assign(status=status.fillna("ok"), flags="exploratory", method="text.forecast")
+    errors_of = out.set_index("statistic")["value"] if "value" in out else pd.Series(dtype=float)
+    worse = errors_of.get("backtest_mae", 0.0) > errors_of.get("naive_mae", math.inf)
+    flags = "exploratory;worse_than_naive" if worse else "exploratory"
+    return out.assign(status=status.fillna("ok"), flags=flags, method="text.forecast")
 
 
 def _series(data: pd.DataFrame, period: str, value: str) -> pd.Series:
