@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import random
 import re
 import zipfile
 from collections.abc import Callable
@@ -304,3 +306,85 @@ def test_titles_by_the_hundred_thousand_take_no_time() -> None:
     titles, repeated = unique(["a"] * 200_000)
     assert titles[-1] == "a#200000"
     assert repeated == {"a"}
+
+
+def damaged(data: bytes, rng: random.Random) -> bytes:
+    """Change, cut out, repeat or cut off some bytes."""
+    out = bytearray(data)
+    kind = rng.randrange(5)
+    for _ in range(rng.choice([1, 2, 20])):
+        at = rng.randrange(len(out) or 1)
+        if kind == 0:
+            out[at : at + 1] = bytes([rng.randrange(256)])
+        elif kind == 1:
+            del out[at : at + rng.choice([1, 4, 50])]
+        elif kind == 2:
+            out[at:at] = out[at // 2 : at // 2 + 30]
+        elif kind == 3:
+            out[at : at + 4] = rng.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"<!--", b'"'])
+        else:
+            del out[max(at, 1) :]
+    return bytes(out)
+
+
+def old_book() -> bytes:
+    xlwt = pytest.importorskip("xlwt")
+    made = xlwt.Workbook()
+    sheet = made.add_sheet("a")
+    for n, row in enumerate(ROWS):
+        for k, value in enumerate(row):
+            sheet.write(n, k, value)
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()
+
+
+def stata(folder: Path) -> bytes:
+    frame = pd.DataFrame(ROWS[1:], columns=HEAD)
+    frame.to_stata(folder / "made.dta")
+    return (folder / "made.dta").read_bytes()
+
+
+def archived() -> bytes:
+    text = "\n".join(",".join(map(str, row)) for row in ROWS).encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("答卷.csv", text)
+    return out.getvalue()
+
+
+def inner(rng: random.Random) -> bytes:
+    """Damage one member of a sound archive."""
+    names = zipfile.ZipFile(io.BytesIO(book())).namelist()
+    return edited(book(), {rng.choice(names): lambda data: damaged(data, rng)})
+
+
+def never_a_crash(folder: Path, times: int) -> None:
+    made = {
+        "a.xlsx": book(),
+        "a.xls": old_book(),
+        "a.dta": stata(folder),
+        "a.zip": archived(),
+        "a.csv.gz": gzip.compress(b"a,b\n1,2\n" * 50, mtime=0),
+        "a.json": b'[{"a": 1, "b": [1, 2]}, {"a": "x"}]',
+        "a.html": b"<html><table><tr><td>a<td>b</tr><tr><td>1<td>2</tr></table></html>",
+    }
+    for name, data in made.items():
+        for n in range(times):
+            rng = random.Random(f"{name} {n}")
+            spoilt = inner(rng) if name == "a.xlsx" and n % 2 else damaged(data, rng)
+            told: list[Problem] = []
+            try:
+                read(folder, spoilt, name)
+            except InputError as error:
+                told = list(error.problems)
+            assert all(p.zh and p.en and p.remedy_zh and p.remedy_en for p in told)
+
+
+def test_a_damaged_file_is_refused_or_read_and_never_a_crash(tmp_path: Path) -> None:
+    never_a_crash(tmp_path, 12)
+
+
+@pytest.mark.soak
+def test_damaged_files_by_the_hundred_are_never_a_crash(tmp_path: Path) -> None:
+    never_a_crash(tmp_path, 400)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import bisect
 import io
 import re
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from typing import Any
 from workbench.errors import InputError
 from workbench.intake.frames import refuse
 
-__all__ = ["PASSWORD", "Sheet", "cell_text", "guard", "padded", "records"]
+__all__ = ["PASSWORD", "TORN", "Sheet", "cell_text", "guard", "padded", "records"]
 
 PASSWORD = (
     "工作簿有密码",
@@ -24,6 +26,20 @@ PASSWORD = (
     "在 Excel 中打开，去掉打开密码后另存为 .xlsx",
     "open it in Excel, remove the password to open, and save it as .xlsx",
 )
+
+TORN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    ValueError,
+    KeyError,
+    IndexError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    OSError,
+)
+"""What reading a damaged archive may raise."""
 
 MAX_RATIO = 100
 MAX_TOTAL = 200 << 20
@@ -44,7 +60,7 @@ def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
     """
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+    except TORN as error:
         raise refuse(
             "file.torn",
             file,
@@ -85,7 +101,7 @@ def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
             try:
                 with archive.open(member) as part:
                     head = part.read(4096)
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
+            except TORN as error:
                 raise refuse(
                     "file.torn",
                     file,
@@ -259,15 +275,18 @@ def records(data: bytes, sheet: str | None, *, file: str) -> Sheet:
         See :func:`guard`; another form of workbook, no such sheet, several sheets and none
         declared, only hidden ones, rows out of order, too many cells or columns, damage.
     """
-    with guard(data, file=file) as archive:
+    with (
+        guard(data, file=file) as archive,
+        _whole(file, "无法打开工作簿", "the workbook cannot be opened"),
+    ):
         _plain(archive, file)
     with _whole(file, "无法打开工作簿", "the workbook cannot be opened"):
         book = _opened(data, data_only=True)
         chosen = _sheet(book, sheet, file=file)
     if chosen is None:
         return Sheet()
-    seen = _scan(data, chosen, file=file)
     with _whole(file, "工作表已损坏", "the sheet is damaged"):
+        seen = _scan(data, chosen, file=file)
         rows, zeros = _rows(chosen, seen, file=file)
     formulas = 0
     bare = []

@@ -25,6 +25,7 @@ from workbench.intake.readers.jsonfile import json_records
 from workbench.intake.readers.workbook import xls, xlsx
 from workbench.intake.readers.zipped import zipped
 from workbench.intake.titles import unique
+from workbench.intake.xlsxfile import TORN
 
 if TYPE_CHECKING:
     from workbench.study import Join, Source
@@ -68,7 +69,7 @@ def container(data: bytes) -> str:
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 names = archive.namelist()
-        except (zipfile.BadZipFile, ValueError, OSError):
+        except TORN:
             return "xlsx"  # torn; its reader says so
         book = any(name.startswith("xl/") or name == "[Content_Types].xml" for name in names)
         return "xlsx" if book else "zip"

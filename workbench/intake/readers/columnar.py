@@ -97,12 +97,7 @@ def _labelled(data: bytes, how: Source | Join, log: Log, kind: str) -> Grid:
             _, first = read(str(path), metadataonly=True, **more)
             _too_much(first.number_rows or 0, first.number_columns or 0, how.file)
             columns, meta = read(str(path), user_missing=True, output_format="dict", **more)
-        except (
-            pyreadstat.ReadstatError,
-            pyreadstat.PyreadstatError,
-            UnicodeError,
-            ValueError,
-        ) as error:
+        except Exception as error:  # the library raises anything on a damaged part
             raise refuse(
                 f"file.{kind}",
                 how.file,
@@ -112,7 +107,7 @@ def _labelled(data: bytes, how: Source | Join, log: Log, kind: str) -> Grid:
                 "declare encoding: gb18030, or export it again",
             ) from None
     names = [str(name) for name in meta.column_names]
-    cells = [[value_text(value) for value in columns[name]] for name in names]
+    cells = [[value_text(value) for value in columns[name]] for name in meta.column_names]
     titles, _ = unique(names)
     questions = [
         _question(meta, name, title, set(column))

@@ -232,12 +232,13 @@ def xls(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> G
         row = []
         for k in range(sheet.ncols):
             cell = sheet.cell(n, k)
-            form = book.format_map[book.xf_list[cell.xf_index].format_key].format_str
-            shown = xlsxfile.padded(cell.value, form) if cell.ctype == xlrd.XL_CELL_NUMBER else None
-            zeros += shown is not None
+            shown = None
+            if cell.ctype == xlrd.XL_CELL_NUMBER:
+                shown = xlsxfile.padded(cell.value, _form(book, cell))
+                zeros += shown is not None
+                if abs(cell.value) >= 1e15:
+                    long.append((n, k))
             row.append(_text(cell, book.datemode) if shown is None else shown)
-            if cell.ctype == xlrd.XL_CELL_NUMBER and abs(cell.value) >= 1e15:
-                long.append((n, k))
         rows.append(row)
     merged = [(first, last - 1) for first, last, _, _ in sheet.merged_cells if last - first > 1]
     wide = [
@@ -259,6 +260,14 @@ def xls(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> G
         f"{file}: hidden sheets, not read: {', '.join(hidden)[:80]}",
     )
     return Grid(rows)
+
+
+def _form(book: Any, cell: Any) -> str:
+    """Give the number format of a cell; none where the workbook lost it."""
+    try:
+        return str(book.format_map[book.xf_list[cell.xf_index].format_key].format_str)
+    except (LookupError, TypeError):
+        return ""
 
 
 def _choose(book: Any, wanted: str | None, file: str) -> Any:

@@ -58,7 +58,7 @@ def zipped(
         def content(name: str) -> bytes:
             try:
                 return archive.read(members[name])
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
+            except xlsxfile.TORN as error:
                 raise refuse(
                     "file.torn",
                     file,
