@@ -121,6 +121,72 @@ def test_wjx_by_index_gathers_the_options_of_a_question(tmp_path):
     assert [option for option, _ in use.columns] == ["电梯", "健身", "其他(请注明)"]
 
 
+WJX_SCORE = [
+    [*META, "总分", "1、您对环境是否满意", "2、您对治安是否满意", "3、您使用过的设施"],
+    [*FIRST, "9", "5", "4", "0"],
+    [*SECOND, "3", "3", "-3", "-2"],
+]
+
+
+@pytest.mark.parametrize("container", ["csv", "xlsx", "xls"])
+def test_wjx_by_score_is_read_as_numbers(tmp_path, container):
+    data = {"csv": delimited, "xlsx": book, "xls": old_book}[container](WJX_SCORE)
+    raw, problems, log = read(tmp_path, data, f"3_按分数.{container}", format="wjx_score")
+    assert problems == []
+    assert "intake.platform" not in log  # it was declared
+    assert [q.kind for q in raw.export.questions] == ["number"] * 3
+    assert raw.export.questions[0].wording == "您对环境是否满意"
+    assert raw.frame["1、您对环境是否满意"].tolist() == ["5", "3"]
+    assert dict(raw.export.missing)["-3"] == "not_asked"
+    assert raw.export.named["respondent"].title == "序号"  # 总分 is no question
+
+
+def test_wjx_declared_by_score_but_exported_by_text_is_told(tmp_path):
+    _, [problem], _ = read(tmp_path, delimited(WJX_TEXT), format="wjx_score")
+    assert (problem.code, problem.expected) == ("file.variant", "wjx_score")
+    assert "wjx_text" in problem.remedy_en
+
+
+@pytest.fixture
+def wjx_sav(tmp_path):
+    """The SPSS export of the platform: short names, titles as labels, codes with value labels."""
+    import pyreadstat
+
+    path = tmp_path / "made.sav"
+    columns = {
+        "index": [1.0, 2.0],
+        "submittime": ["2026/10/09 12:02:03", "2026/10/09 13:00:00"],
+        "timetaken": ["123秒", "1分5秒"],
+        "ip": ["10.0.0.1(江苏-南京)", "10.0.0.2(江苏-苏州)"],
+        "q1": [1.0, -3.0],
+        "q2_1": [1.0, 0.0],
+        "q2_2": [0.0, 1.0],
+    }
+    pyreadstat.write_sav(
+        pd.DataFrame(columns),
+        str(path),
+        column_labels=["序号", "提交答卷时间", "所用时间", "来自IP", "1、您的性别",
+                       "第2题(电梯)", "第2题(健身)"],
+        variable_value_labels={"q1": {1: "男", 2: "女", -3: "(跳过)"}},
+    )  # fmt: skip
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("how", [{}, {"format": "wjx_index"}], ids=["found", "declared"])
+def test_wjx_as_sav_is_known_by_the_labels_of_its_variables(tmp_path, wjx_sav, how):
+    raw, problems, _ = read(tmp_path, wjx_sav, "9_9.sav", **how)
+    assert problems == []
+    assert raw.export.platform == "wjx"
+    assert raw.export.named["finished"].title == "submittime"
+    assert raw.export.seconds == "timetaken"
+    sex, use = raw.export.questions
+    assert (sex.title, sex.wording) == ("q1", "您的性别")
+    assert {"1": "男", "2": "女"}.items() <= dict(sex.labels).items()
+    assert raw.export.missing["-3"] == "not_asked"
+    assert use.columns == (("电梯", "q2_1"), ("健身", "q2_2"))
+    assert raw.frame["q1"].tolist() == ["1", "-3"]
+
+
 def test_wjx_declared_by_index_but_exported_by_text_is_told(tmp_path):
     _, [problem], _ = read(tmp_path, delimited(WJX_TEXT), format="wjx_index")
     assert problem.code == "file.variant"
@@ -453,3 +519,100 @@ def test_a_database_that_cannot_be_asked_is_told_without_its_password(
     [problem] = caught.value.problems
     assert problem.code == code
     assert "secretword" not in str(caught.value)
+
+
+# workbooks with macros, and headers of two lines
+
+
+def with_macros(data):
+    """The same workbook as an .xlsm: a VBA project beside its sheets."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        new.writestr("xl/vbaProject.bin", b"\xd0\xcf\x11\xe0 not run")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("name", ["a.xlsm", "a.xlsx"])
+def test_macros_are_counted_and_not_run(tmp_path, name):
+    raw, problems, log = read(tmp_path, with_macros(book([["a", "b"], ["1", "2"]])), name)
+    assert problems == []
+    assert log["intake.macro"] == 1
+    assert raw.frame.to_dict("list") == {"a": ["1"], "b": ["2"]}
+    _, _, plain = read(tmp_path, book([["a", "b"], ["1", "2"]]), "b.xlsx")
+    assert "intake.macro" not in plain
+
+
+def two_lines(*, merged):
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    for row in (
+        ["编号", "满意度", None, "备注"],
+        [None, "环境", "治安", None],
+        ["1", "5", "4", "好"],
+        ["2", "3", "2", None],
+    ):
+        sheet.append(row)
+    if merged:
+        for cells in ("A1:A2", "B1:C1", "D1:D2"):
+            sheet.merge_cells(cells)
+    out = io.BytesIO()
+    workbook.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_a_header_of_two_lines_is_read_as_declared(tmp_path, merged):
+    raw, problems, _ = read(tmp_path, two_lines(merged=merged), "a.xlsx", header=[1, 2])
+    assert problems == []
+    assert list(raw.frame.columns) == ["编号", "满意度/环境", "满意度/治安", "备注"]
+    assert raw.frame["满意度/治安"].tolist() == ["4", "2"]
+    assert raw.frame.index.tolist() == [1, 2]  # rows count from under the header
+
+
+def test_a_header_of_two_lines_in_a_text_file_and_under_a_caption(tmp_path):
+    text = "2026 年调查表,,,\n编号,满意度,,备注\n,环境,治安,\n1,5,4,好\n"
+    raw, problems, _ = read(tmp_path, text, header=[2, 3])
+    assert problems == []
+    assert raw.frame.iloc[0].to_dict() == {
+        "编号": "1", "满意度/环境": "5", "满意度/治安": "4", "备注": "好",
+    }  # fmt: skip
+
+
+def test_an_undeclared_header_of_two_lines_is_refused_with_both_ways_out(tmp_path):
+    _, problems, _ = read(tmp_path, two_lines(merged=True), "a.xlsx")
+    mine = [p for p in problems if p.code == "file.header-merged"]
+    assert mine
+    assert "header: [1, 2]" in mine[0].remedy_zh
+    assert "header: [1, 2]" in mine[0].remedy_en
+
+
+@pytest.mark.parametrize(
+    "how", [{"header": [1, 3]}, {"header": [2]}, {"header": [0, 1]}, {"header": ["a", "b"]},
+            {"header": [1, 2, 3, 4, 5]}, {"header_rows": [1, 2]}],
+)  # fmt: skip
+def test_lines_of_a_header_that_are_none_are_refused(how):
+    from workbench.study import source_of
+
+    with pytest.raises(InputError) as caught:
+        source_of("a.csv", **how)
+    assert any("header: [1, 2]" in p.remedy_en for p in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("rows", "titles"),
+    [
+        ([["a", "b"], ["", ""]], ["a", "b"]),
+        ([["", "g", ""], ["x", "y", "z"]], ["x", "g/y", "g/z"]),
+        ([["k", "", ""], ["", "y", "z"]], ["k", "y", "z"]),  # k stands alone: y is not its part
+        ([["k", "k"], ["k", "l"]], ["k", "k/l"]),
+        ([["g", "", "", ""], ["a", "", "b", ""], ["1", "2", "1", "2"]],
+         ["g/a/1", "g/a/2", "g/b/1", "g/b/2"]),
+        ([["short"], ["", "long"]], ["short", "long"]),
+    ],
+)  # fmt: skip
+def test_titles_of_several_lines_are_joined(rows, titles):
+    from workbench.intake.titles import joined
+
+    assert joined(rows) == titles

@@ -35,6 +35,7 @@ _TITLES = {
 _KEPT = (
     "value unit ci_low ci_high level n numerator denominator method status reason_zh reason_en"
 ).split()
+_WHEN = {"current": ("本期", "this period"), "baseline": ("基期", "baseline period")}
 _FEW = (
     "回访少于最小单元，不公布",
     "fewer called back than the smallest number that is published",
@@ -119,6 +120,9 @@ def rates(
             "channel": "record",
         }
         row |= {k: one[k] for k in _KEPT}
+        if one["reason_zh"]:
+            row["reason_zh"] = f"{_WHEN[when][0]}{one['reason_zh']}"
+            row["reason_en"] = f"{_WHEN[when][1]}: {one['reason_en']}"
         if one["statistic"] == "satisfied" and one["n"] < c.min_cell:
             row |= dict.fromkeys(("value", "ci_low", "ci_high", "numerator"))
             row |= {"status": "suppressed", "reason_zh": _FEW[0], "reason_en": _FEW[1]}

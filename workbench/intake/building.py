@@ -175,6 +175,7 @@ class _Intake:
                 "sheet",
                 "query",
                 "header",
+                "header_rows",
                 "delimiter",
                 "encoding",
                 "na",

@@ -183,13 +183,15 @@ class Corrector:
         return self.applied
 
 
+_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?\Z")  # 0071 is an id and not 71
+
+
 def _same(stands: str, old: str) -> bool:
-    if stands.strip() == old.strip():
+    stands, old = stands.strip(), old.strip()
+    if stands == old:
         return True
-    try:
-        return float(stands) == float(old)
-    except ValueError:
-        return False
+    numbers = _NUMBER.match(stands) and _NUMBER.match(old)
+    return bool(numbers) and float(stands) == float(old)
 
 
 def _feeds(how: Source | Join, title: str) -> str:

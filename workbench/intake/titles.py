@@ -5,8 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 
-__all__ = ["plain", "tidy", "unique"]
+__all__ = ["joined", "plain", "tidy", "unique"]
 
 
 def tidy(name: str) -> str:
@@ -36,3 +37,32 @@ def unique(cells: Iterable[str]) -> tuple[list[str], frozenset[str]]:
         seen[title] = seen.get(title, 0) + 1
         out.append(f"{title}#{seen[title]}" if title in repeated else title)
     return out, repeated
+
+
+def joined(rows: list[list[str]]) -> list[str]:
+    """Give one title for each column of a header of several lines, its parts joined by ``/``.
+
+    A blank cell above a filled one belongs to the group on its left, if that group began above a
+    filled one too (merged cells keep their text in the first); equal parts stand once.
+
+    Examples
+    --------
+    >>> joined([["编号", "满意度", "", "备注"], ["", "环境", "治安", ""]])
+    ['编号', '满意度/环境', '满意度/治安', '备注']
+    """
+    width = max(map(len, rows), default=0)
+    cells = [[tidy(cell) for cell in row] + [""] * (width - len(row)) for row in rows]
+    for above, below in reversed(list(pairwise(cells))):
+        group = ""
+        for k in range(width):
+            if above[k]:
+                group = above[k] if below[k] else ""
+            elif below[k]:
+                above[k] = group
+            else:
+                group = ""
+    titles = []
+    for column in zip(*cells, strict=True):
+        parts = [part for n, part in enumerate(column) if part and part not in column[:n]]
+        titles.append("/".join(parts))
+    return titles

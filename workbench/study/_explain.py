@@ -62,6 +62,12 @@ TEXTS: dict[str, Texts] = {
         "fay 写 {method: fay, rho: 0.5}；jkn 写 {method: jkn, rscales: […]}，每个复制一个数",
         "write {method: fay, rho: 0.5}, or {method: jkn, rscales: […]} with one number a replicate",
     ),
+    "header": (
+        "表头的行号写法不对",
+        "not the line or lines of a header",
+        "写一行的行号，如 header: 2；表头有几行时依次列出，如 header: [1, 2]",
+        "write a line, such as header: 2, or the lines one after another, such as header: [1, 2]",
+    ),
     "limit": (
         "时限须恰好写一种",
         "exactly one limit of time is needed",

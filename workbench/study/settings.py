@@ -131,11 +131,30 @@ class _File(Model):
     sheet: Word | None = None
     query: Word | None = None
     header: Annotated[int, Field(ge=1, le=1000)] = 1
+    header_rows: tuple[int, ...] = ()
+    """Lines that make up the titles together, of ``header: [1, 2]``; the last is ``header``."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: Word | None = None
     outside: bool = False
     where: dict[Word, Annotated[list[Word], BeforeValidator(_listed)]] = Field(default_factory=dict)
     na: Annotated[list[str], BeforeValidator(_listed)] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _titles(cls, value: Any) -> Any:
+        """Take ``header: [1, 2]`` apart."""
+        if not isinstance(value, dict):
+            return value
+        rows = value.get("header")
+        if "header_rows" not in value and not isinstance(rows, list | tuple):
+            return value
+        lines = list(rows) if isinstance(rows, list | tuple) else []
+        numbers = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in lines)
+        if "header_rows" in value or not numbers or not 2 <= len(lines) <= 4 or (
+            lines != list(range(lines[0], lines[0] + len(lines)))
+        ):  # fmt: skip
+            raise PydanticCustomError("header", "lines of the header", {"found": str(rows)})
+        return {**value, "header": lines[-1], "header_rows": tuple(lines)}
 
     @field_validator("encoding")
     @classmethod

@@ -24,7 +24,7 @@ from workbench.intake.readers.htmltable import html
 from workbench.intake.readers.jsonfile import json_records
 from workbench.intake.readers.workbook import xls, xlsx
 from workbench.intake.readers.zipped import zipped
-from workbench.intake.titles import unique
+from workbench.intake.titles import joined, unique
 from workbench.intake.xlsxfile import TORN
 
 if TYPE_CHECKING:
@@ -139,6 +139,8 @@ def read(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> 
     if found == "xlsx" and form == "auto" and how.sheet is None and is_entry(data):
         return entry(data, how, log, problems)
     grid = CONTAINERS[declared or found](data, how, log, problems)
+    if how.header_rows and how.header <= len(grid.rows):
+        grid.rows[how.header - 1] = joined(grid.rows[how.header_rows[0] - 1 : how.header])
     titles = grid.titles(how)
     platform = form if form in PLATFORMS else None
     if grid.export is not None and declared is None:

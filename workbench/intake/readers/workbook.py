@@ -169,8 +169,10 @@ def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Proble
                 zh=f"第 {header} 行表头有横向合并的单元格：表头不止一行，或上方是标题",
                 en=f"cells of the header in line {header} are merged over columns: "
                 "there is more than one header row, or a title above it",
-                remedy_zh=f"写 header: {header + 1}，或取消合并，使每列有自己的列名",
-                remedy_en=f"write header: {header + 1}, or unmerge: each column needs a title",
+                remedy_zh=f"两行都是表头时写 header: [{header}, {header + 1}]；上方是标题时写 "
+                f"header: {header + 1}；或取消合并，使每列有自己的列名",
+                remedy_en=f"where both lines are titles, write header: [{header}, {header + 1}]; "
+                f"where this one is a caption, header: {header + 1}; or unmerge the cells",
                 column=wide[0],
                 found=" ".join(wide[:4]),
             )
