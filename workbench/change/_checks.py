@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec
 
 import pandas as pd
 
 from workbench.change._frames import row, table
 
-__all__ = ["CHECKS", "check", "check_row"]
+__all__ = ["CHECKS", "Row", "check", "check_row", "framed"]
+
+P = ParamSpec("P")
+Row = dict[str, Any]
+
+
+class framed(Generic[P]):  # noqa: N801  (a decorator)
+    """A check as others call it, giving a frame; its ``rows`` are for putting many together.
+
+    A frame of one row costs as much as the check itself, and a comparison has thirty checks.
+    """
+
+    def __init__(self, rows: Callable[P, list[Row]]) -> None:
+        self.rows = rows
+        functools.update_wrapper(self, rows)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+        """Give the frame of the check's rows."""
+        return table(self.rows(*args, **kwargs))
+
 
 # METHODS_AND_GRADES §2: what each check looks for
 CHECKS: dict[int, tuple[str, str]] = {
@@ -44,9 +65,9 @@ CHECKS: dict[int, tuple[str, str]] = {
 }
 
 
-def check(number: int, verdict: str, zh: str, en: str, **more: Any) -> pd.DataFrame:
-    """Give a check as a frame of one row, made of what :func:`check_row` takes."""
-    return table([check_row(number, verdict, zh, en, **more)])
+def check(number: int, verdict: str, zh: str, en: str, **more: Any) -> list[Row]:
+    """Give a check as a list of one row, made of what :func:`check_row` takes."""
+    return [check_row(number, verdict, zh, en, **more)]
 
 
 def check_row(
@@ -59,7 +80,7 @@ def check_row(
     unit: str = "",
     severity: str = "warning",
     **more: Any,
-) -> dict[str, Any]:
+) -> Row:
     """Give the row of a check.
 
     Parameters

@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench.change import checks_claim as claim
 from workbench.change import checks_design as design
-from workbench.change._checks import CHECKS, check_row
+from workbench.change._checks import CHECKS, Row, check_row
 from workbench.change._frames import record, table
 from workbench.change.grade import DesignFacts
 
@@ -35,7 +35,7 @@ def checks(
     instruments: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
     denominators: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
     selection: Mapping[str, Any] | None = None,
-    others: Sequence[pd.DataFrame] = (),
+    others: Sequence[pd.DataFrame | list[Row]] = (),
     absent: Sequence[int] = (),
 ) -> pd.DataFrame:
     """Run the 28 checks on a comparison and give one finding or more for each.
@@ -63,8 +63,8 @@ def checks(
     selection
         Keywords of :func:`~workbench.change.check_regression_to_mean` but ``observed``.
     others
-        Frames of single checks that need a series, a panel or durations (7-9, 11, 12, 19-24);
-        they replace "not applicable".
+        Frames of single checks that need a series, a panel or durations (7-9, 11, 12, 19-24), or
+        the rows of such frames; they replace "not applicable".
     absent
         Checks that cannot arise in this design, so that nothing is missing where they are not
         made.
@@ -77,42 +77,36 @@ def checks(
         ``change.check.NN``; every number occurs.
     """
     told = DesignFacts.of(facts)
-    found: list[pd.DataFrame] = list(others)
+    found: list[Row] = []
+    for other in others:
+        found += other if isinstance(other, list) else _records(other)
     raw = made[made["adjustment"] == "raw"] if "adjustment" in made else made
     for at in range(len(raw)):
         one = record(raw, at)
         item = str(one["item"])
         parts = _item_checks(one, item, data, by, baseline, current, told, highest)
         if 5 in absent and told.response_before is None and told.response_after is None:
-            parts = [part for part in parts if part["check"].ne(5).all()]
+            parts = [part for part in parts if part["check"] != 5]
         if selection is not None:
-            parts.append(
-                design.check_regression_to_mean(observed=abs(float(one["value"])), **selection)
-            )
+            observed = abs(float(one["value"]))
+            parts += design.check_regression_to_mean.rows(observed=observed, **selection)
         if earlier is not None and item in earlier:
-            parts.append(design.check_baseline(float(one["before"]), earlier[item]))
+            parts += design.check_baseline.rows(float(one["before"]), earlier[item])
         if data is not None and item in data.columns:
             parts += _data_checks(
                 item, data, by, baseline, current, weights, psu, community, one["method"]
             )
-        found += [part.assign(item=item) for part in parts]
-    found.append(claim.check_many_tests(raw))
+        found += [part | {"item": item} for part in parts]
+    found += claim.check_many_tests.rows(raw)
     if months is not None:
-        found.append(design.check_season(*months))
+        found += design.check_season.rows(*months)
     if instruments is not None:
-        found.append(design.check_instrument(*instruments))
+        found += design.check_instrument.rows(*instruments)
     if denominators is not None:
-        found.append(design.check_denominator(*denominators))
+        found += design.check_denominator.rows(*denominators)
     if data is not None and variables:
-        found.append(
-            design.check_composition(
-                data,
-                by=by,
-                baseline=baseline,
-                current=current,
-                variables=variables,
-                weights=weights,
-            )
+        found += design.check_composition.rows(
+            data, by=by, baseline=baseline, current=current, variables=variables, weights=weights
         )
     if data is not None and person is not None:
         names = [data.loc[data[by] == wave, person] for wave in (baseline, current)]
@@ -120,11 +114,11 @@ def checks(
         if psu is not None and data.groupby(person)[psu].nunique().le(1).all():
             how.append("change.difference.design")  # one unit of the design holds both answers
         paired = bool(raw["method"].isin(how).any())
-        found.append(design.check_pairs(*names, paired=paired))
+        found += design.check_pairs.rows(*names, paired=paired)
     if told.kind == "panel" or told.attrition is not None:
-        found.append(design.check_attrition(told.attrition, boundary=told.attrition_boundary))
+        found += design.check_attrition.rows(told.attrition, boundary=told.attrition_boundary)
     if told.treated is not None and told.comparison is not None:
-        found.append(design.check_few(told.treated, told.comparison))
+        found += design.check_few.rows(told.treated, told.comparison)
     return _complete(found, absent)
 
 
@@ -137,24 +131,24 @@ def _item_checks(
     current: Any,
     told: DesignFacts,
     highest: float,
-) -> list[pd.DataFrame]:
+) -> list[Row]:
     text = f"{one.get('wording_zh', '')} {one.get('wording_en', '')}"
     parts = [
-        claim.check_overlap_rule(text, str(one.get("wording_en", ""))),
-        claim.check_unchanged(text, str(one["verdict"])),
-        claim.check_conflicting_text([text]),
+        *claim.check_overlap_rule.rows(text, str(one.get("wording_en", ""))),
+        *claim.check_unchanged.rows(text, str(one["verdict"])),
+        *claim.check_conflicting_text.rows([text]),
     ]
     if one.get("unit") == "pp" and one["status"] == "ok":
         shares = (float(one["before"]), float(one["after"]))
         if all(0 <= s <= 1 for s in shares):
-            parts.append(design.check_response(*shares, told.response_before, told.response_after))
+            parts += design.check_response.rows(*shares, told.response_before, told.response_after)
     counts = _counts(one)
     if counts:
-        parts.append(claim.check_sparse(*counts, used=one["method"] in _EXACT))
+        parts += claim.check_sparse.rows(*counts, used=one["method"] in _EXACT)
     if data is not None and item in data.columns and baseline is not None:
         answers = data.loc[data[by] == baseline, item]
         if pd.api.types.is_numeric_dtype(answers):
-            parts.append(design.check_ceiling(answers, highest=highest))
+            parts += design.check_ceiling.rows(answers, highest=highest)
     return parts
 
 
@@ -180,8 +174,8 @@ def _data_checks(
     psu: str | None,
     community: str | None,
     method: str,
-) -> list[pd.DataFrame]:
-    parts: list[pd.DataFrame] = []
+) -> list[Row]:
+    parts: list[Row] = []
     if not pd.api.types.is_numeric_dtype(data[item]):
         return parts
     if weights is not None or psu is not None:
@@ -191,19 +185,15 @@ def _data_checks(
             "change.difference.newcombe_effective",
             "change.did.community_t",
         )
-        parts.append(
-            design.check_clusters(
-                now[item],
-                cluster=None if psu is None else now[psu],
-                weights=None if weights is None else now[weights],
-                used=used,
-            )
+        parts += design.check_clusters.rows(
+            now[item],
+            cluster=None if psu is None else now[psu],
+            weights=None if weights is None else now[weights],
+            used=used,
         )
     if community is not None:
-        parts.append(
-            design.check_directions(
-                data, item=item, by=by, baseline=baseline, current=current, community=community
-            )
+        parts += design.check_directions.rows(
+            data, item=item, by=by, baseline=baseline, current=current, community=community
         )
     return parts
 
@@ -233,18 +223,21 @@ _NEEDS: dict[int, tuple[str, str]] = {
 }
 
 
-def _complete(found: list[pd.DataFrame], absent: Sequence[int]) -> pd.DataFrame:
-    have = {int(number) for part in found for number in part["check"]}
-    rest = []
+def _records(frame: pd.DataFrame) -> list[Row]:
+    return [{str(name): one[name] for name in one} for one in frame.to_dict("records")]
+
+
+def _complete(found: list[Row], absent: Sequence[int]) -> pd.DataFrame:
+    have = {int(one["check"]) for one in found}
     for number in sorted(set(CHECKS) - have):
         if number in _NEEDS and number not in absent:
-            rest.append(check_row(number, "cannot_tell", *_NEEDS[number]))
+            found.append(check_row(number, "cannot_tell", *_NEEDS[number]))
         else:
             said = ("此设计不涉及", "does not arise in this design")
-            rest.append(check_row(number, "not_applicable", *said))
-    out = pd.concat([*found, table(rest)], ignore_index=True)
+            found.append(check_row(number, "not_applicable", *said))
+    out = table({"item": "", "flags": ""} | one for one in found)
     for name in ("item", "flags"):
-        out[name] = out[name].fillna("") if name in out else ""
+        out[name] = out[name].fillna("")
     return out.sort_values(["check", "item"], kind="stable", ignore_index=True)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from workbench.change._checks import check
+from workbench.change._checks import Row, check, framed
 from workbench.change._frames import figures, record
 from workbench.change.durations import kaplan_meier
 from workbench.change.multiple import multiplicity_summary
@@ -44,7 +44,8 @@ _NOT_SIGNIFICANT = re.compile(
 _UNITS = {"points": "百分点", "percent": "百分比", "both": "二者", "neither": "二者皆非"}
 
 
-def check_overlap_rule(text: str, replacement: str = "") -> pd.DataFrame:
+@framed
+def check_overlap_rule(text: str, replacement: str = "") -> list[Row]:
     """Check 10: find the reading of overlapping intervals as "no difference".
 
     Parameters
@@ -69,7 +70,8 @@ def check_overlap_rule(text: str, replacement: str = "") -> pd.DataFrame:
     )
 
 
-def check_percent_or_points(before: float, after: float, claimed: float, unit: str) -> pd.DataFrame:
+@framed
+def check_percent_or_points(before: float, after: float, claimed: float, unit: str) -> list[Row]:
     """Check 11: whether the claimed change matches its unit.
 
     Parameters
@@ -92,7 +94,8 @@ def check_percent_or_points(before: float, after: float, claimed: float, unit: s
     )
 
 
-def check_impossible(percent: float, n: int | None, *, decimals: int = 0) -> pd.DataFrame:
+@framed
+def check_impossible(percent: float, n: int | None, *, decimals: int = 0) -> list[Row]:
     """Check 12: whether a whole count gives this percentage.
 
     Parameters
@@ -123,7 +126,8 @@ def check_impossible(percent: float, n: int | None, *, decimals: int = 0) -> pd.
     )
 
 
-def check_many_tests(made: pd.DataFrame, *, method: str = "holm") -> pd.DataFrame:
+@framed
+def check_many_tests(made: pd.DataFrame, *, method: str = "holm") -> list[Row]:
     """Check 17: tests raw and corrected, beside what chance alone would give.
 
     Parameters
@@ -149,7 +153,8 @@ def check_many_tests(made: pd.DataFrame, *, method: str = "holm") -> pd.DataFram
     )
 
 
-def check_unchanged(text: str, verdict: str) -> pd.DataFrame:
+@framed
+def check_unchanged(text: str, verdict: str) -> list[Row]:
     """Check 18: "unchanged" may be said only when equivalence was shown.
 
     Parameters
@@ -169,9 +174,10 @@ def check_unchanged(text: str, verdict: str) -> pd.DataFrame:
     )
 
 
+@framed
 def check_target(
     x: float, n: float, target: float, *, up: bool = True, claimed: str = "met"
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 19: whether a target is met by a limit, and not by the point estimate alone.
 
     Parameters
@@ -198,6 +204,7 @@ def check_target(
     )
 
 
+@framed
 def check_open_cases(
     data: pd.DataFrame,
     *,
@@ -206,7 +213,7 @@ def check_open_cases(
     within: float = 3.0,
     unit: str = "days",
     used: bool = False,
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 20: the share closed in time with open cases, beside that of closed cases only.
 
     Parameters
@@ -240,7 +247,8 @@ def check_open_cases(
     )
 
 
-def check_dispersion(models: pd.DataFrame, *, used: bool = False) -> pd.DataFrame:
+@framed
+def check_dispersion(models: pd.DataFrame, *, used: bool = False) -> list[Row]:
     """Check 21: whether the counts are more spread than Poisson allows.
 
     Parameters
@@ -273,7 +281,8 @@ def check_dispersion(models: pd.DataFrame, *, used: bool = False) -> pd.DataFram
     )
 
 
-def check_sparse(*counts: float, used: bool = False) -> pd.DataFrame:
+@framed
+def check_sparse(*counts: float, used: bool = False) -> list[Row]:
     """Check 22: any count under 5 needs an exact or mid-p method, zero a one-sided limit.
 
     Parameters
@@ -294,7 +303,8 @@ def check_sparse(*counts: float, used: bool = False) -> pd.DataFrame:
     return check(22, "failed" if bad else "passed", zh, en, value=least, unit="count")
 
 
-def check_conflicting_text(sentences: Sequence[str]) -> pd.DataFrame:
+@framed
+def check_conflicting_text(sentences: Sequence[str]) -> list[Row]:
     """Check 28: no claim is called both significant and not significant.
 
     Parameters

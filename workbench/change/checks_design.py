@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.change._checks import check
+from workbench.change._checks import Row, check, framed
 from workbench.change._frames import record
 from workbench.change.clusters import intraclass
 from workbench.change.published import nonresponse_bounds, reliability_range, selection_gain
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 
+@framed
 def check_regression_to_mean(
     *,
     sd: float,
@@ -43,7 +44,7 @@ def check_regression_to_mean(
     fraction: float | None = None,
     reliability: float | None = None,
     unit: str = "score",
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 1: the gain expected without any effect, and what is left of the observed one.
 
     Parameters
@@ -59,27 +60,26 @@ def check_regression_to_mean(
     """
     if worst_of is None and fraction is None:
         return check(1, "passed", "不是因基期低而选", "not chosen for a low baseline")
-    made = []
+    made: list[Row] = []
     for r in reliability_range() if reliability is None else (reliability,):
         gain = selection_gain(sd=sd, reliability=r, worst_of=worst_of, fraction=fraction)
         rest = observed - gain
-        made.append(
-            check(
-                1,
-                "failed" if rest <= 0 else "passed",
-                f"信度 {r:.2f}：没有任何作用也会改善 {gain:.3g}，余 {rest:.3g}",
-                f"reliability {r:.2f}: a gain of {gain:.3g} is expected without any effect, "
-                f"{rest:.3g} is left",
-                value=gain,
-                unit=unit,
-                reliability=r,
-                remainder=rest,
-            )
+        made += check(
+            1,
+            "failed" if rest <= 0 else "passed",
+            f"信度 {r:.2f}：没有任何作用也会改善 {gain:.3g}，余 {rest:.3g}",
+            f"reliability {r:.2f}: a gain of {gain:.3g} is expected without any effect, "
+            f"{rest:.3g} is left",
+            value=gain,
+            unit=unit,
+            reliability=r,
+            remainder=rest,
         )
-    return pd.concat(made, ignore_index=True)
+    return made
 
 
-def check_baseline(baseline: float, earlier: Sequence[float]) -> pd.DataFrame:
+@framed
+def check_baseline(baseline: float, earlier: Sequence[float]) -> list[Row]:
     """Check 2: whether the baseline is the lowest or highest of four or more values.
 
     Parameters
@@ -114,6 +114,7 @@ def check_baseline(baseline: float, earlier: Sequence[float]) -> pd.DataFrame:
     )
 
 
+@framed
 def check_composition(
     data: pd.DataFrame,
     *,
@@ -122,7 +123,7 @@ def check_composition(
     current: Any,
     variables: Sequence[str],
     weights: str | None = None,
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 3: largest standardised difference of composition (0.05 note, 0.25 fail).
 
     Parameters
@@ -154,9 +155,10 @@ def check_composition(
     )
 
 
+@framed
 def check_attrition(
     lost: float | None, *, boundary: float = 0.2, by_arm: Mapping[str, float] | None = None
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 4: share lost, and the difference between arms.
 
     Parameters
@@ -185,9 +187,10 @@ def check_attrition(
     )
 
 
+@framed
 def check_response(
     before: float, after: float, response_before: float | None, response_after: float | None
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 5: whether those who did not answer could explain the change.
 
     Parameters
@@ -218,7 +221,8 @@ def check_response(
     )
 
 
-def check_season(before: Sequence[int], after: Sequence[int]) -> pd.DataFrame:
+@framed
+def check_season(before: Sequence[int], after: Sequence[int]) -> list[Row]:
     """Check 6: whether the waves are in the same calendar months.
 
     Parameters
@@ -239,7 +243,8 @@ def check_season(before: Sequence[int], after: Sequence[int]) -> pd.DataFrame:
     )
 
 
-def check_denominator(before: Mapping[str, Any], after: Mapping[str, Any]) -> pd.DataFrame:
+@framed
+def check_denominator(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Row]:
     """Check 13: whether unit label, exposure, households or window differ by more than 10 %.
 
     Parameters
@@ -268,9 +273,10 @@ def check_denominator(before: Mapping[str, Any], after: Mapping[str, Any]) -> pd
     )
 
 
+@framed
 def check_clusters(
     y: Any, *, cluster: Any | None = None, weights: Any | None = None, used: bool
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 14: whether clusters or weights matter, and were used.
 
     Parameters
@@ -309,7 +315,8 @@ def check_clusters(
     )
 
 
-def check_pairs(before: Any, after: Any, *, paired: bool) -> pd.DataFrame:
+@framed
+def check_pairs(before: Any, after: Any, *, paired: bool) -> list[Row]:
     """Check 15: whether the same people are in both waves, and were analysed so.
 
     Parameters
@@ -336,7 +343,8 @@ def check_pairs(before: Any, after: Any, *, paired: bool) -> pd.DataFrame:
     )
 
 
-def check_few(treated: int, comparison: int, *, alpha: float = 0.05) -> pd.DataFrame:
+@framed
+def check_few(treated: int, comparison: int, *, alpha: float = 0.05) -> list[Row]:
     """Check 16: whether any p under ``alpha`` can be reached with so few communities.
 
     Parameters
@@ -360,7 +368,8 @@ def check_few(treated: int, comparison: int, *, alpha: float = 0.05) -> pd.DataF
     )
 
 
-def check_instrument(before: Mapping[str, Any], after: Mapping[str, Any]) -> pd.DataFrame:
+@framed
+def check_instrument(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Row]:
     """Check 25: whether question text, scale labels, mode, weighting and code are the same.
 
     Parameters
@@ -389,9 +398,10 @@ def check_instrument(before: Mapping[str, Any], after: Mapping[str, Any]) -> pd.
     )
 
 
+@framed
 def check_directions(
     data: pd.DataFrame, *, item: str, by: str, baseline: Any, current: Any, community: str
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 26: whether the pooled change points the same way as that of most communities.
 
     Parameters
@@ -423,7 +433,8 @@ def check_directions(
     )
 
 
-def check_ceiling(before: Any, *, highest: float) -> pd.DataFrame:
+@framed
+def check_ceiling(before: Any, *, highest: float) -> list[Row]:
     """Check 27: whether more than 60 % gave the highest answer already before.
 
     Parameters

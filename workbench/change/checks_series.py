@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from workbench.change._checks import check
+from workbench.change._checks import Row, check, framed
 from workbench.change._frames import figures
 from workbench.change.series import break_search, segmented
 from workbench.change.staggered import bacon_weights, event_study, two_way_effects
@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 
+@framed
 def check_trend(
     data: pd.DataFrame,
     *,
@@ -28,7 +29,7 @@ def check_trend(
     start: float,
     harmonics: int = 0,
     used: bool = False,
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 7: the plain before/after difference against the trend-adjusted one.
 
     Parameters
@@ -58,6 +59,7 @@ def check_trend(
     )
 
 
+@framed
 def check_autocorrelation(
     data: pd.DataFrame,
     *,
@@ -66,7 +68,7 @@ def check_autocorrelation(
     start: float,
     harmonics: int = 1,
     used: bool = False,
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 8: how much larger the error is once autocorrelation is modelled.
 
     Parameters
@@ -94,6 +96,7 @@ def check_autocorrelation(
     )
 
 
+@framed
 def check_date(
     data: pd.DataFrame,
     *,
@@ -102,7 +105,7 @@ def check_date(
     start: float,
     registered: bool,
     harmonics: int = 1,
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 9: whether the claimed date is the one that fits best and was not fixed beforehand.
 
     Parameters
@@ -129,6 +132,7 @@ def check_date(
     )
 
 
+@framed
 def check_staggered(
     data: pd.DataFrame,
     *,
@@ -137,7 +141,7 @@ def check_staggered(
     time: str,
     first_treated: str,
     used: bool = False,
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 23: the weight of comparisons with already treated communities in two-way effects.
 
     Parameters
@@ -161,9 +165,10 @@ def check_staggered(
     )
 
 
+@framed
 def check_pre_trends(
     data: pd.DataFrame, *, outcome: str, unit: str, time: str, first_treated: str, group: float
-) -> pd.DataFrame:
+) -> list[Row]:
     """Check 24: what the pre-trend test would find, and the bias it could miss.
 
     Parameters

@@ -12,7 +12,7 @@ import pandas as pd
 from workbench.change import checks_claim as claim
 from workbench.change import checks_design as design
 from workbench.change import checks_series as trend
-from workbench.change._checks import check
+from workbench.change._checks import Row, check
 from workbench.change.checks import checks
 from workbench.change.compare import compare
 from workbench.change.durations import durations
@@ -94,7 +94,7 @@ def examine(
     if months is not None and given.same_months is None and all(months):
         learned["same_months"] = set(months[0]) == set(months[1])
     if instruments is not None and given.same_question is None:
-        verdict = design.check_instrument(*instruments)["verdict"].iloc[0]
+        verdict = design.check_instrument.rows(*instruments)[0]["verdict"]
         learned["same_question"] = {"passed": True, "failed": False}.get(str(verdict))
     told: Any = {**learned, **stated} if isinstance(facts, Mapping) or facts is None else facts
     per_item: dict[str, dict[str, Any]] = {k: dict(v) for k, v in (item_facts or {}).items()}
@@ -103,7 +103,7 @@ def examine(
         first = first[first["adjustment"] == "raw"]
         for item, before in zip(first["item"], first["before"], strict=True):
             if item in earlier and not math.isnan(before):
-                verdict = design.check_baseline(float(before), earlier[item])["verdict"].iloc[0]
+                verdict = design.check_baseline.rows(float(before), earlier[item])[0]["verdict"]
                 if verdict == "failed":
                     per_item.setdefault(str(item), {}).setdefault("baseline_extreme", True)
     made = compare(data, items, facts=told, item_facts=per_item, **how)
@@ -127,7 +127,7 @@ def examine(
         instruments=instruments,
         denominators=denominators,
         selection=selection,
-        others=_others(rows, made, how, targets or {}),
+        others=[_others(rows, made, how, targets or {})],
         absent=(*absent, *(_OF_PERSONS if of_records else ())),
         **names,
     )
@@ -136,19 +136,19 @@ def examine(
 
 def _others(
     rows: pd.DataFrame, made: pd.DataFrame, how: Mapping[str, Any], targets: Mapping[str, float]
-) -> list[pd.DataFrame]:
+) -> list[Row]:
     """Make the checks that only some designs have."""
-    out: list[pd.DataFrame] = []
+    out: list[Row] = []
     raw = made[made["adjustment"] == "raw"]
     of = how.get("of", "top2")
     for one in raw.to_dict("records"):
         item = str(one["item"])
-        parts: list[pd.DataFrame] = []
+        parts: list[Row] = []
         if item in targets and one["status"] == "ok" and 0 <= one["after"] <= 1:
             n = float(one.get("n_effective", math.nan))
-            parts.append(_target(one, n, targets[item]))
+            parts += _target(one, n, targets[item])
         if one["status"] == "not_computed":
-            out += [part.assign(item=item) for part in parts]
+            out += [part | {"item": item} for part in parts]
             continue
         if how.get("date") is not None:
             parts += _series(rows, item, how)
@@ -157,30 +157,29 @@ def _others(
         if of == "rate":
             parts += _counts(rows, item, one, how)
         if of == "time":
-            parts.append(_open(rows, how))
+            parts += _open(rows, how)
         if of == "published":
             sizes = [one.get(n) for n in ("n_before", "n_after")]
-            parts += [
-                claim.check_impossible(100 * one[p], None if pd.isna(n) else int(n))
-                for p, n in zip(("before", "after"), sizes, strict=True)
-            ]
-        out += [part.assign(item=item) for part in parts]
+            for p, n in zip(("before", "after"), sizes, strict=True):
+                asked = None if pd.isna(n) else int(n)
+                parts += claim.check_impossible.rows(100 * one[p], asked)
+        out += [part | {"item": item} for part in parts]
     arms = raw[["treated", "comparison"]] if "treated" in raw else pd.DataFrame()
     if how.get("treated") is not None and len(arms.dropna()):
         treated, comparison = (int(n) for n in arms.iloc[0].astype(int))
-        out.append(design.check_few(treated, comparison))
+        out += design.check_few.rows(treated, comparison)
     return out
 
 
-def _target(one: Mapping[Any, Any], n: float, target: float) -> pd.DataFrame:
+def _target(one: Mapping[Any, Any], n: float, target: float) -> list[Row]:
     """Check 19 on the effective number of answers: a claim by the point estimate is compared."""
     size = round(float(one["n_after"]) if math.isnan(n) else n)
     share = float(one["after"])
     said = "met" if share >= target else "not_met"
-    return claim.check_target(round(share * size), size, target, claimed=said)
+    return claim.check_target.rows(round(share * size), size, target, claimed=said)
 
 
-def _series(rows: pd.DataFrame, item: str, how: Mapping[str, Any]) -> list[pd.DataFrame]:
+def _series(rows: pd.DataFrame, item: str, how: Mapping[str, Any]) -> list[Row]:
     exposure = how.get("exposure")
     value = rows.assign(_y=rows[item] if exposure is None else rows[item] / rows[exposure])
     settings: dict[str, Any] = {
@@ -191,14 +190,14 @@ def _series(rows: pd.DataFrame, item: str, how: Mapping[str, Any]) -> list[pd.Da
     }
     facts = DesignFacts.of(how.get("facts"))
     return [
-        trend.check_trend(value, used=True, **settings),
-        trend.check_autocorrelation(value, used=True, **settings),
-        trend.check_date(value, registered=facts.date_fixed_before is True, **settings),
-        _season(settings["harmonics"], len(rows)),
+        *trend.check_trend.rows(value, used=True, **settings),
+        *trend.check_autocorrelation.rows(value, used=True, **settings),
+        *trend.check_date.rows(value, registered=facts.date_fixed_before is True, **settings),
+        *_season(settings["harmonics"], len(rows)),
     ]
 
 
-def _season(harmonics: int, n: int) -> pd.DataFrame:
+def _season(harmonics: int, n: int) -> list[Row]:
     if harmonics > 0:
         return check(6, "passed", "季节已列入模型", "the season is in the model", n=n)
     return check(
@@ -210,7 +209,7 @@ def _season(harmonics: int, n: int) -> pd.DataFrame:
     )
 
 
-def _staggered(rows: pd.DataFrame, item: str, how: Mapping[str, Any]) -> list[pd.DataFrame]:
+def _staggered(rows: pd.DataFrame, item: str, how: Mapping[str, Any]) -> list[Row]:
     names: dict[str, Any] = {
         "outcome": item,
         "unit": how["community"],
@@ -220,26 +219,26 @@ def _staggered(rows: pd.DataFrame, item: str, how: Mapping[str, Any]) -> list[pd
     start = rows.groupby(how["community"])[how["first_treated"]].first().fillna(0)
     sizes = start[start > 0].value_counts()
     out = [
-        trend.check_staggered(rows, used=True, **names),
-        design.check_few(int((start > 0).sum()), int((start == 0).sum())),
+        *trend.check_staggered.rows(rows, used=True, **names),
+        *design.check_few.rows(int((start > 0).sum()), int((start == 0).sum())),
     ]
     # where no period lies before the start of the largest group, check 24 cannot be made
     with contextlib.suppress(InputError):
-        out.append(trend.check_pre_trends(rows, group=float(sizes.index[0]), **names))
+        out += trend.check_pre_trends.rows(rows, group=float(sizes.index[0]), **names)
     return out
 
 
 def _counts(
     rows: pd.DataFrame, item: str, one: Mapping[Any, Any], how: Mapping[str, Any]
-) -> list[pd.DataFrame]:
+) -> list[Row]:
     by, waves = how.get("by", "wave"), (how["baseline"], how["current"])
     parts = [rows[rows[by] == wave] for wave in waves]
     counts = [float(part[item].sum()) for part in parts]
     sizes = [float(part[how["exposure"]].sum()) for part in parts]
     exact = str(one["method"]) in ("change.rate_ratio.exact", "change.rate_ratio.midp")
     out = [
-        claim.check_sparse(*counts, used=exact),
-        design.check_denominator({"exposure": sizes[0]}, {"exposure": sizes[1]}),
+        *claim.check_sparse.rows(*counts, used=exact),
+        *design.check_denominator.rows({"exposure": sizes[0]}, {"exposure": sizes[1]}),
     ]
     if min(len(part) for part in parts) >= 3 and min(counts) > 0:
         models = rate_models(
@@ -249,11 +248,12 @@ def _counts(
             after="_post",
         )
         if (models["statistic"] == "dispersion").any():
-            out.append(claim.check_dispersion(models, used="poisson" not in str(one["method"])))
+            used = "poisson" not in str(one["method"])
+            out += claim.check_dispersion.rows(models, used=used)
     return out
 
 
-def _open(rows: pd.DataFrame, how: Mapping[str, Any]) -> pd.DataFrame:
+def _open(rows: pd.DataFrame, how: Mapping[str, Any]) -> list[Row]:
     now = rows[rows[how.get("by", "wave")] == how["current"]]
     within, unit = how.get("within", 3.0), how.get("time_unit", "days")
     names = {"duration": how.get("duration"), "closed": how.get("closed")}
@@ -262,7 +262,7 @@ def _open(rows: pd.DataFrame, how: Mapping[str, Any]) -> pd.DataFrame:
             now, start=how["start"], end=how["end"], censored_at=how.get("censored_at"), unit=unit
         )
         names = {"duration": "duration", "closed": "closed"}
-    return claim.check_open_cases(
+    return claim.check_open_cases.rows(
         now, duration=str(names["duration"]), closed=str(names["closed"]), within=within,
         unit=unit, used=True,
     )  # fmt: skip

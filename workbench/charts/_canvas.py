@@ -90,19 +90,24 @@ def to_svg(figure: Figure) -> bytes:
     import io
 
     import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.backends.backend_svg import RendererSVG
 
-    out = io.BytesIO()
-    canvas, dpi = figure.canvas, figure.dpi
+    from workbench.charts._outlines import Outlines
+
+    out = io.StringIO()
+    dpi = figure.dpi
     with mpl.rc_context():
         mpl.rcParams.update(_settings())  # type: ignore[arg-type]
-        # print_svg and not savefig, which draws everything twice
-        FigureCanvasSVG(figure).print_svg(  # type: ignore[no-untyped-call]
-            out, metadata={"Date": None, "Creator": None}
-        )
-    figure.set_canvas(canvas)
+        # what print_svg does, with our own outlines; savefig would draw everything twice
+        figure.dpi = 72
+        width, height = figure.get_size_inches() * 72
+        nothing = {"Date": None, "Creator": None}
+        renderer = RendererSVG(width, height, out, image_dpi=dpi, metadata=nothing)  # type: ignore[no-untyped-call]
+        renderer._text2path = Outlines()
+        figure.draw(renderer)
+        renderer.finalize()  # type: ignore[no-untyped-call]
     figure.set_dpi(dpi)
-    return out.getvalue()
+    return out.getvalue().encode("utf-8")
 
 
 def message(figure: Figure) -> str:
