@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LIMITS", "cells", "kernel", "prepare"]
+__all__ = ["LIMITS", "cells", "kernel", "prepare", "shell"]
 
 LIMITS = "WORKBENCH_LIMITS"
 """Environment variable of a kernel: ``{"cpu": seconds, "memory": bytes}``."""
@@ -60,7 +60,9 @@ def _refuse_forks() -> None:
 def kernel(connection_file: str) -> None:
     """Be a kernel: ipykernel's own application, without a history."""
     from ipykernel.kernelapp import IPKernelApp
+    from ipykernel.zmqshell import ZMQInteractiveShell
 
+    ZMQInteractiveShell.clear_instance()  # the server's; the application makes its own
     application: Any = IPKernelApp.instance()
     quiet = ["--HistoryManager.enabled=False", "--InteractiveShellApp.ignore_cwd=True"]
     application.initialize(["-f", connection_file, *quiet])
@@ -73,11 +75,11 @@ def cells(source: Path, target: Path) -> None:
     The first error ends it, as papermill does. The file appears whole or not at all.
     """
     notebook = json.loads(source.read_bytes())
-    shell = _shell()
+    own = _own_shell()
     kept = _Outputs()
-    shell.displayhook.session = shell.display_pub.session = _session(kept)
-    shell.displayhook.topic = shell.display_pub.topic = b"output"
-    shell.displayhook.pub_socket = shell.display_pub.pub_socket = object()
+    own.displayhook.session = own.display_pub.session = _session(kept)
+    own.displayhook.topic = own.display_pub.topic = b"output"
+    own.displayhook.pub_socket = own.display_pub.pub_socket = object()
     sys.stdout, sys.stderr = _Stream("stdout", kept), _Stream("stderr", kept)
     files = {name: _captured(number) for name, number in (("stdout", 1), ("stderr", 2))}
     for cell in notebook["cells"]:
@@ -86,12 +88,12 @@ def cells(source: Path, target: Path) -> None:
         if cell["cell_type"] != "code" or skipped or not text.strip():
             continue
         cell["outputs"] = kept.begin()
-        done = shell.run_cell(text, store_history=True, silent=False, cell_id=cell.get("id"))
+        done = own.run_cell(text, store_history=True, silent=False, cell_id=cell.get("id"))
         for name, file in files.items():  # what was written past Python, by a program or in C
             if said := file.read():
                 kept.message("stream", {"name": name, "text": said.decode("utf-8", "replace")})
         cell["execution_count"] = done.execution_count
-        if shell.exit_now:  # a cell that called exit(): a kernel would be gone
+        if own.exit_now:  # a cell that called exit(): a kernel would be gone
             os._exit(0)
         if not done.success:
             break
@@ -100,27 +102,41 @@ def cells(source: Path, target: Path) -> None:
     aside.replace(target)
 
 
-def _shell() -> Any:
-    import builtins
-    import getpass
+def shell() -> Any:
+    """Give the shell of this process; the server makes one for all its children, before the fork.
+
+    It has no sockets, no thread and no history.
+    """
     from types import SimpleNamespace
 
     from ipykernel.zmqshell import ZMQInteractiveShell
-    from IPython.core.error import StdinNotImplementedError
     from traitlets.config import Config
+
+    made: Any = ZMQInteractiveShell.instance(
+        config=Config({"HistoryManager": {"enabled": False}}),
+        kernel=SimpleNamespace(eventloop=None),
+    )
+    made.extension_manager.load_extension("storemagic")
+    return made
+
+
+def _own_shell() -> Any:
+    """Make the server's shell this process's own: what it keeps, it keeps in folders of its own."""
+    import builtins
+    import getpass
+
+    from IPython.core.error import StdinNotImplementedError
 
     def ask(*_: object, **__: object) -> str:
         raise StdinNotImplementedError(
             "raw_input was called, but this frontend does not support it"
         )
 
-    shell: Any = ZMQInteractiveShell.instance(
-        config=Config({"HistoryManager": {"enabled": False}}),
-        kernel=SimpleNamespace(eventloop=None),
-    )
-    shell.extension_manager.load_extension("storemagic")
+    own = shell()
+    own.init_ipython_dir(None)
+    own.init_profile_dir(None)
     builtins.input = getpass.getpass = ask
-    return shell
+    return own
 
 
 def _captured(number: int) -> Any:

@@ -50,6 +50,7 @@ _STACK = (
     "great_expectations.expectations.core",
     "workbench.assess",
     "workbench.charts",
+    "workbench.charts._outlines",
     "workbench.checks.derive",
     "workbench.checks.expectations",
     "workbench.community",
@@ -57,6 +58,13 @@ _STACK = (
     "workbench.overview",
     "workbench.protocol.load",
 )
+
+# a fork copies the table of the pages, and its end takes it down: large pages halve both
+_LARGE_PAGES = {
+    "PYTHONMALLOC": "malloc",
+    "MALLOC_ARENA_MAX": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
 
 _HOME = Path(__file__).resolve().parents[1]
 
@@ -81,7 +89,7 @@ def server(environment: dict[str, str]) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603  (this interpreter, our own module)
             [sys.executable, "-P", "-m", "workbench.batch.forkserver", address],
-            env=environment,
+            env=environment | _LARGE_PAGES,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=log,
@@ -184,10 +192,12 @@ def serve(address: str) -> None:
 
 
 def _warm() -> None:
-    """Read once what every kernel would read: fonts and the programmes' words."""
+    """Do once what every kernel would do: read the font, make a shell."""
+    from workbench.batch import child
     from workbench.charts import _canvas
 
     _canvas.font()
+    child.shell()
 
 
 def threads() -> int:
