@@ -10,9 +10,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from workbench.errors import InputError, Problem
 from workbench.intake.tables import column_of
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from workbench.protocol import Protocol
 
 __all__ = ["Community", "open"]
+
+T = TypeVar("T")
 
 # which of the canonical tables an entry of measures.yaml reads
 _TABLE_OF = {"survey": "responses", "inspection": "inspections", "fact": "facts"}
@@ -59,6 +61,16 @@ class Community:
     excluded: Mapping[str, tuple[str, str, str]] = dataclasses.field(default_factory=dict)
     undecided: Mapping[str, pd.DataFrame] = dataclasses.field(default_factory=dict)
     below: Mapping[str, pd.DataFrame] = dataclasses.field(default_factory=dict)
+    _kept: dict[Any, Any] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def once(self, key: Any, make: Callable[[], T]) -> T:
+        """Give what ``make`` gave the first time for ``key``; it depends on the unit alone."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        made: T = self._kept[key]
+        return made
 
     @property
     def community(self) -> str:
@@ -78,6 +90,9 @@ class Community:
     @property
     def unit(self) -> Mapping[str, Any]:
         """The unit's own row of ``communities``; missing values are ``None``."""
+        return self.once("unit", self._unit)
+
+    def _unit(self) -> dict[str, Any]:
         frame = self.tables["communities"]
         row = frame[frame["community"].eq(self.community)].iloc[0]
         return {str(name): None if value != value else value for name, value in row.items()}
@@ -132,10 +147,15 @@ class Community:
         """Say of each questionnaire whether its mode is a probability, opt_in or census sample."""
         kinds = dict(self.settings["sample"])
         default = kinds.pop("default", "probability")
-        return responses["mode"].map(lambda mode: kinds.get(mode, default)).astype(object)
+        modes = responses["mode"]
+        said = {mode: kinds.get(mode, default) for mode in modes.dropna().unique()}
+        return modes.map(said).astype(object).fillna(default)
 
     def answers(self, *, kind: str = "probability") -> pd.DataFrame:
         """Give the questionnaires of one kind of sample (a census counts as probability)."""
+        return self.once(("answers", kind), lambda: self._answers(kind)).copy(deep=False)
+
+    def _answers(self, kind: str) -> pd.DataFrame:
         frame = self.tables["responses"]
         kinds = self.kind_of_sample(frame).replace({"census": "probability"})
         return frame[kinds.eq(kind)].reset_index(drop=True)

@@ -63,6 +63,10 @@ def marks(c: Community, visits: list[str] | None) -> pd.DataFrame:
 
     The sheets of a team count only when all are in and whole (R-28); else none of them does.
     """
+    return c.once(("marks", *(visits or ())), lambda: _marks(c, visits)).copy(deep=False)
+
+
+def _marks(c: Community, visits: list[str] | None) -> pd.DataFrame:
     frame = _of_wave(c, visits)
     status = _status(c, frame)
     if status.empty:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -34,6 +35,7 @@ def _cadence(period: str) -> str:
     return next(n for n in _FINEST_FIRST if re.fullmatch(_periods.PATTERNS[n], period))
 
 
+@lru_cache(maxsize=4096)
 def _start(period: str, zone: str) -> pd.Timestamp:
     """Give the first day of a period."""
     if "W" in period:

@@ -160,8 +160,8 @@ def _others(
             parts += _open(rows, how)
         if of == "published":
             sizes = [one.get(n) for n in ("n_before", "n_after")]
-            for p, n in zip(("before", "after"), sizes, strict=True):
-                asked = None if pd.isna(n) else int(n)
+            for p, size in zip(("before", "after"), sizes, strict=True):
+                asked = None if pd.isna(size) else int(size)
                 parts += claim.check_impossible.rows(100 * one[p], asked)
         out += [part | {"item": item} for part in parts]
     arms = raw[["treated", "comparison"]] if "treated" in raw else pd.DataFrame()

@@ -88,10 +88,12 @@ def by_period(frame: pd.DataFrame, *, add: bool) -> pd.DataFrame:
     """
     frame = frame[frame["origin"].ne("recount")]
     rank = frame["origin"].map(_ORIGINS).fillna(len(_ORIGINS))
-    frame = frame[rank.eq(rank.groupby(frame["period"]).transform("min"))]
+    if rank.nunique() > 1:
+        frame = frame[rank.eq(rank.groupby(frame["period"]).transform("min"))]
     groups = frame.groupby("period", sort=True)
-    top, bottom = (groups[n].sum(min_count=1) for n in ("numerator", "denominator"))
-    value = groups["value"].sum(min_count=1) if add else groups["value"].mean()
-    told = pd.DataFrame({"value": value, "numerator": top, "denominator": bottom})
-    told["figure"] = told["value"].fillna(top / bottom.where(bottom.gt(0)))
+    told = groups[["value", "numerator", "denominator"]].sum(min_count=1)
+    if not add:
+        told["value"] = groups["value"].mean()
+    bottom = told["denominator"]
+    told["figure"] = told["value"].fillna(told["numerator"] / bottom.where(bottom.gt(0)))
     return told.reset_index()

@@ -191,7 +191,8 @@ def inspection(
     if "visit" in rows.columns:
         kinds = words(rows, "visit")
         keep &= np.isin(kinds, list(visits)) if visits is not None else kinds != "calibration"
-    rows = rows.assign(_share=share, _max=most, _binary=binary)[keep]
+    who, where = (pd.factorize(rows[n])[0] if n in rows else None for n in ("assessor", "place"))
+    rows = rows.assign(_share=share, _max=most, _binary=binary, _who=who, _where=where)[keep]
     unit = [k for k in keys if k != "visit"]
     out = []
     for key, group in rows.groupby(unit, sort=True, dropna=False):
@@ -283,9 +284,12 @@ def _score(
     pooled_df: float,
 ) -> dict[str, Any]:
     """Score 0–100 of a set of marks, with error over assessors and over places."""
-    earned = (marks["_share"] * marks["_max"]).groupby(marks["assessor"]).sum()
-    available = marks.groupby("assessor")["_max"].sum()
-    each = (100 * earned / available).to_numpy(dtype=float)
+    there = marks["_who"].to_numpy() >= 0
+    who, most = marks["_who"].to_numpy()[there], marks["_max"].to_numpy()[there]
+    made = np.bincount(who) > 0
+    available: Floats = np.bincount(who, most)[made].astype(float)
+    earned = np.bincount(who, marks["_share"].to_numpy()[there] * most)[made]
+    each = 100 * earned / available
     k = len(each)
     own = float(each.std(ddof=1)) if k > 1 else np.nan
     spread, df = (own, float(k - 1)) if pooled_sd is None else (float(pooled_sd), pooled_df)
@@ -316,14 +320,14 @@ def _score(
         "df": df if not lone else np.nan,
         "n": len(marks),
         "assessors": k,
-        "places": int(marks["place"].nunique()) if "place" in marks.columns else 0,
+        "places": len({p for p in marks["_where"].tolist() if p is not None and p >= 0}),
         "points": value / 100 * maximum,
         "max_points": maximum,
         **_state(k, lone, available),
     }
 
 
-def _state(k: int, lone: bool, available: pd.Series) -> dict[str, str]:
+def _state(k: int, lone: bool, available: Floats) -> dict[str, str]:
     if lone:
         return {
             "status": "low_precision",

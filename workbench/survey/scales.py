@@ -108,16 +108,16 @@ def _omega(r: Floats) -> float:
         rest = values[:-1]
         return float((rest - np.log(np.maximum(rest, 1e-300))).sum() - (k - 1)), load
 
-    def slope(psi: Floats) -> Floats:
-        load = parts(psi)[1]
-        out: Floats = (load**2 + psi - np.diag(r)) / psi**2
-        return out
+    def misfit(psi: Floats) -> tuple[float, Floats]:
+        value, load = parts(psi)
+        slope: Floats = (load**2 + psi - np.diag(r)) / psi**2
+        return value, slope
 
     start = (1 - 0.5 / k) / np.diag(np.linalg.pinv(r))
     done = optimize.minimize(
-        lambda p: parts(p)[0],
+        misfit,
         np.clip(start, 0.005, 1.0),
-        jac=slope,
+        jac=True,
         method="L-BFGS-B",
         bounds=[(0.005, 1.0)] * k,
         options={"ftol": 1e-14, "gtol": 1e-10, "maxiter": 1000},
