@@ -245,8 +245,7 @@ def _report(
     else:
         notebook = json.loads((data / "notebook.ipynb").read_bytes())
         figures, pictures = findings.figures(notebook), findings.pictures(notebook)
-        pdf = report.render(found, figures, pictures=pictures, **common, **attached)
-        html = report.render_html(found, figures, pictures=pictures, **common)
+        pdf, html = report.render_both(found, figures, pictures=pictures, **common, **attached)
     boxes: dict[Any, FieldBox] = {
         role: FieldBox(box.page, box.x0, box.y0, box.x1, box.y1) for role, box in pdf.boxes.items()
     }

@@ -7,8 +7,9 @@ names the finding it comes from.
 from __future__ import annotations
 
 from workbench.report.check import hand_typed_numbers, surplus_numbers
+from workbench.report.document import load_methods
 from workbench.report.html import render_html, withheld_html
-from workbench.report.render import load_methods, render, withheld_notice
+from workbench.report.render import render, render_both, withheld_notice
 from workbench.report.typst_pdf import Box, Pdf
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "hand_typed_numbers",
     "load_methods",
     "render",
+    "render_both",
     "render_html",
     "surplus_numbers",
     "withheld_html",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
+from importlib import resources
 from typing import Any
 
 from workbench.errors import InputError, Problem
@@ -22,6 +24,7 @@ __all__ = [
     "finished",
     "framed",
     "heads",
+    "load_methods",
     "long_date",
     "notice_blocks",
     "printed",
@@ -33,6 +36,24 @@ _TITLES = {"assessed": "doc.title", "sheet": "doc.sheet", "factual": "doc.factua
            "overview": "doc.overview"}  # fmt: skip
 ROLES = ("lead", "reviewer", "institution")
 Figure = Mapping[str, Any]
+
+
+@lru_cache(maxsize=1)
+def load_methods() -> dict[str, dict[str, str]]:
+    """Give the registered methods: key → ``zh``, ``en``, ``formula``, ``citation``.
+
+    ``workbench/methods.yaml`` and the ``methods.yaml`` of each sub-package, merged.
+    """
+    import yaml
+
+    found: dict[str, dict[str, str]] = {}
+    package = resources.files("workbench")
+    places = [package, *sorted((p for p in package.iterdir() if p.is_dir()), key=lambda p: p.name)]
+    for place in places:
+        file = place / "methods.yaml"
+        if file.is_file():
+            found |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    return found
 
 
 def long_date(day: date, lang: str) -> str:

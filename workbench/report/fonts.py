@@ -40,6 +40,7 @@ def _printable() -> frozenset[int]:
     return frozenset(have[0] & have[1])
 
 
+@lru_cache(maxsize=20_000)
 def clean(text: str) -> str:
     """Replace what the fonts cannot print by its number, such as ``[U+20BB7]``.
 

@@ -9,10 +9,10 @@ from datetime import date
 from typing import Any
 
 from workbench.report import document, fonts
+from workbench.report.document import load_methods
 from workbench.report.register import Finding
-from workbench.report.render import load_methods
 
-__all__ = ["Writer", "render_html", "withheld_html"]
+__all__ = ["Writer", "page", "render_html", "withheld_html"]
 
 _CSP = "default-src 'none'; font-src data:; img-src data:; style-src 'unsafe-inline'"
 
@@ -116,7 +116,7 @@ def render_html(
         methods=load_methods() if methods is None else methods,
         pictures=pictures,
     )
-    return _page(plain, files)
+    return page(plain, files)
 
 
 def withheld_html(
@@ -139,7 +139,7 @@ def withheld_html(
         report_number=report_number,
         demonstration=demonstration,
     )
-    return _page(plain, files)
+    return page(plain, files)
 
 
 _LANGS = {"zh": "zh-CN", "en": "en"}
@@ -385,7 +385,8 @@ class Writer:
         return "".join([*out, "</div>"])
 
 
-def _page(document: Mapping[str, Any], files: Mapping[str, str | bytes]) -> bytes:
+def page(document: Mapping[str, Any], files: Mapping[str, str | bytes]) -> bytes:
+    """Write a document as one HTML file; see :func:`workbench.report.document.assessed`."""
     doc = fonts.cleaned(dict(document))
     write = Writer(doc, files)
     foot = doc["footer"]

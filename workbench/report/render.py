@@ -4,33 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 from workbench.report import document
+from workbench.report.document import load_methods
+from workbench.report.html import page
 from workbench.report.register import Finding
 from workbench.report.typst_pdf import LARGE, Pdf, compile_pdf
 
-__all__ = ["load_methods", "render", "withheld_notice"]
-
-
-@lru_cache(maxsize=1)
-def load_methods() -> dict[str, dict[str, str]]:
-    """Give the registered methods: key → ``zh``, ``en``, ``formula``, ``citation``.
-
-    ``workbench/methods.yaml`` and the ``methods.yaml`` of each sub-package, merged.
-    """
-    import yaml
-
-    found: dict[str, dict[str, str]] = {}
-    package = resources.files("workbench")
-    places = [package, *sorted((p for p in package.iterdir() if p.is_dir()), key=lambda p: p.name)]
-    for place in places:
-        file = place / "methods.yaml"
-        if file.is_file():
-            found |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    return found
+__all__ = ["render", "render_both", "withheld_notice"]
 
 
 def render(
@@ -104,6 +86,25 @@ def render(
         large_print: dict[str, Any] = {**plain, "zoom": LARGE}
         return compile_pdf(large_print, files, attached, issued=issued, scales=(1.0,))
     return compile_pdf(plain, files, attached, issued=issued)
+
+
+def render_both(
+    findings: Iterable[Finding],
+    figures: Mapping[str, Mapping[str, Any]],
+    *,
+    evidence_list: bytes,
+    findings_json: bytes,
+    issued: date,
+    **told: Any,
+) -> tuple[Pdf, bytes]:
+    """Render a report as :func:`render` and :func:`~workbench.report.render_html` would.
+
+    Both are made of one document; arguments as theirs.
+    """
+    told.setdefault("methods", load_methods())
+    plain, files = document.assessed(findings, figures, issued=issued, **told)
+    attached = _attached(evidence_list, findings_json)
+    return compile_pdf(plain, files, attached, issued=issued), page(plain, files)
 
 
 def withheld_notice(
