@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from workbench import survey
 from workbench.scoring._frames import need, numbers, refuse
+from workbench.survey import Design, arrival_bursts, groups_compared, ratio
 
 __all__ = ["ALIKE", "forced_sign_ins", "inflation", "ledgers_alike", "rounding"]
 
@@ -79,7 +79,7 @@ def inflation(
         }
     out |= {"value": top / bottom, "status": "ok"}
     if len(frame) > 1:
-        told = survey.ratio(survey.Design(frame), "r", "t", level=level).to_dict("records")[0]
+        told = ratio(Design(frame), "r", "t", level=level).to_dict("records")[0]
         out |= {k: told[k] for k in ("ci_low", "ci_high", "std_error", "level", "method")}
     return out
 
@@ -173,7 +173,7 @@ def ledgers_alike(
     need(documents, ("community", "kind", "alike"), of="documents")
     mine = documents[documents["kind"].eq("ledger") & documents["alike"].notna()]
     hits = pd.DataFrame({"copied": mine["alike"].ge(least)})
-    told = survey.groups_compared(hits, mine["community"], minimum=minimum)
+    told = groups_compared(hits, mine["community"], minimum=minimum)
     top = mine.groupby("community")["alike"].max()
     out = told.rename(columns={"group": "community", "others": "base"})
     return out.assign(
@@ -227,7 +227,7 @@ def forced_sign_ins(
     need(events, (group, time, *([answered] if answered else [])), of="events")
     at = pd.to_datetime(events[time]).reset_index(drop=True)
     whose = events[group].reset_index(drop=True)
-    told = survey.arrival_bursts(at, whose, window=window, level=level)
+    told = arrival_bursts(at, whose, window=window, level=level)
     known = told["status"].eq("ok")
     frame = pd.DataFrame(
         {
