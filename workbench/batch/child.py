@@ -63,9 +63,12 @@ def kernel(connection_file: str) -> None:
     from ipykernel.zmqshell import ZMQInteractiveShell
 
     ZMQInteractiveShell.clear_instance()  # the server's; the application makes its own
+    # nobody attaches a debugger to a batch: ipykernel would take longer to load one than to start
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
     application: Any = IPKernelApp.instance()
     quiet = ["--HistoryManager.enabled=False", "--InteractiveShellApp.ignore_cwd=True"]
     application.initialize(["-f", connection_file, *quiet])
+    del sys.modules["debugpy"]
     application.start()
 
 

@@ -152,6 +152,7 @@ def _in_kernel(
                 kernel_name="python3",
                 kernel_manager_class=kernels.PrivateKernelManager,
                 iopub_timeout=120,
+                shutdown_kernel="immediate",
             )
     except (DeadKernelError, RuntimeError) as error:
         if type(error) is RuntimeError and "Kernel died" not in str(error):

@@ -6,15 +6,20 @@ directory of mode 0700 cannot. Where there is no ``ipc`` (Windows), ``tcp`` on l
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
@@ -56,6 +61,30 @@ def last_exit() -> int | None:
     return _ended[0]
 
 
+class _Client(AsyncKernelClient):
+    """A client that does not wait for silence before it counts a kernel as ready."""
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until shell and IOPub answer.
+
+        The base class then waits 0.2 seconds for nothing more to come; nbclient passes over what
+        answers none of its requests.
+        """
+        until = time.monotonic() + (math.inf if timeout is None else timeout)
+        while True:
+            self.kernel_info()
+            with contextlib.suppress(Empty):
+                told = await self.shell_channel.get_msg(timeout=1)
+                if told["msg_type"] == "kernel_info_reply":
+                    await self.iopub_channel.get_msg(timeout=0.2)
+                    self._handle_kernel_info_reply(told)
+                    return
+            if not await self._async_is_alive():
+                raise RuntimeError("Kernel died before replying to kernel_info")
+            if time.monotonic() > until:
+                raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
+
+
 class PrivateKernelManager(AsyncKernelManager):
     """Starts this environment's own ipykernel; its connection lives in a private directory."""
 
@@ -64,6 +93,7 @@ class PrivateKernelManager(AsyncKernelManager):
         if os.name == "posix":
             kwargs["transport"] = "ipc"
         super().__init__(connection_file=str(self._private / "k.json"), **kwargs)
+        self.client_factory = _Client
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -93,6 +123,9 @@ class PrivateKernelManager(AsyncKernelManager):
         return bool(alive)
 
     is_alive = _async_is_alive
+
+    async def _async_wait(self, pollinterval: float = 0.1) -> None:
+        await super()._async_wait(min(pollinterval, 0.01))
 
     async def _async_cleanup_resources(self, restart: bool = False) -> None:
         await super()._async_cleanup_resources(restart=restart)
