@@ -20,12 +20,13 @@ from workbench.charts.answers import (
     quadrants_chart,
 )
 from workbench.charts.scores import points_chart, ranks_chart, staircase_chart
-from workbench.charts.times import series_chart, survival_chart
+from workbench.charts.times import days_chart, series_chart, survival_chart
 
 __all__ = [
     "cases_chart",
     "change_chart",
     "composition_chart",
+    "days_chart",
     "items_chart",
     "message",
     "points_chart",

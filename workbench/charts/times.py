@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["series_chart", "survival_chart"]
+__all__ = ["days_chart", "series_chart", "survival_chart"]
 
 
 @styled
@@ -113,6 +113,30 @@ def series_chart(
         parts.append(say(lang, "缺口：数据缺失", "gap: value missing"))
     note(axes, say(lang, "；", "; ").join(parts))
     return figure
+
+
+def days_chart(frame: pd.DataFrame, *, lang: str) -> Figure:
+    """Draw counts by day; the message tells the total and the largest day.
+
+    Parameters
+    ----------
+    frame
+        One row per day in order: ``period`` (YYYY-MM-DD), ``value`` (count), labels, ``unit``.
+    lang
+        As :func:`series_chart`.
+    """
+    frame = need(frame, "period", "value", lang=lang)
+    values = column(frame, "value")
+    most = max(range(len(values)), key=values.__getitem__)
+    day, name = str(frame["period"].iloc[most]), labels_of(frame, lang)[0]
+    title = say(
+        lang,
+        f"{name}：共{sum(values):,.0f}，最多的一天{day}为{values[most]:,.0f}",
+        f"{name}: {sum(values):,.0f} in all, at most {values[most]:,.0f} on {day}",
+    )
+    # a chart of field work is of one year or two: the axis says month and day
+    short = frame.assign(period=[str(p)[5:] for p in frame["period"]])
+    return series_chart(short, lang=lang, title=title)
 
 
 def _series_message(

@@ -61,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="读入并检查，列出全部问题 / intake and checks only")
     check.add_argument("study")
     check.add_argument("--json", action="store_true")
+    check.add_argument(
+        "--fieldwork", action="store_true", help="外业期间每日核查 / daily, while in the field"
+    )
+    check.add_argument("--out", type=Path, help="--fieldwork: 批次文件夹 / the batch folder")
+    check.add_argument("--wave", default="", metavar="ID", help="--fieldwork: 期 / the wave")
+    check.add_argument(
+        "--target", type=_jobs, default=0, metavar="N", help="--fieldwork: 每单位份数 / each unit"
+    )
     check.set_defaults(call=_check)
 
     run = commands.add_parser("run", help="执行、出报告、签名 / the main job; again = resume")
@@ -153,12 +161,31 @@ def _check(args: argparse.Namespace) -> int:
     from workbench import bundle
     from workbench.intake import check
 
+    if args.fieldwork:
+        return _fieldwork(args)
+    if args.out or args.wave or args.target:
+        print("--out, --wave, --target: --fieldwork", file=sys.stderr)
+        return 2
     report = check(bundle.path("demo") if args.study == "demo" else Path(args.study))
     if args.json:
         print(json.dumps(report.as_dict(), ensure_ascii=False, indent=1))
     else:
         print(report.text(args.messages))
     return 0 if report.ok else 1
+
+
+def _fieldwork(args: argparse.Namespace) -> int:
+    from workbench import bundle
+    from workbench.fieldwork.run import run
+
+    path = bundle.path("demo") if args.study == "demo" else Path(args.study)
+    out = args.out or Path("reports") / path.resolve().name
+    done = run(path, out, wave=args.wave, target=args.target)
+    if args.json:
+        print(json.dumps(done.as_dict(), ensure_ascii=False, indent=1))
+    else:
+        print(done.text(args.messages))
+    return 0 if done.ok else 1
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -49,6 +49,7 @@ _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
         ("personal", _DESIGN, "psu ssu"),
         ("internal", _DESIGN, "stratum fpc1 fpc2 base_weight"),
         ("personal", _CHECK, "ip device lat lon"),
+        ("internal", _CHECK, "crs"),
     ),
     "dispositions": (
         ("public", _NAME, "community wave"),

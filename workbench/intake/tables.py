@@ -132,6 +132,7 @@ _ALL = (
             *_c("complete", "bool"),
             *_c("ip device", house=True),
             *_c("lat lon", "float", house=True),
+            *_c("crs", house=True),
             *_c("flags"),
         ),
         key=("wave", "respondent"),

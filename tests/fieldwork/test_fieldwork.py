@@ -1,0 +1,262 @@
+"""While the survey is in the field: planted trouble is shown, absent inputs are said, ids stay inside."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workbench import fieldwork
+from workbench.fieldwork import kept
+from workbench.fieldwork.progress import cells, planned
+from workbench.fieldwork.reading import Field
+
+ITEMS = [f"q{i}" for i in range(1, 10)]
+SCALE = {str(v): {"zh": str(v), "en": str(v)} for v in range(1, 6)}
+
+
+def _item(role: str = "satisfaction", **more: Any) -> dict[str, Any]:
+    return {
+        "wording": {"zh": "问题", "en": "question"}, "kind": "scale", "values": SCALE,
+        "top": [4, 5], "missing": {}, "role": role, "class": "internal",
+    } | more  # fmt: skip
+
+
+BOOK = {name: _item() for name in ITEMS} | {
+    "why": _item("other", kind="single", values={"1": {"zh": "近", "en": "near"},
+                                                 "9": {"zh": "其他", "en": "Other"}}),
+    "age": _item("demographic", kind="single", values={"1": {"zh": "青年", "en": "young"},
+                                                       "2": {"zh": "老年", "en": "old"}}),
+    "words": _item("text", kind="text", values={}),
+}  # fmt: skip
+SETTINGS: dict[str, Any] = {
+    "study": "s", "wave": "w", "fieldwork": ["2026-10-08", "2026-11-05"], "unit": "community",
+    "waves": [{"id": "w", "month": "2026-10"}], "timezone": "Asia/Shanghai", "seed": 1,
+    "issued": "2026-12-01", "languages": ["zh", "en"], "sample": {"default": "probability"},
+    "rake": ["age"], "population": "adults", "decisions": {"min_cell": 10, "level": 0.95},
+    "codebook": BOOK, "bound": ["q1"], "measured": {}, "files": [], "answer_files": [],
+    "problems": [], "target": 0, "reads": 1,
+}  # fmt: skip
+
+
+def _answers(seed: int = 1, n: int = 400) -> pd.DataFrame:
+    """Honest interviews of eight interviewers in four units."""
+    rng = np.random.default_rng(seed)
+    mood = rng.normal(0, 0.9, n)[:, None]
+    x = np.clip(np.round(3.6 + mood + rng.normal(0, 0.9, (n, 9))), 1, 5)
+    frame = pd.DataFrame(x, columns=ITEMS)
+    who = np.arange(n) % 8
+    turn = np.arange(n) // 8  # one interviewer's interviews follow one another by 40 minutes
+    start = (pd.Timestamp("2026-10-08 09:00", tz="Asia/Shanghai")
+             + pd.to_timedelta(turn // 12, unit="D") + pd.to_timedelta(turn % 12 * 40, unit="min")
+             + pd.to_timedelta(who, unit="min"))  # fmt: skip
+    took = pd.to_timedelta(rng.uniform(9, 18, n), unit="min")
+    return frame.assign(
+        respondent=[f"R{i:04d}" for i in range(n)], community=[f"U{i % 4}" for i in range(n)],
+        case=[f"K{i:04d}" for i in range(n)], interviewer=[f"I{k}" for k in who],
+        started=start, finished=start + took, psu=[f"U{i % 4}-{i // 4 % 5}" for i in range(n)],
+        stratum=None, mode="household", base_weight=1.0, complete=1.0, flags=None,
+        age=np.where(rng.random(n) < 0.5, 1.0, 2.0), why=np.where(rng.random(n) < 0.9, 1.0, 9.0),
+        words__text=np.nan, address=np.nan, device=np.nan, metres=np.nan, position=None,
+    )  # fmt: skip
+
+
+def _cases(answers: pd.DataFrame) -> pd.DataFrame:
+    done = answers[["community", "case", "psu", "interviewer"]].assign(disposition="1.1")
+    more = done.iloc[:200].assign(case=[f"N{i:04d}" for i in range(200)])
+    more["disposition"] = np.resize(["2.20", "2.10", "3.10", "2.20"], 200)
+    out = pd.concat([done, more], ignore_index=True)
+    return out.assign(attempts=np.resize([1.0, 2.0, 5.0], len(out)), date="2026-10-20", mode=None,
+                      stratum=None, n=1.0)  # fmt: skip
+
+
+def _field(answers: pd.DataFrame, **tables: pd.DataFrame) -> Field:
+    units = pd.DataFrame({"community": [f"U{i}" for i in range(4)], "name": [f"小区{i}" for i in
+                          range(4)], "level": "community", "parent": None})  # fmt: skip
+    return Field(SETTINGS, {"responses": answers, "communities": units} | tables)
+
+
+def _told(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    return {row["finding"]: row for row in frame.to_dict("records")}
+
+
+def _everything(f: Field) -> dict[str, dict[str, Any]]:
+    """What all cells of the notebook record."""
+    found = fieldwork.signs(f)
+    alone = ("arrived", "changes", "progress", "strata", "response", "durations", "missing",
+             "others", "constraints", "entropy", "concentrated", "positions", "backchecks",
+             "records")  # fmt: skip
+    told: dict[str, dict[str, Any]] = {}
+    for name in alone:
+        told |= _told(getattr(fieldwork, name)(f))
+    for name in ("flags", "stands_out", "interviewers", "without", "tomorrow"):
+        told |= _told(getattr(fieldwork, name)(f, found))
+    return told
+
+
+@pytest.fixture(scope="module")
+def honest() -> Field:
+    answers = _answers()
+    return _field(answers, dispositions=_cases(answers))
+
+
+def test_honest_field_work_lets_nobody_stand_out(honest: Field) -> None:
+    told = _everything(honest)
+    assert told["field.stands_out"]["verdict"] == "passed"
+    assert told["field.flag.near_identical"]["value"] == 0
+    assert told["field.flag.overlap"]["value"] == 0
+    assert told["field.flag.burst"]["value"] == 0
+    assert told["field.flag.doubtful"]["value"] < 0.02
+    assert told["field.constraint.days"]["value"] == 0
+
+
+def test_a_fabricator_stands_out_and_is_put_on_the_list_and_nothing_is_deleted() -> None:
+    answers = _answers(2)
+    at = np.flatnonzero(answers["interviewer"].eq("I3"))[10:45]
+    x = answers[ITEMS].to_numpy(copy=True)
+    x[at] = x[at[np.arange(len(at)) % 3]]
+    night = pd.Timestamp("2026-10-20 23:10", tz="Asia/Shanghai") + pd.to_timedelta(
+        np.arange(len(at)) * 70, unit="s"
+    )
+    answers[ITEMS] = x
+    answers.loc[at, "started"], answers.loc[at, "finished"] = night, night + pd.Timedelta("50s")
+    f = _field(answers)
+    told = _everything(f)
+    for sign in ("near_identical", "burst", "speeding", "doubtful"):
+        assert told[f"field.stands_out.{sign}.I3"]["verdict"] == "failed"
+        assert told[f"field.stands_out.{sign}.I3"]["base"] < 0.02
+    assert not [k for k in told if k.startswith("field.stands_out") and not k.endswith("I3")]
+    assert told["field.constraint.night"]["value"] == len(at)
+    todo = fieldwork.listed(f, fieldwork.signs(f))
+    named = set(todo.loc[todo["kind"].eq("verify"), "respondent"])
+    assert set(answers.loc[at, "respondent"]) <= named
+    assert len(f.answers()) == 400
+    both = told["field.estimate.q1"], told["field.estimate.q1.without"]
+    assert both[0]["n"] == 400
+    assert both[1]["n"] == 400 - int(fieldwork.signs(f)["doubtful"].sum())
+
+
+def test_every_flag_has_a_base_rate_and_says_what_to_do_next(honest: Field) -> None:
+    told = fieldwork.flags(honest, fieldwork.signs(honest))
+    seen = told[told["status"].ne("not_computed") & told["finding"].ne("field.flag.doubtful")]
+    assert seen[["base_zh", "base_en"]].notna().all(axis=None)
+    hit = told[told["verdict"].eq("failed")]
+    assert hit[["remedy_zh", "remedy_en"]].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("gone", [["interviewer"], ["started", "finished"], ["psu", "case"], ITEMS])
+def test_a_column_that_is_not_there_is_said_and_the_rest_is_told(gone: list[str]) -> None:
+    f = _field(_answers().assign(**dict.fromkeys(gone)))
+    f = dataclasses.replace(f, tables=f.tables)
+    if "started" in gone:
+        f = _field(_answers().drop(columns=gone))
+    told = _everything(f)
+    said = [row for row in told.values() if row.get("status") == "not_computed"]
+    assert all(row["reason_zh"] and row["reason_en"] for row in said)
+    absent = {"interviewer": "field.interviewers", "started": "field.duration",
+              "psu": "field.response", "q1": "field.without"}[gone[0]]  # fmt: skip
+    assert told[absent]["status"] == "not_computed"
+    assert told["field.arrived"]["value"] == 400
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_an_empty_or_begun_wave_runs(n: int) -> None:
+    told = _everything(_field(_answers(n=400).iloc[:n]))
+    assert told["field.arrived"]["value"] == n
+    nothing = _everything(Field(SETTINGS, {}))
+    assert nothing["field.tomorrow"]["reason_en"].startswith("nothing to call")
+
+
+def test_progress_is_against_target_draw_or_cases_and_too_many_fill_no_gap() -> None:
+    answers = _answers()
+    plain = _field(answers)
+    assert planned(plain).empty
+    told = _field(answers.iloc[:200])
+    told = dataclasses.replace(told, settings=SETTINGS | {"target": 60})
+    assert planned(told)["done"].tolist() == [50.0] * 4
+    skew = answers.assign(community=np.where(np.arange(400) < 300, "U0", "U1"))
+    over = dataclasses.replace(_field(skew), settings=SETTINGS | {"target": 100})
+    assert fieldwork.progress(over)["value"].iloc[0] == pytest.approx(200 / 400)
+    drawn = pd.DataFrame({"community": "U0", "stratum": "", "psu": ["a", "a", "b"], "role": "sample",
+                          "ssu": ["1", "2", "3"], "ssu_role": ["sample", "reserve", "sample"]})  # fmt: skip
+    assert planned(_field(answers.iloc[:2], drawn=drawn))["wanted"].tolist() == [2.0]
+    assert planned(_field(answers, dispositions=_cases(answers)))["wanted"].sum() == 600
+
+
+def test_a_cell_is_short_below_four_fifths_of_what_the_population_gives_it() -> None:
+    answers = _answers().assign(age=1.0)
+    answers.loc[answers.index[:20], "age"] = 2.0
+    margins = pd.DataFrame({"area": "U0", "variable": "age", "category": ["1", "2"],
+                            "count": [50.0, 50.0], "population": "adults"})  # fmt: skip
+    row = cells(_field(answers, margins=margins)).iloc[0]
+    assert (row["category"], row["have"], row["due"], row["short"]) == ("2", 5.0, 50.0, 45)
+
+
+def test_the_list_calls_open_cases_again_never_refusals_and_by_team(honest: Field) -> None:
+    people = pd.DataFrame({"assessor": [f"I{k}" for k in range(8)],
+                           "team": ["T1"] * 4 + ["T2"] * 4, "role": "interviewer"})  # fmt: skip
+    f = dataclasses.replace(honest, tables={**honest.tables, "assessors": people})
+    todo = fieldwork.listed(f, fieldwork.signs(f))
+    calls = todo[todo["kind"].eq("call_back")]
+    assert len(calls) > 50
+    assert not calls["reason_en"].str.startswith("2.1").any()
+    assert calls["attempts"].astype(float).max() < 5
+    assert set(calls["team"]) == {"T1", "T2"}
+    assert calls["team"].eq(calls["interviewer"].map(dict(zip(people["assessor"], people["team"],
+                                                              strict=True)))).all()  # fmt: skip
+    counts = fieldwork.tomorrow(f, fieldwork.signs(f))
+    assert (
+        not counts.astype(str).apply(lambda s: s.str.contains(r"N0\d\d\d|R0\d\d\d")).any(axis=None)
+    )
+
+
+def test_backchecks_name_the_interviewer_whose_answers_do_not_hold() -> None:
+    answers = _answers()
+    again = answers.melt(id_vars=["respondent", "interviewer"], value_vars=["q1", "q2"],
+                         var_name="item", value_name="answer")  # fmt: skip
+    wrong = again["interviewer"].eq("I5") & (again.index % 2 == 1)
+    again["answer"] = again["answer"].mask(wrong, 6 - again["answer"]).astype(str)
+    told = _told(fieldwork.backchecks(_field(answers, backchecks=again)))
+    bad = [k for k, v in told.items() if v["verdict"] == "failed" and ".interviewer." in k]
+    assert bad == ["field.backcheck.interviewer.I5"]
+
+
+def test_positions_without_a_system_are_not_used_and_far_ones_are_named() -> None:
+    answers = _answers().assign(position="no_system")
+    told = _told(fieldwork.positions(_field(answers)))
+    assert told["field.position.system"]["verdict"] == "failed"
+    far = _answers().assign(position="used", metres=10.0)
+    far.loc[far.index[:4], "metres"] = 900.0
+    told = _told(fieldwork.positions(_field(far)))
+    assert told["field.position.far"]["numerator"] == 4
+
+
+def test_other_answers_are_counted_and_called_to_be_coded() -> None:
+    answers = _answers()
+    answers["why"] = np.where(np.arange(400) < 100, 9.0, 1.0)
+    told = _told(fieldwork.others(_field(answers)))["field.other.why.9"]
+    assert (told["value"], told["verdict"]) == (0.25, "failed")
+
+
+def test_two_readings_are_compared_by_questionnaire() -> None:
+    before = pd.DataFrame({"respondent": ["1", "2", "3"], "interviewer": ["a", "a", None],
+                           "community": "U", "finished": "2026-10-08T10:00:00+08:00",
+                           "q1": ["4", "5", None]})  # fmt: skip
+    after = before[before["respondent"].ne("2")].assign(q1=["2", "3"])
+    after = pd.concat([after, before.iloc[[0]].assign(respondent="9")], ignore_index=True)
+    told = kept.compared(before, after)
+    assert told[["kind", "respondent"]].to_numpy().tolist() == [
+        ["added", "9"], ["changed", "1"], ["changed", "3"], ["vanished", "2"],
+    ]  # fmt: skip
+    assert told.loc[1, ["column", "before", "after"]].tolist() == ["q1", "4", "2"]
+    counts = kept.counted(told)
+    assert counts["n"].sum() == 4
+    assert "respondent" not in counts
+    f = _field(_answers(), changes=counts)
+    rows = _told(fieldwork.changes(f))
+    assert rows["field.changes.vanished"]["verdict"] == "failed"
+    assert rows["field.changes.vanished.a.2026-10-08"]["value"] == 1
+    assert kept.compared(before, before).empty

@@ -1,0 +1,125 @@
+"""Tomorrow's list on paper: one A4 page for each team leader."""
+
+from __future__ import annotations
+
+from datetime import date
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from workbench.fieldwork.tomorrow import KINDS, NOBODY
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.fieldwork.reading import Field
+
+__all__ = ["tasks_pdf"]
+
+# rows of a table that fit on one page with the other three; the rest stands in tomorrow.csv
+_MOST = {"call_back": 12, "verify": 6, "revisit": 6, "short": 6}
+_HEADS = {
+    "call_back": (
+        ("个案", "单位", "户", "访员", "已访", "上次", "情况"),
+        ("case", "unit", "dwelling", "interviewer", "tries", "last", "outcome"),
+    ),
+    "verify": (
+        ("问卷", "单位", "楼栋", "访员", "提交", "标记"),
+        ("questionnaire", "unit", "building", "interviewer", "handed in", "signs"),
+    ),
+    "revisit": (("楼栋", "单位", "情况"), ("building", "unit", "state")),
+    "short": (("单位", "还缺", "格"), ("unit", "missing", "cell")),
+}
+_COLUMNS = {
+    "call_back": ("case", "name", "ssu", "interviewer", "attempts", "last", "reason"),
+    "verify": ("respondent", "name", "psu", "interviewer", "last", "reason"),
+    "revisit": ("psu", "name", "reason"),
+    "short": ("name", "short", "reason"),
+}
+_WIDTHS = {  # shares of the line
+    "call_back": (20, 14, 18, 9, 6, 11, 22),
+    "verify": (12, 14, 14, 10, 12, 38),
+    "revisit": (20, 20, 60),
+    "short": (20, 8, 72),
+}
+
+
+def tasks_pdf(f: Field, tasks: pd.DataFrame, lang: str) -> bytes:
+    """Set the list as PDF, a page for each team; the same list gives the same bytes.
+
+    Parameters
+    ----------
+    f
+        The wave.
+    tasks
+        As :func:`workbench.fieldwork.tomorrow.listed` gives it.
+    lang
+        ``zh`` or ``en``.
+    """
+    from workbench.report.typst_pdf import compile_pdf
+
+    zh = lang == "zh"
+    told = f.answers()
+    until = f"{told['finished'].max():%Y-%m-%d %H:%M}" if f.has("responses", "finished") else ""
+    issued = date.fromisoformat(f.settings["issued"])
+    title = (
+        f"明日清单　{f.settings['study']}　{f.wave}"
+        if zh
+        else (f"Tomorrow's list – {f.settings['study']} – {f.wave}")
+    )
+    note = (
+        "仅供本队使用，含个案编号；用后收回。标记须复核，不是结论。",
+        "For the team only: it names cases; collect it afterwards. A sign is to be looked "
+        "into, and is no conclusion.",
+    )
+    teams = [_team(f, str(name), mine, lang) for name, mine in tasks.groupby("team", sort=True)]
+    document: dict[str, Any] = {
+        "lang": lang,
+        "title": title,
+        "until": (f"数据截至{until}" if zh else f"data until {until}") if until else "",
+        "note": note[0] if zh else note[1],
+        "teams": teams,
+        "nothing": "" if teams else ("没有要再访、核实或补足的。" if zh else "Nothing to do."),
+        "author": f.settings["study"],
+        "issued": {"year": issued.year, "month": issued.month, "day": issued.day},
+        "front": [""],
+    }
+    source = resources.files("workbench.report").joinpath("templates/tomorrow.typ").read_bytes()
+    return compile_pdf(document, {}, {}, issued=issued, source=source, scales=(1.0,)).data
+
+
+def _team(f: Field, name: str, mine: pd.DataFrame, lang: str) -> dict[str, Any]:
+    zh = lang == "zh"
+    tables = []
+    for kind, words in KINDS.items():
+        rows = mine[mine["kind"].eq(kind)]
+        if rows.empty:
+            continue
+        most = _MOST[kind]
+        cells = [
+            [_cell(f, one, column, lang) for column in _COLUMNS[kind]]
+            for one in rows.head(most).to_dict("records")
+        ]
+        more = len(rows) - most
+        tables.append(
+            {
+                "title": f"{words[0 if zh else 1]} ({len(rows)})",
+                "head": list(_HEADS[kind][0 if zh else 1]),
+                "widths": list(_WIDTHS[kind]),
+                "rows": cells,
+                "more": (f"另{more}项见 tomorrow.csv" if zh else f"{more} more in tomorrow.csv")
+                if more > 0
+                else "",
+            }
+        )
+    team = ("全体" if zh else "everybody") if name == NOBODY else name
+    if name in set(f.tables["communities"]["community"] if f.has("communities") else ()):
+        team = f.name(name, lang)
+    return {"name": f"组：{team}" if zh else f"Team: {team}", "tables": tables}
+
+
+def _cell(f: Field, one: dict[Any, Any], column: str, lang: str) -> str:
+    if column == "name":
+        return f.name(str(one["community"]), lang)
+    if column == "reason":
+        return str(one[f"reason_{lang}"])
+    return str(one[column])

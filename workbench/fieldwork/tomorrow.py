@@ -1,0 +1,343 @@
+"""Tomorrow's list (明日清单) by team: whom to call, where to go again, which cells are short."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from workbench.fieldwork.progress import cells, planned
+from workbench.fieldwork.rows import absent, row
+
+if TYPE_CHECKING:
+    from workbench.fieldwork.reading import Field
+
+__all__ = ["COLUMNS", "KINDS", "NOBODY", "listed", "tomorrow"]
+
+COLUMNS = (
+    "team kind order community name psu ssu case respondent interviewer attempts last "
+    "short reason_zh reason_en"
+).split()
+LANGS = ("zh", "en")
+KINDS = {
+    "call_back": ("再次上门或致电", "Call again"),
+    "verify": ("回访核实", "Call back to verify"),
+    "revisit": ("再去的楼栋", "Buildings to go to again"),
+    "short": ("欠缺的格", "Cells that are short"),
+}
+NOBODY = "*"  # who is told neither a team nor a unit above
+_MOST = 5  # attempts after which a case is left alone
+_OPEN = {
+    "2.2": ("未接触", "not met"),
+    "3.1": ("不知是否有人住", "not known whether anybody lives there"),
+    "3.2": ("不知有无合格者", "not known whether anybody is eligible"),
+    "1.2": ("部分完成", "partial"),
+    "2.3": ("因故未能访问", "could not be interviewed"),
+    "3": ("未知", "unknown"),
+}
+_WHY = {
+    "near_identical": ("与其他问卷近乎相同", "near-identical to others"),
+    "straightlined": ("答案全同", "all answers equal"),
+    "speeding": ("过快", "too fast"),
+    "burst": ("集中提交", "burst"),
+    "overlap": ("时间重叠", "overlaps"),
+    "same_ip": ("同一地址", "one address"),
+    "same_device": ("同一设备", "one device"),
+    "same_text": ("文字相同", "same text"),
+    "same_place": ("位置相同", "same position"),
+    "far": ("位置偏远", "far away"),
+    "attention": ("注意力题错", "attention failed"),
+    "empty": ("多题空白", "many answers missing"),
+}
+
+
+def listed(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
+    """Make tomorrow's list; it names cases and questionnaires and stays with the team.
+
+    Parameters
+    ----------
+    f
+        The wave.
+    signs
+        As :func:`workbench.fieldwork.signs` gives them.
+
+    Returns
+    -------
+    DataFrame
+        ``team``, ``kind`` (call_back, verify, revisit, short), ``order`` (most urgent first),
+        ``community``, ``name``, ``psu``, ``ssu``, ``case``, ``respondent``, ``interviewer``,
+        ``attempts``, ``last`` (date), ``short`` (interviews missing), ``reason_zh``, ``reason_en``.
+        Missing values are ``""``.
+
+    Notes
+    -----
+    Called again: open cases (2.2x, 2.3x, 3.x, 1.2) with fewer than five attempts, fewest first;
+    refusals (2.1x) never. Verified: interviews with two signs or more, or near-identical ones, most
+    signs first. Buildings: those whose cases are answered least, and drawn ones without any
+    interview. Cells: strata behind the plan, and margins under 80 % of what is due.
+    """
+    parts = [_calls(f), _verify(f, signs), _buildings(f), _short(f)]
+    out = (
+        pd.concat([p for p in parts if len(p)], ignore_index=True)
+        if any(map(len, parts))
+        else (pd.DataFrame(columns=COLUMNS))
+    )
+    out = out.reindex(columns=COLUMNS)
+    out["team"] = _team(f, out)
+    out["name"] = [f.name(str(c), "zh") for c in out["community"]]
+    out["order"] = out.groupby(["team", "kind"]).cumcount() + 1
+    kinds = list(KINDS)
+    out = out.sort_values(
+        ["team", "kind", "order"],
+        kind="stable",
+        key=lambda s: s.map(kinds.index) if s.name == "kind" else s,
+    )
+    return out.astype(object).where(out.notna(), "").reset_index(drop=True)
+
+
+def _calls(f: Field) -> pd.DataFrame:
+    if not f.has("dispositions", "case"):
+        return pd.DataFrame()
+    frame = f.tables["dispositions"]
+    code = frame["disposition"].astype(str)
+    kind = code.map(
+        lambda c: next((k for k in ("1.2", "2.2", "2.3", "3.1", "3.2", "3") if c.startswith(k)), "")
+    )
+    tries = frame["attempts"] if "attempts" in frame else pd.Series(float("nan"), index=frame.index)
+    again = frame["case"].notna() & kind.ne("") & ~(tries >= _MOST)
+    out = frame[again].assign(_kind=kind[again], _tries=tries[again].fillna(0.0))
+    if out.empty:
+        return pd.DataFrame()
+    out = out.sort_values(["_tries", "community", "case"], kind="stable")
+    last = out["date"].map(lambda d: str(d)[:10] if d is not None else "") if "date" in out else ""
+    return out.assign(
+        kind="call_back",
+        attempts=out["_tries"].map(lambda n: f"{n:.0f}"),
+        last=last,
+        reason_zh=[
+            f"{c} {_OPEN[k][0]}" for c, k in zip(out["disposition"], out["_kind"], strict=True)
+        ],
+        reason_en=[
+            f"{c} {_OPEN[k][1]}" for c, k in zip(out["disposition"], out["_kind"], strict=True)
+        ],
+    )
+
+
+def _verify(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
+    frame = f.answers()
+    if frame.empty or signs.empty:
+        return pd.DataFrame()
+    names = [n for n in _WHY if n in signs]
+    many = signs[names].sum(axis=1)
+    alike = (
+        signs["near_identical"]
+        if "near_identical" in signs
+        else pd.Series(False, index=signs.index)
+    )
+    out = frame[signs["doubtful"] | alike].assign(_n=many)
+    if out.empty:
+        return pd.DataFrame()
+    out = out.sort_values(
+        ["_n", "community", "respondent"], ascending=[False, True, True], kind="stable"
+    )
+    why = [[n for n in names if signs.at[i, n]] for i in out.index]
+    when = out["finished"].dt.strftime("%Y-%m-%d").fillna("") if "finished" in out else ""
+    return out.assign(
+        kind="verify",
+        last=when,
+        reason_zh=["、".join(_WHY[n][0] for n in w) for w in why],
+        reason_en=[", ".join(_WHY[n][1] for n in w) for w in why],
+    )
+
+
+def _buildings(f: Field) -> pd.DataFrame:
+    """Give buildings without any interview, then those with open cases, answered least first."""
+    frame = f.answers()
+    done = frame.groupby("psu").size() if f.has("responses", "psu") else pd.Series(dtype=float)
+    rows = []
+    if f.has("drawn", "psu"):
+        drawn = f.tables["drawn"]
+        drawn = drawn[drawn["role"].eq("sample")] if "role" in drawn else drawn
+        for one in drawn.drop_duplicates("psu").to_dict("records"):
+            if not done.get(one["psu"], 0):
+                rows.append(
+                    (
+                        one.get("community", ""),
+                        one["psu"],
+                        -1.0,
+                        "抽中，还没有一份问卷",
+                        "drawn, and no interview yet",
+                    )
+                )
+    if f.has("dispositions", "psu"):
+        cases = f.tables["dispositions"]
+        code = cases["disposition"].astype(str)
+        table = pd.DataFrame(
+            {
+                "community": cases["community"],
+                "psu": cases["psu"],
+                "did": code.str.startswith("1."),
+                "open": code.str.match(r"(?:2\.[23]|3)"),
+            }
+        )
+        sums = table.groupby(["community", "psu"]).agg(
+            n=("did", "size"), did=("did", "sum"), open=("open", "sum")
+        )
+        sums = sums[sums["open"].gt(0) & (sums["did"] / sums["n"]).lt(0.5)].reset_index()
+        for one in sums.to_dict("records"):
+            rows.append(
+                (
+                    one["community"],
+                    one["psu"],
+                    one["did"] / one["n"],
+                    f"{one['n']}户中完成{one['did']:.0f}户，{one['open']:.0f}户待访",
+                    f"{one['did']:.0f} of {one['n']} done, {one['open']:.0f} still open",
+                )
+            )
+    if not rows:
+        return pd.DataFrame()
+    out = pd.DataFrame(rows, columns=["community", "psu", "_share", "reason_zh", "reason_en"])
+    out = out.sort_values(["_share", "community", "psu"], kind="stable")
+    return out.drop_duplicates("psu").assign(kind="revisit")
+
+
+def _short(f: Field) -> pd.DataFrame:
+    rows = []
+    plan = planned(f)
+    if len(plan) and plan["source"].iloc[0] != "cases":  # not every drawn case can be answered
+        behind = plan[plan["done"] < plan["wanted"]]
+        for one in behind.to_dict("records"):
+            gone = one["wanted"] - one["done"]
+            where = one["stratum"]
+            rows.append(
+                (
+                    one["community"],
+                    gone,
+                    f"{where + '：' if where else ''}应完成{one['wanted']:.0f}份，"
+                    f"已有{one['done']:.0f}份",
+                    f"{where + ': ' if where else ''}{one['done']:.0f} of {one['wanted']:.0f} done",
+                )
+            )
+    for one in cells(f).to_dict("records"):
+        name, what = one["variable"], one["category"]
+        values = f.book.get(name, {}).get("values") or {}
+        label = values.get(str(what)) or {}
+        zh, en = label.get("zh") or what, label.get("en") or what
+        have, due = f"{one['have']:.0f}", f"{one['due']:.0f}"
+        said = (
+            f"{f.text(name, 'zh')}“{zh}”：{have}份，按人口应有{due}份",
+            f"{f.text(name, 'en')} '{en}': {have}, {due} due by population",
+        )
+        rows.append((one["community"], float(one["short"]), *said))
+    if not rows:
+        return pd.DataFrame()
+    out = pd.DataFrame(rows, columns=["community", "short", "reason_zh", "reason_en"])
+    out = out.sort_values(["short", "community"], ascending=[False, True], kind="stable")
+    return out.assign(kind="short", short=out["short"].map(lambda n: f"{n:.0f}"))
+
+
+def _team(f: Field, rows: pd.DataFrame) -> list[str]:
+    """Give the team of each row: its interviewer's; else the one that works most in the unit.
+
+    Without teams the unit above is one, so that a list keeps to one part of the town.
+    """
+    units = f.tables.get("communities")
+    above = {}
+    if units is not None and "parent" in units:
+        above = dict(zip(units["community"], units["parent"], strict=True))
+    team: dict[str, str] = {}
+    if f.has("assessors", "team"):
+        people = f.tables["assessors"]
+        team = {a: t for a, t in zip(people["assessor"], people["team"], strict=True) if t}
+    seen: dict[tuple[str, str], int] = {}
+    for table in ("dispositions", "responses"):
+        if team and f.has(table, "interviewer"):
+            frame = f.tables[table]
+            for where, who in zip(frame["community"], frame["interviewer"], strict=True):
+                if who in team:
+                    seen[str(where), team[who]] = seen.get((str(where), team[who]), 0) + 1
+    usual: dict[str, str] = {}
+    for (where, name), _ in sorted(seen.items(), key=lambda kv: (-kv[1], kv[0])):
+        usual.setdefault(where, name)
+    told = []
+    for who, where in zip(rows["interviewer"], rows["community"], strict=True):
+        parent = above.get(where)
+        other = str(parent) if isinstance(parent, str) else NOBODY
+        told.append(team.get(who) or usual.get(str(where)) or other)
+    return told
+
+
+def _teams(f: Field) -> bool:
+    """Say whether the team of any interviewer is told."""
+    if not f.has("assessors", "team"):
+        return False
+    told = f.tables["assessors"]
+    known = set(told.loc[told["team"].notna(), "assessor"])
+    return any(
+        f.has(t, "interviewer") and bool(f.tables[t]["interviewer"].isin(known).any())
+        for t in ("dispositions", "responses")
+    )
+
+
+def tomorrow(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
+    """Count tomorrow's list by team; cases and questionnaires stand in the private list only."""
+    label = ("明日清单", "Tomorrow's list")
+    told = listed(f, signs)
+    if told.empty:
+        return pd.DataFrame(
+            [
+                absent(
+                    "tomorrow",
+                    label,
+                    "没有要再访、核实或补足的",
+                    "nothing to call again, verify or make up for",
+                )
+            ]
+        )
+    rows = []
+    for team, mine in told.groupby("team", sort=True):
+        n = mine["kind"].value_counts()
+        name = (
+            ("全体", "everybody") if team == NOBODY else tuple(f.name(str(team), i) for i in LANGS)
+        )
+        rows.append(
+            row(
+                f"tomorrow.{team}",
+                "text",
+                f"{label[0]}：{name[0]}",
+                f"{label[1]}: {name[1]}",
+                value=float(len(mine)),
+                unit="count",
+                n=len(mine),
+                reason_zh="；".join(f"{KINDS[k][0]}{n.get(k, 0)}" for k in KINDS),
+                reason_en="; ".join(f"{KINDS[k][1].lower()} {n.get(k, 0)}" for k in KINDS),
+            )
+        )
+    if not f.has("dispositions", "case"):
+        rows.append(
+            absent(
+                "tomorrow.calls",
+                ("再次上门或致电", "Call again"),
+                "没有带个案编号的处置记录，列不出该再访谁",
+                "no dispositions with cases: nobody to call again can be named",
+            )
+        )
+    if not _teams(f):
+        rows.append(
+            absent(
+                "tomorrow.teams",
+                ("分组", "Teams"),
+                "assessors 表没有访员的 team，清单按上级单位分页",
+                "the table assessors tells no team of interviewers: a page for each unit above",
+            )
+        )
+    if cells(f).empty and not f.has("margins"):
+        rows.append(
+            absent(
+                "tomorrow.cells",
+                ("欠缺的格", "Cells that are short"),
+                "没有人口构成（margins），看不出哪些人群欠缺",
+                "no margins: which groups are short cannot be told",
+            )
+        )
+    return pd.DataFrame(rows)
