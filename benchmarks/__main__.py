@@ -9,6 +9,7 @@ from importlib import import_module
 
 BLOCKS = (
     "intake",
+    "fieldwork",
     "survey",
     "change",
     "scoring",
