@@ -21,6 +21,7 @@ def _told(unit, **text):
         sug__topic=topic,
         sug__sentiment=feeling,
         sug__topic_sentiment=None,
+        sug__terms=["电梯;维修"] * 12 + ["电梯"] * 8 + ["宠物"] * 5 + [None] * 95,
     )
     c.settings["text"] = {"topics": TOPICS, "tokenizer": "t 1", "accuracy": [], **text}
     found = assess.voices(c)
@@ -38,6 +39,8 @@ def test_without_a_coded_sample_every_class_says_that_it_is_not_validated(unit) 
     assert told.loc["voices.sug.lifts.negative", "value"] == 0.75
     assert not [name for name in told.index if "pets" in name]
     assert "1个主题" in told.loc["voices.sug.small", "display_zh"]
+    assert told.loc["voices.sug.words", "display_zh"] == "电梯（20条）、维修（12条）"
+    assert share["label_zh"] == "居民建议：电梯"
 
 
 def test_with_one_the_error_stands_beside_and_topics_nobody_coded_stay_unproven(unit) -> None:

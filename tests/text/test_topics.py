@@ -78,6 +78,13 @@ def test_the_frame_keeps_its_index_and_order_and_equal_texts_read_alike() -> Non
     assert told.loc[1, "sentiment"] == "positive"
 
 
+def test_every_bundled_topic_has_two_names_and_words_in_both_languages() -> None:
+    assert len({topic.en for topic in USING.topics}) == len(USING.topics) == 22
+    for topic in USING.topics:
+        assert "," not in topic.en
+        assert min(len(topic.zh), len(topic.words_zh), len(topic.words_en)) > 1, topic.code
+
+
 def test_a_study_lays_topics_over_the_bundled_ones(tmp_path: Path) -> None:
     file = tmp_path / "topics.yaml"
     file.write_text(
@@ -96,12 +103,18 @@ def test_a_study_lays_topics_over_the_bundled_ones(tmp_path: Path) -> None:
 
 
 def test_all_that_is_wrong_with_a_file_of_topics_is_told_at_once() -> None:
-    wrong = {"A b": {"zh": "x"}, "new": {"label": {"zh": "新"}, "colour": 1}, "n": 3}
+    comma = {"label": {"zh": "逗号", "en": "a", " b": None}, "zh": "x"}
+    wrong = {
+        "A b": {"zh": "x"},
+        "comma": comma,
+        "new": {"label": {"zh": "新"}, "colour": 1},
+        "n": 3,
+    }
     with pytest.raises(InputError) as error:
         dictionary({"topics": wrong})
     places = {problem.column for problem in error.value.problems}
     assert {"topics.A b", "topics.A b.label", "topics.new.label", "topics.new.colour", "topics.new",
-            "topics.n"} == places  # fmt: skip
+            "topics.n", "topics.comma.label"} == places  # fmt: skip
 
 
 def test_the_tokenizer_is_loaded_by_the_first_reading_only() -> None:

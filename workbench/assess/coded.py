@@ -41,6 +41,7 @@ def coded(c: Community) -> list[Row]:
     labels = (c.settings.get("text") or {}).get("topics") or {}
     counts, marks = theme_counts(frame, labels=labels), theme_marks(frame)
     coders = frame["coder"].nunique()
+    talks = frame["document"].fillna(frame["passage"].str.rpartition(":")[0]).nunique()
     rows = [_head(frame, coders)]
     for one in counts.to_dict("records"):
         theme = str(one["item"])
@@ -55,8 +56,9 @@ def coded(c: Community) -> list[Row]:
             unit="count",
             n=one["denominator"],
             method="records.count",
-            reason_zh=f"见于{one['documents']}次谈话" + _apart(one, "，另有{}段编码员意见不一"),
-            reason_en=f"in {one['documents']} conversations"
+            reason_zh=f"见于{talks}次谈话中的{one['documents']}次"
+            + _apart(one, "，另有{}段编码员意见不一"),
+            reason_en=f"in {one['documents']} of {talks} conversations"
             + _apart(one, "; coders differ on {} more passages"),
         )
         rows.append(row)

@@ -13,7 +13,7 @@ from workbench import survey
 from workbench.assess import records
 from workbench.assess.coded import coded
 from workbench.assess.sample import labelled
-from workbench.text import by_hour, mask, peak_hours, topic_table
+from workbench.text import COLUMNS, by_hour, mask, peak_hours, topic_table
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -29,6 +29,8 @@ _NAMES = {
     "requests": ("诉求", "Requests"),
     "documents": ("访谈与记录", "Interviews and minutes"),
 }
+_OPEN = ("居民建议", "Open answers")
+_MOST = 8  # words that are named
 _HOURS = 3  # length of a block in the table of hours
 
 
@@ -60,16 +62,12 @@ def _sources(c: Community) -> list[tuple[str, pd.DataFrame, tuple[str, str]]]:
     if c.has("responses"):
         frame = c.tables["responses"]
         now = frame[frame["wave"].eq(c.wave)]
-        for item in c.items("text"):
-            names = {f"{item}__{part}": part for part in ("topic", "sentiment", "topic_sentiment")}
-            if set(names) <= set(now.columns):
-                found.append(
-                    (
-                        item,
-                        now[list(names)].rename(columns=names),
-                        (c.text(item, "zh"), c.text(item, "en")),
-                    )
-                )
+        items = [item for item in c.items("text") if f"{item}__topic" in now]
+        for item in items:
+            names = {f"{item}__{part}": part for part in COLUMNS if f"{item}__{part}" in now}
+            said = (c.text(item, "zh").rstrip("？?"), c.text(item, "en").rstrip("?"))
+            called = _OPEN if len(items) == 1 else said
+            found.append((item, now[list(names)].rename(columns=names), called))
     if c.has("documents"):
         frame = c.tables["documents"]
         told = frame[frame["kind"].isin(["interview", "minutes"])]
@@ -79,6 +77,29 @@ def _sources(c: Community) -> list[tuple[str, pd.DataFrame, tuple[str, str]]]:
         for one in found
         if {"topic", "sentiment"} <= set(one[1].columns) and one[1]["sentiment"].notna().any()
     ]
+
+
+def _words(c: Community, source: str, frame: pd.DataFrame, names: tuple[str, str]) -> list[Row]:
+    """Name the words of the dictionary that most texts hold."""
+    if "terms" not in frame:
+        return []
+    terms = frame["terms"].dropna().str.split(";").explode()
+    counts = terms.value_counts()
+    counts = counts[counts.ge(max(c.min_cell, 1))]
+    if counts.empty:
+        return []
+    order = sorted(counts.index, key=lambda word: (-counts[word], word))[:_MOST]
+    row = labelled(
+        f"voices.{source}.words",
+        "text",
+        f"{names[0]}：最常提到的词",
+        f"{names[1]}: words most often used",
+        method="records.count",
+        wave=c.wave,
+    )
+    row["display_zh"] = "、".join(f"{word}（{counts[word]}条）" for word in order)
+    row["display_en"] = ", ".join(f"{word} ({counts[word]} texts)" for word in order)
+    return [row]
 
 
 def _topics(c: Community, source: str, frame: pd.DataFrame, names: tuple[str, str]) -> list[Row]:
@@ -111,7 +132,7 @@ def _topics(c: Community, source: str, frame: pd.DataFrame, names: tuple[str, st
                 old = _said(row.get(f"reason_{lang}"))
                 row[f"reason_{lang}"] = glue.join(part for part in (old, word) if part)
         rows.append(row)
-    return rows
+    return [*rows, *_words(c, source, frame, names)]
 
 
 def _small(c: Community, source: str, names: tuple[str, str], n: int) -> Row:

@@ -80,8 +80,19 @@ def write_coding_sheets(study: Study, coders: Sequence[str], to: Path) -> int:
     return len(cut)
 
 
+_REMEDIES = {
+    "forms.coder": (
+        "用字母、数字、横线，每人一个",
+        "letters, digits, hyphens; one for each person",
+    ),
+    "forms.to": ("写另一个文件夹：--to", "name another folder with --to"),
+    "forms.coding": ("在 documents 表中给出谈话的文字", "give the words in the table documents"),
+}
+
+
 def _problem(code: str, zh: str, en: str, found: str) -> Problem:
-    return Problem(code=code, zh=zh, en=en, found=found)
+    remedy = _REMEDIES[code]
+    return Problem(code=code, zh=zh, en=en, found=found, remedy_zh=remedy[0], remedy_en=remedy[1])
 
 
 def coding_workbook(

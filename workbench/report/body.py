@@ -259,6 +259,7 @@ def _voices(page: Page) -> list[Block]:
         (page.interval_head(page.rows("voices")), 0, "right"),
         (w("col.praising"), 0, "right"),
         (w("col.n"), 0, "right"),
+        (w("col.note"), 0, "left"),
     ]
     rows: list[list[Cell]] = []
     small: list[Pair] = []
@@ -275,7 +276,7 @@ def _voices(page: Page) -> list[Block]:
                 parts.append(page.num(other) if other in known else [w("none")])
                 if end == "negative":
                     parts.append(page.num(other, "interval") if other in known else [])
-            rows.append([page.label(key), *parts, page.num(key, "numerator")])
+            rows.append([page.label(key), *parts, page.num(key, "numerator"), page.quote(key)])
     page.later("voices", "sub.voices.accuracy", _ledger(page, by.get("accuracy", [])))
     page.later("voices", "sub.voices.hours", groups(page, by.get("hours", [])))
     return [

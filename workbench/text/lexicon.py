@@ -185,6 +185,9 @@ def _checked(told: Any, file: str, known: Mapping[str, Topic]) -> dict[str, Any]
             if key not in {"label", "zh", "en"}:
                 wrong(f"{place}.{key}", "不认识的键", "an unknown key", "label, zh, en", key)
         label = entry.get("label")
+        for key in set(label) - {"zh", "en"} if isinstance(label, Mapping) else ():
+            wrong(f"{place}.label", "名称中有逗号时须加引号", "a name with a comma needs quotes",
+                  "label: {zh: …, en: …}", key)  # fmt: skip
         if not (isinstance(label, Mapping) and label.get("zh") and label.get("en")) and (
             code not in known or label is not None
         ):
