@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from workbench.scoring._frames import refuse
@@ -86,14 +88,21 @@ def by_period(frame: pd.DataFrame, *, add: bool) -> pd.DataFrame:
         ``period``, ``value``, ``numerator``, ``denominator``, ``figure``, in order of the text of
         the period; a figure that cannot be made is missing.
     """
-    frame = frame[frame["origin"].ne("recount")]
+    frame = frame[frame["origin"].ne("recount") & frame["period"].notna()]
     rank = frame["origin"].map(_ORIGINS).fillna(len(_ORIGINS))
     if rank.nunique() > 1:
         frame = frame[rank.eq(rank.groupby(frame["period"]).transform("min"))]
-    groups = frame.groupby("period", sort=True)
-    told = groups[["value", "numerator", "denominator"]].sum(min_count=1)
-    if not add:
-        told["value"] = groups["value"].mean()
-    bottom = told["denominator"]
-    told["figure"] = told["value"].fillna(told["numerator"] / bottom.where(bottom.gt(0)))
-    return told.reset_index()
+    # a handful of rows, and forty times a unit: grouping them by pandas takes ten times as long
+    periods, at = np.unique(frame["period"].to_numpy(dtype=str), return_inverse=True)
+    told: dict[str, Any] = {"period": periods.astype(object)}
+    for name in ("value", "numerator", "denominator"):
+        cells = frame[name].to_numpy(dtype=float)
+        there = ~np.isnan(cells)
+        known = np.bincount(at[there], minlength=len(periods))
+        total = np.bincount(at[there], cells[there], minlength=len(periods))
+        share = known if name == "value" and not add else 1
+        told[name] = np.where(known > 0, total / np.maximum(share, 1), np.nan)
+    bottom = np.where(told["denominator"] > 0, told["denominator"], np.nan)
+    ratio = told["numerator"] / bottom
+    told["figure"] = np.where(np.isnan(told["value"]), ratio, told["value"])
+    return pd.DataFrame(told)
