@@ -15,7 +15,7 @@ from workbench.batch.sign import study_of
 from workbench.errors import InputError
 from workbench.forms.factual import (
     OBJECTIONS,
-    objections_csv,
+    add_objections,
     read_sheet,
     read_sheets,
     write_sheets,
@@ -43,6 +43,10 @@ def filled(sheets: Path, to: Path, answers: dict[int, tuple[str, str, str]], **c
         page[place] = value
     book.save(to / "JX-01.xlsx")
     return to / "JX-01.xlsx"
+
+
+def table_of(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"), newline="")))
 
 
 def test_every_deduction_is_asked_with_number_place_and_reason(
@@ -76,10 +80,37 @@ def test_what_is_marked_wrong_reads_back_as_objections(
     ]
     assert {r["stage"] for r in rows} == {"factual_check"}
     assert {r["received"] for r in rows} == {"2026-12-14"}
-    read = list(csv.DictReader(io.StringIO(objections_csv(rows).decode("utf-8"))))
+    assert add_objections(tmp_path / "objections.csv", rows) == 2
+    read = table_of(tmp_path / "objections.csv")
     assert read[0]["claim"] == "'=南门已清理"  # no spreadsheet runs it
     assert list(read[0]) == OBJECTIONS == TABLES["objections"].names()[: len(OBJECTIONS)]
     assert read_sheets(study_of(demo_batch), demo_batch, [file], CAME) == rows
+
+
+def test_rows_are_added_to_the_studys_table_once_and_decisions_in_it_stay(
+    sheets: Path, demo_batch: Path, tmp_path: Path
+) -> None:
+    study, table = study_of(demo_batch), tmp_path / "objections.csv"
+    table.write_text(
+        "objection,community,stage,received,about,claim,decision,note\n"
+        "O-1,JX-02,notice,2026-12-22,score.total,不服,,\n",
+        encoding="utf-8-sig",
+    )
+    file = filled(sheets, tmp_path, {2: ("不属实", "南门已清理", "")})
+    assert add_objections(table, read_sheets(study, demo_batch, [file], CAME)) == 1
+    text = table.read_text(encoding="utf-8").replace("南门已清理,,", "南门已清理,upheld,核实")
+    table.write_text(text, encoding="utf-8")
+    file = filled(sheets, tmp_path, {2: ("不属实", "南门已清理", ""), 3: ("不属实", "面积", "")})
+    assert add_objections(table, read_sheets(study, demo_batch, [file], CAME)) == 1
+    told = table_of(table)
+    assert [(r["objection"], r["decision"], r["note"]) for r in told] == [
+        ("O-1", "", ""), ("FC-JX-01-002", "upheld", "核实"), ("FC-JX-01-003", "", ""),
+    ]  # fmt: skip
+    kept = table.read_bytes()
+    file = filled(sheets, tmp_path, {2: ("不属实", "北门也是", ""), 4: ("不属实", "x", "")})
+    with pytest.raises(InputError) as caught:  # the same number, and another claim
+        add_objections(table, read_sheets(study, demo_batch, [file], CAME))
+    assert (caught.value.problems[0].code, table.read_bytes()) == ("forms.table", kept)
 
 
 @pytest.mark.parametrize(

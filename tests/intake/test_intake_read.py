@@ -111,6 +111,12 @@ def test_a_file_that_cannot_be_read_is_named_as_such(tmp_path, data, code):
     assert refused(tmp_path, data).code == code
 
 
+def test_a_header_alone_is_a_table_without_rows_only_where_that_may_be(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"a,b\n")
+    raw = read_file(tmp_path / "a.csv", Source(file="a.csv"), Log(), [], empty=True)
+    assert (list(raw.frame), len(raw.frame)) == (["a", "b"], 0)
+
+
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(InputError) as caught:
         read_file(tmp_path / "no.csv", Source(file="data/no.csv"), Log(), [])

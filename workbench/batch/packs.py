@@ -13,12 +13,12 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.batch.sign import Due, place
-from workbench.errors import InputError, Problem
+from workbench.batch.sign import Due, place, told_by
+from workbench.errors import InputError, NotebookError, Problem
 from workbench.evidence import keys
 from workbench.evidence.chain import load_crls
 from workbench.evidence.files import canonical_json, sha256_bytes, write_atomic
@@ -46,7 +46,18 @@ class Pack:
     @property
     def due(self) -> list[Due]:
         """What the signer is shown."""
-        return [Due(**{k: _tuples(v) for k, v in item.items()}) for item in self.note["items"]]
+        noted = [Due(**{k: _tuples(v) for k, v in item.items()}) for item in self.note["items"]]
+        return [replace(one, **self._said(one)) for one in noted]
+
+    def _said(self, one: Due) -> dict[str, Any]:
+        """Read what a report says off the findings that it carries, not off the note."""
+        from workbench.evidence import pdfsign
+
+        first = next(iter(self.reports[one.name].values()))
+        try:
+            return told_by(json.loads(pdfsign.attachments(first)["findings.json"]), one.outcome)
+        except (InputError, NotebookError, LookupError, TypeError, ValueError):
+            return {"said": (), "open": ()}
 
 
 def _tuples(value: Any) -> Any:
@@ -63,7 +74,8 @@ def pack(study: Study, out: Path, role: Role, due: Sequence[Due], file: Path) ->
     """
     if file.exists():
         raise _refused("pack.exists", "文件已存在", "the file exists", file.name)
-    shown = [asdict(one) | {"changed": []} for one in due]
+    none: dict[str, Any] = {"changed": [], "moved": [], "said": [], "open": []}
+    shown = [asdict(one) | none for one in due]
     note = {
         "format": _FORMAT,
         "study": study.id,

@@ -35,9 +35,20 @@ from workbench.evidence.result import Verdict
 
 if TYPE_CHECKING:
     from workbench.evidence.keys import Role, SigningKey
+    from workbench.report.register import Register
     from workbench.study import Study
 
-__all__ = ["Due", "Round", "due", "place", "resume", "send_back", "sign", "study_of"]
+__all__ = [
+    "Due",
+    "Round",
+    "due",
+    "place",
+    "resume",
+    "send_back",
+    "sign",
+    "study_of",
+    "told_by",
+]
 
 _COMPUTED = {"External-Identifier", "Bagging-Date", "Payload-Oxum"}
 
@@ -64,12 +75,16 @@ class Due:
         File names, one per language.
     pages : tuple of int
         Pages of each.
-    warnings : int
-        Open warnings and failed checks in it.
+    said : tuple of (str, str)
+        What the first page says, sentence by sentence, in Chinese and in English.
+    open : tuple of (str, str)
+        Labels of the open warnings and failed checks.
     remark : str
         With which it was sent back before, and by whom; empty when it was not.
     changed : tuple of str
         Ids of findings that say something else since then.
+    moved : tuple of (str, str)
+        The same in words, before and now.
     """
 
     name: str
@@ -81,9 +96,11 @@ class Due:
     code: str
     reports: tuple[str, ...]
     pages: tuple[int, ...] = ()
-    warnings: int = 0
+    said: tuple[tuple[str, str], ...] = ()
+    open: tuple[tuple[str, str], ...] = ()
     remark: str = ""
     changed: tuple[str, ...] = ()
+    moved: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -421,33 +438,79 @@ def _said(row: Mapping[str, Any]) -> list[Any]:
 
 def _shown(out: Path, bag: Path) -> Due:
     from workbench.evidence import pdfsign
+    from workbench.report.register import Register
 
     data = bag / "data"
     _, unit, edition = bags.bag_info(bag)["External-Identifier"].rsplit("/", 2)
-    rows = {row["finding"]: row for row in _findings(bag)}
+    found = _findings(bag)
+    rows = {row["finding"]: row for row in found}
+    zh, en = Register(found, "zh"), Register(found, "en")
     sent, changed = _remarks(out) / f"{bag.name}.json", []
     remark: dict[str, Any] = {"role": "", "remark": ""}
+    moved: list[tuple[str, str]] = []
     if sent.is_file():
         remark = json.loads(sent.read_bytes())
         was, now = dict(remark["findings"]), {name: _said(row) for name, row in rows.items()}
         changed = sorted(n for n in {*was, *now} if was.get(n) != now.get(n))
+        for name in changed:
+            pair = [side.get(name) or ["—", "—"] for side in (was, now)]
+            labels = [r.label(name) if name in rows else name for r in (zh, en)]
+            told = [f"{label}: {_text(pair[0], at)} → {_text(pair[1], at)}"
+                    for at, label in enumerate(labels)]  # fmt: skip
+            moved.append((told[0], told[1]))
+    outcome = bags.bag_info(bag).get("Workbench-Outcome", "")
     return Due(
         name=bag.name,
         unit=unit,
         edition=int(edition),
-        title=str(rows.get("head.unit", {}).get("display_zh") or ""),
-        outcome=bags.bag_info(bag).get("Workbench-Outcome", ""),
-        score=str(rows.get("score.total", {}).get("display_zh") or ""),
+        outcome=outcome,
         code=bags.evidence_code((data / bags.EVIDENCE_LIST).read_bytes()),
         reports=tuple(_names(data)),
         pages=tuple(pdfsign.page_count((data / name).read_bytes()) for name in _names(data)),
-        warnings=sum(
-            row.get("verdict") == "failed" and row.get("kind") in ("warning", "check")
-            for row in rows.values()
-        ),
         remark=f"{remark['role']}: {remark['remark']}" if remark["role"] else "",
         changed=tuple(changed),
+        moved=tuple(moved),
+        **told_by(found, outcome),
     )
+
+
+def told_by(found: Sequence[Mapping[str, Any]], outcome: str) -> dict[str, Any]:
+    """Give what a report says, by its findings: ``title``, ``score``, ``said``, ``open``."""
+    from workbench.report.register import Register
+
+    zh, en = Register(found, "zh"), Register(found, "en")
+    unmet = [
+        name
+        for name, row in zh.rows.items()
+        if row.get("verdict") == "failed" and row.get("kind") in ("warning", "check")
+    ]
+    return {
+        "title": str(zh.rows.get("head.unit", {}).get("display_zh") or ""),
+        "score": str(zh.rows.get("score.total", {}).get("display_zh") or ""),
+        "said": tuple(zip(*(_first_page(r, outcome) for r in (zh, en)), strict=True)),
+        "open": tuple((zh.label(name), en.label(name)) for name in unmet),
+    }
+
+
+def _text(said: Sequence[Any], at: int) -> str:
+    """Give what a finding told, in Chinese (0) or English (1): as printed, or its verdict."""
+    return str(said[at] or said[2 if len(said) > 2 else at] or "—")
+
+
+def _first_page(register: Register, outcome: str) -> list[str]:
+    """Give the sentences with which a report begins, as they are printed."""
+    from workbench.report.document import notice_blocks
+    from workbench.report.text import verdict
+    from workbench.report.words import Words
+
+    words = Words(register.lang)
+    if not register.has("head.unit"):
+        return []
+    if outcome == "withheld":
+        runs = notice_blocks(register, words, register.rows.values())
+    else:
+        runs = verdict(register, words)
+    return [register.plain(one) for one in runs]
 
 
 def _names(data: Path) -> Iterator[str]:

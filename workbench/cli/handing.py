@@ -175,7 +175,7 @@ def _printed(args: argparse.Namespace) -> int:
 
 def _factual(args: argparse.Namespace) -> int:
     from workbench.batch.sign import study_of
-    from workbench.forms.factual import objections_csv, read_sheets, write_sheets
+    from workbench.forms.factual import add_objections, read_sheets, write_sheets
 
     folder = Path(args.path)
     zh, study = args.messages == "zh", study_of(folder)
@@ -194,10 +194,18 @@ def _factual(args: argparse.Namespace) -> int:
         print(f"{n} 个单位的核对表：{args.to}" if zh else f"sheets of {n} units: {args.to}")
         return 0
     rows = read_sheets(study, folder, args.read, args.received)
-    if args.to.exists():
-        raise FileExistsError(f"{args.to}")
-    args.to.write_bytes(objections_csv(rows))
-    print(f"{len(rows)} 条异议：{args.to}" if zh else f"{len(rows)} objections: {args.to}")
+    new = add_objections(args.to, rows)
+    print(
+        f"{len(rows)} 条异议，新增 {new} 条：{args.to}"
+        if zh
+        else f"{len(rows)} objections, {new} of them new: {args.to}"
+    )
+    listed = {study.resolve(source.file) for source in study.settings.sources.get("objections", ())}
+    if args.to.resolve() not in {path.resolve() for path in listed}:
+        named = args.to.resolve()
+        inside = named.is_relative_to(study.folder.resolve())
+        shown = named.relative_to(study.folder.resolve()).as_posix() if inside else named.name
+        print("  study.yaml › sources ›  objections: [{file: " + shown + "}]")
     return 0
 
 

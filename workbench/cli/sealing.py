@@ -140,7 +140,7 @@ def _sign(args: argparse.Namespace) -> int:
             else f"nothing to sign ({len(found.done)} signed already)"
         )
         return 0
-    _show(found.due, zh)
+    _show(found.due, zh, args.dir / "communities")
     if args.pack or args.external:
         from workbench.batch import packs
 
@@ -175,19 +175,43 @@ def _sign(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show(due: Sequence[Due], zh: bool) -> None:
-    """Show what is signed: outcome, score, digest, pages, open warnings, what was sent back."""
+_TOLD = 12  # reports whose first sentences are shown; of more, a line each
+_MOVED = 8
+
+
+def _show(due: Sequence[Due], zh: bool, place: Path | None) -> None:
+    """Show what is signed: outcome, score, digest, pages and where they lie, what page one says.
+
+    Open warnings and, of what was sent back, remark and changes are shown of every report.
+    """
+    at, full = 0 if zh else 1, len(due) <= _TOLD
     for one in due:
-        pages = "/".join(map(str, one.pages)) + ("页" if zh else " pages")
-        open_ = f"{one.warnings}项未关闭的预警或检查" if zh else f"{one.warnings} open warnings"
-        words = [one.name, one.title, one.outcome, one.score, one.code, pages]
-        words += [open_] if one.warnings else []
-        print("  ".join(word for word in [*words, " ".join(one.reports)] if word))
+        words = [one.name, one.title, one.outcome, one.score, one.code]
+        open_ = f"{len(one.open)}项未关闭的预警或检查" if zh else f"{len(one.open)} open warnings"
+        words += [open_] if one.open else []
+        if not full:
+            words.append("/".join(map(str, one.pages)) + ("页" if zh else " pages"))
+        print("  ".join(word for word in words if word))
+        for name, pages in zip(one.reports, one.pages, strict=True) if full else ():
+            file = name if place is None else place / one.name / "data" / name
+            print(f"    {file}  {pages}{'页' if zh else ' pages'}")
+        for sentence in one.said if full else ():
+            print(f"    {sentence[at]}")
+        for label in one.open if full else ():
+            print(f"    ! {label[at]}")
         if one.remark:
-            told = ", ".join(one.changed[:8]) + (" …" if len(one.changed) > 8 else "")
-            nothing = "没有变化" if zh else "nothing"
             print(f"    {'曾退回' if zh else 'sent back before'} ({one.remark})")
+            told = ", ".join(one.changed[:_MOVED]) + (" …" if len(one.changed) > _MOVED else "")
+            nothing = "没有变化" if zh else "nothing"
             print(f"    {'此后变化' if zh else 'changed since'}: {told or nothing}")
+            for moved in one.moved[:_MOVED]:
+                print(f"      {moved[at]}")
+    if not full:
+        print(
+            f"（{len(due)} 份；用 --only 编号 看每份的首页文字与未关闭的预警）"
+            if zh
+            else f"({len(due)} reports; --only ID shows what page one says and each open warning)"
+        )
 
 
 def _sign_pack(args: argparse.Namespace) -> int:
@@ -196,7 +220,7 @@ def _sign_pack(args: argparse.Namespace) -> int:
 
     zh, role = args.messages == "zh", args.role
     found = read_pack(args.dir)
-    _show(found.due, zh)
+    _show(found.due, zh, None)
     key = _key(args, None, role)
     _who(key, zh)
     n = len(found.due)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError, Problem
 from workbench.evidence import bag as bags
-from workbench.evidence.files import sha256_file
+from workbench.evidence.files import sha256_file, write_atomic
 from workbench.findings import safe_cell
 from workbench.report.blocks import Block, line, table
 from workbench.report.document import finished, framed
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 __all__ = [
     "OBJECTIONS",
     "Sheet",
+    "add_objections",
     "facts",
-    "objections_csv",
     "read_sheet",
     "read_sheets",
     "write_sheets",
@@ -367,8 +367,10 @@ def _fault(asked: bool, answer: str, claim: str) -> tuple[str, str, str] | None:
 def _row(
     sheet: Sheet, number: int, about: str, claim: str, evidence: str, received: date
 ) -> dict[str, str]:
+    edition = sheet.number.rpartition("/")[2]
+    later = f"-E{edition}" if edition != "1" else ""
     told = {
-        "objection": f"FC-{sheet.community}-{number:03}",
+        "objection": f"FC-{sheet.community}{later}-{number:03}",
         "community": sheet.community,
         "stage": "factual_check",
         "received": received.isoformat(),
@@ -390,10 +392,56 @@ def _cells(file: Path) -> Sequence[Sequence[Any]]:
     return records(file.read_bytes(), "factual_check", file=file.name).rows
 
 
-def objections_csv(rows: Sequence[Mapping[str, str]]) -> bytes:
-    """Give rows of ``objections`` as CSV (UTF-8, LF), to be added to the study's own table."""
+def add_objections(file: Path, rows: Sequence[Mapping[str, str]]) -> int:
+    """Add rows to a table of objections (UTF-8 CSV), or begin one; those it has are passed over.
+
+    What was decided in the meantime stays: a row is known by its ``objection``. Nothing is written
+    unless everything is.
+
+    Returns
+    -------
+    int
+        How many rows are new.
+
+    Raises
+    ------
+    InputError
+        ``forms.table``: the file has other columns, or says something else under the same number.
+    """
+    before: list[dict[str, str]] = []
+    columns = list(OBJECTIONS)
+    if file.exists():
+        text = file.read_bytes().decode("utf-8-sig", "replace")
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        before, columns = list(reader), list(reader.fieldnames or ())
+    told = {row.get("objection"): row for row in before}
+    said = ("objection", "community", "stage", "received", "about", "claim")
+    missing = sorted(set(said) - set(columns))
+    other = [
+        row["objection"]
+        for row in rows
+        if row["objection"] in told
+        and any(
+            (told[row["objection"]].get(name) or "") != safe_cell(row[name])
+            for name in ("community", "stage", "about", "claim")
+        )
+    ]
+    if missing or other:
+        raise _refused(
+            "forms.table",
+            "该文件不是异议表，或同一编号下内容不同",
+            "the file is no table of objections, or says something else under the same number",
+            ", ".join(missing or other)[:200],
+            file=file.name,
+            expected=", ".join(said),
+            remedy_zh="写到另一个文件，或先改正该表",
+            remedy_en="write to another file, or put the table right first",
+        )
+    fresh = [row for row in rows if row["objection"] not in told]
     out = io.StringIO()
-    writer = csv.DictWriter(out, OBJECTIONS, lineterminator="\n")
+    writer = csv.DictWriter(out, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
-    writer.writerows({name: safe_cell(row[name]) for name in OBJECTIONS} for row in rows)
-    return out.getvalue().encode("utf-8")
+    writer.writerows({name: row.get(name) or "" for name in columns} for row in before)
+    writer.writerows({name: safe_cell(row.get(name, "")) for name in columns} for row in fresh)
+    write_atomic(file, out.getvalue().encode("utf-8"))
+    return len(fresh)

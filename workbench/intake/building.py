@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["build", "collect", "read_study"]
 
+# tables that a team begins before there is anything to enter
+_BEGIN_EMPTY = {"objections"}
 _DTYPES = {"int": "Int64", "float": "float64", "bool": "boolean"}
 
 
@@ -165,7 +167,7 @@ class _Intake:
             "table.unknown", f"没有名为 {name} 的表", f"there is no table {name}", zh, en, **place
         )
 
-    def _read(self, how: Source | Join) -> Raw | None:
+    def _read(self, how: Source | Join, *, empty: bool = False) -> Raw | None:
         """Read a file once, whatever the number of its sources, and filter its rows."""
         key = tuple(
             str(getattr(how, name))
@@ -187,7 +189,9 @@ class _Intake:
         if key not in self.raws:
             self.raws[key] = None
             try:
-                self.raws[key] = read_file(self.study.resolve(how.file), how, self.log, found)
+                self.raws[key] = read_file(
+                    self.study.resolve(how.file), how, self.log, found, empty=empty
+                )
             except InputError as error:
                 found.extend(error.problems)
         raw = self.raws[key]
@@ -202,7 +206,7 @@ class _Intake:
         parts: list[pd.DataFrame] = []
         complete = True
         for n, source in enumerate(sources, start=1):
-            raw = self._read(source)
+            raw = self._read(source, empty=table.name in _BEGIN_EMPTY)
             joined = [self._read(join) for join in source.join]
             if raw is None or any(other is None for other in joined):
                 complete = False

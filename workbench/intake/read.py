@@ -177,7 +177,9 @@ def _frame(
     return frame, repeated
 
 
-def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem]) -> Raw:
+def read_file(
+    path: Path, how: Source | Join, log: Log, problems: list[Problem], *, empty: bool = False
+) -> Raw:
     """Read one file as its source declares it.
 
     Parameters
@@ -190,6 +192,8 @@ def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem])
         Receives what is counted (formulas).
     problems
         Receives faults that leave the rest of the file readable.
+    empty
+        Whether a header without rows is a table without rows, and not a failed export.
 
     Returns
     -------
@@ -211,7 +215,7 @@ def read_file(path: Path, how: Source | Join, log: Log, problems: list[Problem])
         grid = readers.read(data, how, log, problems)
     frame, repeated = _frame(grid, how, name, problems)
     used = FileUsed(name, digest, len(frame), how.outside)
-    if frame.empty:
+    if frame.empty and not empty:
         raise InputError(
             _problem(
                 "file.no-rows",
