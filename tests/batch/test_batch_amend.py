@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from workbench.batch import state
 from workbench.batch.amend import amend, withdraw
 from workbench.batch.diff import diff
 from workbench.batch.run import run
@@ -146,6 +147,40 @@ def test_a_change_of_another_unit_does_not_slip_in(batch: tuple[Path, Path]) -> 
     with pytest.raises(InputError) as caught:
         amend(out / "communities" / "AA-01", objection="O-1")
     assert [(p.code, p.community) for p in caught.value.problems] == [("amend.other", "AA-02")]
+
+
+def test_units_with_upheld_objections_of_their_own_are_amended_in_the_same_round(
+    batch: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = batch
+    two = (
+        UPHELD.replace("O-1", "FC-AA-02-001")
+        .replace("AA-01", "AA-02")
+        .replace("notice", "factual_check")
+    )
+    object_to(folder, UPHELD, two)
+    correct(folder, 4, 84, 60)
+    correct(folder, 10, 87, 99, "FC-AA-02-001")
+    made = amend(out / "communities" / "AA-01", objection="O-1", jobs=1)
+    assert (made.edition, made.state) == (2, "signed")
+    rows = state.read(out)
+    assert rows["AA-02@2"]["state"] == "signed"
+    told = {
+        name: next(
+            r["display_zh"]
+            for r in json.loads((out / f"communities/{name}/data/findings.json").read_bytes())
+            if r["finding"] == "context.amendment"
+        )
+        for name in ("AA-01@2", "AA-02@2")
+    }
+    assert "异议O-1" in told["AA-01@2"]
+    assert "FC-AA-02-001" not in told["AA-01@2"]
+    assert "异议FC-AA-02-001" in told["AA-02@2"]
+    assert "O-1" not in told["AA-02@2"]
+    assert main(["verify", str(out)]) == 0
+    with pytest.raises(InputError) as caught:
+        amend(out / "communities" / "AA-02@2", objection="FC-AA-02-001")
+    assert [p.code for p in caught.value.problems] == ["amend.done"]
 
 
 def test_who_scored_does_not_decide(tiny: Write) -> None:

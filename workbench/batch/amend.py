@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,17 +139,20 @@ class _Amendment:
         number, entry = self.entry(journal, rows, newest)
         self.refuse_unready(rows, units, newest, entry)
         why = self.why(journal[: number - 1])
-        for one in why:
-            if one.id not in entry["objections"]:
-                entry["objections"].append(one.id)
+        entry["objections"] = [*dict.fromkeys([*entry["objections"], *(one.id for one in why)])]
         entry["reason"] = self.reason or entry["reason"]
         aims: dict[str, int] = dict(entry["editions"])
+        ready = self.ready(journal[: number - 1])
         with runner.workers() as workers:
             while True:
                 keys = prepare.keys_of(
                     where, study, out, units, units, tables_key, workers, told, newest | aims
                 )
-                self.refuse_others(units, newest, aims)
+                along = self.along(units, newest, aims, ready)
+                if along:  # their own objections are upheld too: one round answers all
+                    aims |= {name: newest.get(name, 1) + 1 for name in along}
+                    entry["objections"] += [one.id for name in along for one in ready[name]]
+                    continue
                 # from here on a crash leaves the journal, by which the next attempt goes on
                 _write(amendments(out) / f"{number:03d}.json", entry | {"editions": aims})
                 self.execute(aims, keys, workers, runner)
@@ -158,7 +161,11 @@ class _Amendment:
                 if not moved:
                     break
                 aims |= {name: newest[name] + 1 for name in moved}
-            tell = {unit: self.tell(unit, n, why) for unit, n in aims.items()}
+            own = {
+                unit: [one for one in found if one.id in entry["objections"]]
+                for unit, found in ready.items()
+            } | {self.unit: why}
+            tell = {unit: self.tell(unit, n, own.get(unit, ())) for unit, n in aims.items()}
             for unit, n in aims.items():
                 _write(amendments(out) / f"{bags.bag_name(unit, n)}.json", tell[unit])
             pending = [
@@ -273,17 +280,11 @@ class _Amendment:
     def why(self, done: Sequence[Mapping[str, Any]]) -> list[Objection]:
         """Give the objections that this amendment answers, the one named last."""
         every = {one.id: one for one in objections(self.out / "private" / "tables")}
-        problems = list(self.faults(every.get(self.objection), done))
-        if problems:
-            raise InputError(*problems)
-        return [every[self.objection]] if self.objection else []
-
-    def faults(self, one: Objection | None, done: Sequence[Mapping[str, Any]]) -> Any:
-        """Tell why an objection leads to no amendment."""
-        name = self.objection
-        if not name:
-            if not self.reason:
-                yield _problem(
+        if not self.objection:
+            if self.reason:
+                return []
+            raise InputError(
+                _problem(
                     "amend.reason",
                     self.unit,
                     "未说明更正的理由",
@@ -292,19 +293,35 @@ class _Amendment:
                     "写 --objection 编号，或 --reason 文字",
                     "say --objection ID, or --reason TEXT",
                 )
-            return
+            )
+        one = every.get(self.objection)
         if one is None or one.community != self.unit:
-            where = one.community if one else "-"
-            said = ("该单位没有这件异议", "the unit has no such objection", f"{name} ({where})")
-            yield _problem("amend.objection", self.unit, *said)
-            return
+            where = f"{self.objection} ({one.community if one else '-'})"
+            said = ("该单位没有这件异议", "the unit has no such objection", where)
+            raise InputError(_problem("amend.objection", self.unit, *said))
+        problems = list(self.faults(one, done))
+        if problems:
+            raise InputError(*problems)
+        return [one]
+
+    def ready(self, done: Sequence[Mapping[str, Any]]) -> dict[str, list[Objection]]:
+        """Give, of the other units, the objections that lead to an edition as they stand."""
+        found: dict[str, list[Objection]] = {}
+        for one in objections(self.out / "private" / "tables"):
+            if one.community != self.unit and not list(self.faults(one, done)):
+                found.setdefault(one.community, []).append(one)
+        return found
+
+    def faults(self, one: Objection, done: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+        """Tell why an objection leads to no amendment."""
+        unit, name = one.community, one.id
         if any(name in entry["objections"] for entry in done):
             said = ("这件异议已有新版", "this objection has led to an edition already", name)
-            yield _problem("amend.done", self.unit, *said)
+            yield _problem("amend.done", unit, *said)
         if one.decision not in _UPHELD or one.decided is None:
             yield _problem(
                 "amend.decision",
-                self.unit,
+                unit,
                 "异议未决定或不成立，报告不变",
                 "the objection is not decided, or was rejected: the report stands",
                 f"{name}: {one.decision or '-'}",
@@ -313,7 +330,7 @@ class _Amendment:
         if not one.decided_by:
             yield _problem(
                 "amend.decider",
-                self.unit,
+                unit,
                 "未写明由谁决定（decided_by），须为未参与评分的人",
                 "who decided is not said (decided_by); it must be somebody who did not score",
                 name,
@@ -321,7 +338,7 @@ class _Amendment:
         if not naming(self.study, one):
             yield _problem(
                 "amend.unnamed",
-                self.unit,
+                unit,
                 "没有更正或人工决定写明这件异议，没有可改的",
                 "no correction or judgement names this objection: there is nothing to amend",
                 name,
@@ -329,17 +346,31 @@ class _Amendment:
                 "name its id in evidence of corrections.csv or decision of judgements.csv",
             )
 
-    def refuse_others(
-        self, units: Sequence[str], newest: Mapping[str, int], aims: Mapping[str, int]
-    ) -> None:
-        """Refuse when the study folder has changed for a unit that is not amended."""
-        problems = []
+    def along(
+        self,
+        units: Sequence[str],
+        newest: Mapping[str, int],
+        aims: Mapping[str, int],
+        ready: Mapping[str, Sequence[Objection]],
+    ) -> list[str]:
+        """Give the units that changed by upheld objections of their own; refuse any other change.
+
+        Raises
+        ------
+        InputError
+            ``amend.other`` for every unit whose part of the study folder changed without one.
+        """
+        problems, found = [], []
         for unit in units:
             data = self.out / "communities" / bags.bag_name(unit, newest.get(unit, 1)) / "data"
             if unit in aims or not data.is_dir():
                 continue
             cut = self.out / "private" / "slices" / unit / "data"
-            if assessed_digest(cut) != assessed_digest(data):
+            if assessed_digest(cut) == assessed_digest(data):
+                continue
+            if ready.get(unit):
+                found.append(unit)
+            else:
                 problems.append(
                     _problem(
                         "amend.other",
@@ -354,6 +385,7 @@ class _Amendment:
                 )
         if problems:
             raise InputError(*problems)
+        return found
 
     # the work
 
@@ -418,12 +450,12 @@ class _Amendment:
         code = bags.evidence_code((data / bags.EVIDENCE_LIST).read_bytes())
         zh = [f"第{edition}版，取代第{edition - 1}版（{code}）"]
         en = [f"edition {edition}, supersedes edition {edition - 1} ({code})"]
-        if unit == self.unit:
+        if unit == self.unit or why:
             for one in why:
                 told = self.answered(one)
                 zh.append(told[0])
                 en.append(told[1])
-            if self.reason:
+            if self.reason and unit == self.unit:
                 zh.append(f"测评方更正：{self.reason}")
                 en.append(f"put right by the assessor: {self.reason}")
         else:
