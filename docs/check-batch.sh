@@ -232,7 +232,7 @@ study=$(jq -r .study batch.json)
   + ([range(0; $all|length) as $m | $all[$m] | select(.supersedes == $n) | "; \(if .type == "withdrawal" then "withdrawn" else "superseded" end) by entry \($m)"]|join(""))' ledger/entries.jsonl
 issued=$(jq -r --arg s "$study" 'select(.study==$s and (.type=="report" or .type=="amendment"))|"\(.community) \(.edition)"' ledger/entries.jsonl)
 [ -z "$(echo "$issued" | sort | uniq -d)" ] || wrong ledger "a report is entered twice"
-jq -e 'select(.type=="withdrawal")' ledger/entries.jsonl > /dev/null && wrong ledger "a report was withdrawn: $(jq -c 'select(.type=="withdrawal")' ledger/entries.jsonl)"
+jq -se 'any(.[]; .type=="withdrawal")' ledger/entries.jsonl > /dev/null && wrong ledger "a report was withdrawn: $(jq -c 'select(.type=="withdrawal")' ledger/entries.jsonl)"
 echo "$issued" | while read -r unit edition; do
   [ -z "$unit" ] || [ -d "communities/$unit$([ "$edition" = 1 ] || echo "@$edition")" ] || echo "$unit"
 done > "$work/gone"
@@ -263,7 +263,7 @@ for bag in communities/*; do # amended editions, UNIT@2, among them
 done
 wanted=$(jq '.states.signed' batch.json)
 # the last line of a unit and edition counts; one torn by a crash is none
-listed=$(jq -cR 'fromjson? | select(.community) | {key: "\(.community)@\(.edition // 1)", value: .state}' communities.jsonl | jq -s 'from_entries | [.[] | select(. == "signed")] | length')
+listed=$(jq -cR 'fromjson? | select(.community) | {key: "\(.community)@\(.edition // 1)", value: .state}' communities.jsonl | jq -s 'from_entries | [to_entries[] | select((.key | endswith("@1")) and .value == "signed")] | length')
 [ "$listed" -eq "$wanted" ] || wrong batch "communities.jsonl lists $listed signed, batch.json counts $wanted"
 [ "$count" -eq "$wanted" ] || wrong batch "$count bags, batch.json counts $wanted signed"
 
@@ -276,7 +276,7 @@ for bag in overview overview@*; do # what the batch notebook read, as it was fro
   [ -n "$frozen" ] && [ -d "$bag" ] && plain "$bag" || continue
   read=$(cd "$bag/data" && find inputs protocol -type f | sort | while IFS= read -r file; do sha256sum "$file"; done | sha)
   own=$(sha < "$bag/data/notebook.ipynb")
-  echo "$frozen" | jq -e --arg n "$own" --arg r "$read" 'select(.notebook_sha256==$n and .read_sha256==$r)' > /dev/null ||
+  echo "$frozen" | jq -se --arg n "$own" --arg r "$read" 'any(.[]; .notebook_sha256==$n and .read_sha256==$r)' > /dev/null ||
     wrong "$bag" "notebook, or what it read, not as it was frozen"
 done
 if [ ! -d "$overview" ] || ! plain "$overview"; then
