@@ -40,6 +40,7 @@ score = assess.score(c, value)
 wb.record(score, section="score")
 wb.record(assess.objections(c, score, value), section="objections")
 wb.record(assess.standing(c, value, assess.warnings(c, value)), section="standing")
+wb.record(assess.bridge(c, score), section="change")
 """
 FACTS = "community,fact,value,date\n" + "".join(
     f"AA-01,{event},true,{day}\n"
@@ -177,8 +178,20 @@ def test_from_open_to_an_amended_second_edition_and_the_next_wave(
     institution = str(given / "institution.p12")
     assert call("close", str(out), "--key", institution, "--yes") == 0
     assert call("verify", str(out)) == 0
-    settings.write_text(text.replace(WAVES, NEXT), encoding="utf-8")
+    assert (out / "overview@2" / "data" / "report.zh.pdf").is_file()
+    text = text.replace("study: tiny", "study: tiny-3").replace(WAVES, NEXT)
+    settings.write_text(text, encoding="utf-8")
     told = build(load_study(str(folder))).frames["published"]
     first = told[told["community"].eq("AA-01")].set_index("finding")
     assert (first.loc["bag", "verdict"], first.loc["bag", "value"]) == ("valid", 2.0)
     assert first.loc[slug, "value"] == pytest.approx(now[slug]["value"])
+
+    # its reports quote what was published last, and by whom it was signed does not matter
+    (folder / "objections.csv").write_text(HEAD, encoding="utf-8")  # none yet
+    assert call("run", str(folder), "--out", str(tmp_path / "next"), "--jobs", "2") == 0
+    later = {
+        r["finding"]: r
+        for r in json.loads((tmp_path / "next/communities/AA-01/data/findings.json").read_bytes())
+    }
+    assert later["change.published.bag.AA-01"]["verdict"] == "passed"
+    assert later["change.published.score.AA-01"]["value"] == 100.0

@@ -130,6 +130,17 @@ def test_pages_show_nothing_suppressed_and_no_number_of_their_own(noticed: Path,
         assert not re.search(r'(src|href)="(https?:)?//', file.read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_page_leads_to_its_sheets_which_lie_in_the_site(noticed: Path, lang: str) -> None:
+    for unit in units(noticed):
+        (folder,) = {p.parent for p in noticed.glob(f"notice/site/units/*/{unit}.html")}
+        links = re.findall(r'href="([^"/]+\.pdf)"', page(noticed, unit, lang))
+        assert links == [f"{unit}.{lang}.pdf", f"{unit}.{lang}.large.pdf"]
+        for name in links:
+            sheet = noticed / "notice" / "sheets" / name
+            assert (folder / name).read_bytes() == sheet.read_bytes()
+
+
 def test_a_withheld_unit_has_no_points_and_says_why(noticed: Path) -> None:
     text = page(noticed, "JX-07", "en")
     assert "No result is issued" in text

@@ -221,6 +221,7 @@ def _unit(
     for folder in (sheets, pages):
         folder.mkdir(parents=True, exist_ok=True)
     for lang in _LANGS:
+        beside: dict[str, str] = {}
         for large in (False, True):
             pdf = result_sheet(
                 found,
@@ -234,9 +235,19 @@ def _unit(
                 until=until,
                 large=large,
             )
-            (sheets / f"{name}.{lang}{'.large' if large else ''}.pdf").write_bytes(pdf.data)
+            file = f"{name}.{lang}{'.large' if large else ''}.pdf"
+            (sheets / file).write_bytes(pdf.data)
+            (pages / file).write_bytes(pdf.data)
+            beside["site.sheet_large" if large else "site.sheet"] = file
         page, files = unit_page(
-            found, pictures, told, lang=lang, begin=begin, until=until, stem=name
+            found,
+            pictures,
+            told,
+            lang=lang,
+            begin=begin,
+            until=until,
+            stem=name,
+            sheets=beside,
         )
         (pages / f"{name}{'' if lang == 'zh' else '.en'}.html").write_text(page, encoding="utf-8")
         letters.update(page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -26,6 +27,7 @@ CSP = (
     "form-action 'none'"
 )
 _LANGS = {"zh": "zh-CN", "en": "en"}
+_CARDS = 4  # columns from which on a phone cannot hold a table
 _OTHER = {"zh": "English", "en": "中文"}
 
 
@@ -68,31 +70,52 @@ Bar = tuple[str, float, float | None, float | None, str]
 
 
 def bars(rows: Sequence[Bar], lang: str, alt: str) -> str:
-    """Draw bars from 0 to 1, with a line from low to high where both are given, as inline SVG."""
-    step, wide = 30, 300
+    """Draw bars from 0 to 1, with a line from low to high where both are given, as inline SVG.
+
+    A label stands above its bar and the value beside it, so that a phone shows all of it in the
+    size of its text.
+    """
+    step, wide, most = 44, 270, 24 if lang == "zh" else 46
     out = [
-        f'<svg role="img" aria-label="{_esc(alt)}" viewBox="0 0 720 {step * len(rows) + 8}" '
+        f'<svg role="img" aria-label="{_esc(alt)}" viewBox="0 0 360 {step * len(rows) + 4}" '
         'font-size="14" fill="#1d2733">'
     ]
     for i, (label, value, low, high, text) in enumerate(rows):
-        y = step * i + 4
-        at = 310 + wide * max(0.0, min(1.0, value))
-        shown = label if len(label) < (22 if lang == "zh" else 44) else (
-            label[: 20 if lang == "zh" else 41] + "…"
-        )  # fmt: skip
+        y = step * i
+        at = wide * max(0.0, min(1.0, value))
+        shown = label if len(label) <= most else label[: most - 1] + "…"
         out.append(
-            f'<text x="300" y="{y + 17}" text-anchor="end">{_esc(shown)}</text>'
-            f'<rect x="310" y="{y + 5}" width="{wide}" height="16" fill="#dfe5eb"/>'
-            f'<rect x="310" y="{y + 5}" width="{at - 310:.1f}" height="16" fill="#0072b2"/>'
+            f'<text x="0" y="{y + 15}">{_esc(shown)}</text>'
+            f'<rect x="0" y="{y + 22}" width="{wide}" height="14" fill="#dfe5eb"/>'
+            f'<rect x="0" y="{y + 22}" width="{at:.1f}" height="14" fill="#0072b2"/>'
         )
         if low is not None and high is not None:
-            a, b = (310 + wide * max(0.0, min(1.0, v)) for v in (low, high))
+            a, b = (wide * max(0.0, min(1.0, v)) for v in (low, high))
             out.append(
-                f'<path d="M{a:.1f} {y + 13}H{b:.1f}M{a:.1f} {y + 8}v10M{b:.1f} {y + 8}v10" '
+                f'<path d="M{a:.1f} {y + 29}H{b:.1f}M{a:.1f} {y + 24}v10M{b:.1f} {y + 24}v10" '
                 'stroke="#1d2733" stroke-width="2" fill="none"/>'
             )
-        out.append(f'<text x="620" y="{y + 17}">{_esc(text)}</text>')
+        out.append(f'<text x="{wide + 8}" y="{y + 34}">{_esc(text)}</text>')
     return "".join([*out, "</svg>"])
+
+
+class _Writer(Writer):
+    """Tables that fall into cards on a phone: each cell says under which head it stands."""
+
+    def _table(self, b: Mapping[str, Any]) -> str:
+        if len(b["head"]) < _CARDS:
+            return super()._table(b)
+        heads = [re.sub(r"<[^>]*>", "", self.runs(cell, link=False)) for cell in b["head"]]
+        made = super()._table(b).replace("<table>", '<table class="cards">', 1)
+        rows = made.split("<tr>")
+        for at, row in enumerate(rows):
+            cells = row.split("<td")
+            if len(cells) == len(heads):
+                named = (
+                    f'<td data-head="{h}"{c}' for h, c in zip(heads[1:], cells[1:], strict=True)
+                )
+                rows[at] = cells[0] + "".join(named)
+        return "<tr>".join(rows)
 
 
 def unit_page(
@@ -104,6 +127,7 @@ def unit_page(
     begin: date,
     until: date | None,
     stem: str,
+    sheets: Mapping[str, str] | None = None,
 ) -> tuple[str, dict[str, bytes]]:
     """Give a unit's page and the pictures that lie beside it.
 
@@ -116,6 +140,8 @@ def unit_page(
         What :func:`workbench.findings.pictures` gives; only those released to the public are shown.
     stem
         Beginning of the names of the files that belong to the page.
+    sheets
+        Key of the link's text → name of a PDF that lies beside the page.
     """
     rows = list(findings)
     register, words = Register(rows, lang), Words(lang)
@@ -132,8 +158,10 @@ def unit_page(
     files: dict[str, bytes] = {}
     blocks = _blocks(register, words, rows, begin, until)
     plain = finished(doc, {"front": [blocks], "sections": [], "annexes": []}, register)
-    writer = Writer(plain, {})
+    writer = _Writer(plain, {})
+    links = (f'<a href="{_esc(f)}">{_esc(words(k))}</a>' for k, f in (sheets or {}).items())
     body = [_top(register, words, plain, unit)]
+    body += [f"<p>{' · '.join(links)}</p>"] if sheets else []
     for block in plain["front"][0]:
         if block["type"] == "chart":
             drawn = bars(block["data"], lang, block["alt"])

@@ -91,6 +91,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Bars of residents' answers with intervals; the table below has the figures",
     ),
     "site.search": ("按名称、编号或街道查找", "Find by name, number or subdistrict"),
+    "site.sheet": ("结果单（PDF）", "Result sheet (PDF)"),
+    "site.sheet_large": ("大字版（PDF）", "in large print (PDF)"),
     "site.kind": ("类型", "Kind"),
     "site.parent": ("上级", "Belongs to"),
     "site.tier": ("档次", "Tier"),
