@@ -289,7 +289,7 @@ fi
 for bag in overview overview@*; do # signed at a closing; of those made after it, the newest has to be
   [ -d "$bag" ] && plain "$bag" || continue
   listed "$bag" "$bag"
-  if [ -d "$bag/attest" ] || [ "$closed" ] && [ "$bag" = "$overview" ]; then
+  if [ -d "$bag/attest" ] || { [ "$closed" ] && [ "$bag" = "$overview" ]; }; then
     when=$(date +%s)
     stated "$bag" "$bag" "$study/overview/$(case $bag in *@*) echo "${bag#*@}" ;; *) echo 1 ;; esac)"
     entered "$bag" "$bag"

@@ -139,9 +139,20 @@ _PARTS_TOLD = {
 }
 
 
+_HEAD_TOLD = {
+    "community": "单位编号\nid of the unit",
+    "name": "单位名称\nname of the unit, Chinese",
+    "name_en": "单位英文名称\nname of the unit, English",
+    "kind": "单位类型\nkind of unit",
+    "state": "报告状态：draft 草稿，returned 退回，signing 签署中，signed 已签，failed 失败\n"
+    "state of the report",
+    "outcome": "assessed 已评定；withheld 不予评定\nassessed, or no result issued (withheld)",
+}
+
+
 def _notes(table: Table) -> dict[str, str]:
     """Say of each column what it holds: names in both languages, and unit."""
-    notes = {}
+    notes = dict(_HEAD_TOLD)
     for slug, one in table.legend.items():
         for part, (zh, en) in _PARTS_TOLD.items():
             names = f"{zh}{one.get('label_zh') or slug}\n{en}{one.get('label_en') or slug}"

@@ -133,7 +133,7 @@ def _deciders(frames: dict[str, pd.DataFrame], problems: Problems) -> None:
         return
     scored = set(zip(sheets["community"], sheets["assessor"], strict=True))
     pairs = zip(frame["community"], frame["decided_by"], strict=True)
-    same = frame[[pair in scored for pair in pairs]]
+    same = frame.loc[[pair in scored for pair in pairs]]  # a list without rows names no columns
     problems.cells(
         "objections.decided_by",
         "决定异议的人给该单位评过分",
