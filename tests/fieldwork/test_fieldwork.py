@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 from workbench import fieldwork
 from workbench.fieldwork import kept
+from workbench.fieldwork.paper import tasks_pdf
 from workbench.fieldwork.progress import cells, planned
 from workbench.fieldwork.reading import Field
 
@@ -130,6 +133,7 @@ def test_a_fabricator_stands_out_and_is_put_on_the_list_and_nothing_is_deleted()
         assert told[f"field.stands_out.{sign}.I3"]["base"] < 0.02
     assert not [k for k in told if k.startswith("field.stands_out") and not k.endswith("I3")]
     assert told["field.constraint.night"]["value"] == len(at)
+    assert told["field.interviewer.I3"]["label_en"] == "Interviewer I3"
     todo = fieldwork.listed(f, fieldwork.signs(f))
     named = set(todo.loc[todo["kind"].eq("verify"), "respondent"])
     assert set(answers.loc[at, "respondent"]) <= named
@@ -211,6 +215,21 @@ def test_the_list_calls_open_cases_again_never_refusals_and_by_team(honest: Fiel
     assert (
         not counts.astype(str).apply(lambda s: s.str.contains(r"N0\d\d\d|R0\d\d\d")).any(axis=None)
     )
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_each_team_has_one_page_however_long_its_names(honest: Field, lang: str) -> None:
+    units = pd.DataFrame({"community": [f"U{i}" for i in range(4)], "level": "community",
+                          "name": [f"一个名字特别特别长的居民小区第{i}期" for i in range(4)],
+                          "parent": ["P", "P", "Q", "Q"],
+                          "name_en": [f"A Compound With a Very Long Name, Phase {i}" for i in
+                                      range(4)]})  # fmt: skip
+    f = dataclasses.replace(honest, tables={**honest.tables, "communities": units})
+    todo = fieldwork.listed(f, fieldwork.signs(f))
+    assert set(todo["team"]) == {"P", "Q"}
+    pdf = tasks_pdf(f, todo, lang)
+    assert int(PdfFileReader(io.BytesIO(pdf)).root["/Pages"]["/Count"]) == 2
+    assert pdf == tasks_pdf(f, todo, lang)
 
 
 def test_backchecks_name_the_interviewer_whose_answers_do_not_hold() -> None:

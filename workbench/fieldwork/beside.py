@@ -46,7 +46,7 @@ def entropy(f: Field) -> pd.DataFrame:
                 f"entropy.{name}",
                 "check",
                 f"{who[0]}：答案变化{'过少' if less else '过多'}",
-                f"{who[1].capitalize()}: answers vary too {'little' if less else 'much'}",
+                f"{who[1]}: answers vary too {'little' if less else 'much'}",
                 value=one["value"],
                 unit="bits",
                 n=one["n"],
@@ -372,7 +372,8 @@ def _estimate(
     )
     if every is not None and kept["value"] is not None and every["value"] is not None:
         moved = 100 * (float(one["value"]) - float(every["value"]))
-        told = (f"相差{moved:+.1f}个百分点", f"{moved:+.1f} points apart")
+        by = f"{moved:+.1f}".replace("-", "−")
+        told = (f"相差{by}个百分点", f"{by} points apart")
     return row(
         f"estimate.{item}{tail}",
         "estimate",

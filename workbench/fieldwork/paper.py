@@ -17,6 +17,7 @@ __all__ = ["tasks_pdf"]
 
 # rows of a table that fit on one page with the other three; the rest stands in tomorrow.csv
 _MOST = {"call_back": 12, "verify": 6, "revisit": 6, "short": 6}
+_PARTS = (1.0, 0.8, 0.6, 0.4, 0.2)
 _HEADS = {
     "call_back": (
         ("个案", "单位", "户", "访员", "已访", "上次", "情况"),
@@ -71,30 +72,35 @@ def tasks_pdf(f: Field, tasks: pd.DataFrame, lang: str) -> bytes:
         "For the team only: it names cases; collect it afterwards. A sign is to be looked "
         "into, and is no conclusion.",
     )
-    teams = [_team(f, str(name), mine, lang) for name, mine in tasks.groupby("team", sort=True)]
     document: dict[str, Any] = {
         "lang": lang,
         "title": title,
         "until": (f"数据截至{until}" if zh else f"data until {until}") if until else "",
         "note": note[0] if zh else note[1],
-        "teams": teams,
-        "nothing": "" if teams else ("没有要再访、核实或补足的。" if zh else "Nothing to do."),
+        "nothing": "" if len(tasks) else ("没有要再访、核实或补足的。" if zh else "Nothing to do."),
         "author": f.settings["study"],
         "issued": {"year": issued.year, "month": issued.month, "day": issued.day},
         "front": [""],
     }
     source = resources.files("workbench.report").joinpath("templates/tomorrow.typ").read_bytes()
-    return compile_pdf(document, {}, {}, issued=issued, source=source, scales=(1.0,)).data
+    for part in _PARTS:  # fewer rows until each team has its page
+        document["teams"] = [
+            _team(f, str(name), mine, lang, part) for name, mine in tasks.groupby("team", sort=True)
+        ]
+        made = compile_pdf(document, {}, {}, issued=issued, source=source, scales=(1.0,))
+        if made.pages <= max(1, len(document["teams"])):
+            break
+    return made.data
 
 
-def _team(f: Field, name: str, mine: pd.DataFrame, lang: str) -> dict[str, Any]:
+def _team(f: Field, name: str, mine: pd.DataFrame, lang: str, part: float) -> dict[str, Any]:
     zh = lang == "zh"
     tables = []
     for kind, words in KINDS.items():
         rows = mine[mine["kind"].eq(kind)]
         if rows.empty:
             continue
-        most = _MOST[kind]
+        most = max(1, round(_MOST[kind] * part))
         cells = [
             [_cell(f, one, column, lang) for column in _COLUMNS[kind]]
             for one in rows.head(most).to_dict("records")

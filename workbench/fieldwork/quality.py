@@ -376,7 +376,7 @@ def interviewers(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
                 f"interviewer.{name}",
                 "estimate",
                 who[0],
-                who[1].capitalize(),
+                who[1],
                 value=float(n),
                 unit="count",
                 n=n,

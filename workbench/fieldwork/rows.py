@@ -46,4 +46,4 @@ def absent(finding: str, label: tuple[str, str], zh: str, en: str) -> Row:
 
 def who_of(kind: str, name: object) -> tuple[str, str]:
     """Name an interviewer or a unit in both languages."""
-    return (f"访员{name}", f"interviewer {name}") if kind == "interviewer" else (str(name),) * 2
+    return (f"访员{name}", f"Interviewer {name}") if kind == "interviewer" else (str(name),) * 2

@@ -276,7 +276,7 @@ def stands_out(f: Field, found: pd.DataFrame) -> pd.DataFrame:
                 f"stands_out.{sign}.{name}",
                 "check",
                 f"{who[0]}：{words[0]}",
-                f"{who[1].capitalize()}: {words[1]}",
+                f"{who[1]}: {words[1]}",
                 value=one["value"],
                 unit="share",
                 n=one["n"],
