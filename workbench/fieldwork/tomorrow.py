@@ -134,9 +134,10 @@ def _verify(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
         if "near_identical" in signs
         else pd.Series(False, index=signs.index)
     )
-    out = frame[signs["doubtful"] | alike].assign(_n=many)
-    if out.empty:
+    mine = signs["doubtful"] | alike
+    if not mine.any():
         return pd.DataFrame()
+    out = frame[mine].assign(_n=many[mine])
     out = out.sort_values(
         ["_n", "community", "respondent"], ascending=[False, True, True], kind="stable"
     )
