@@ -60,7 +60,7 @@ _TITLES = {
     "photos": ("照片编号", "photos"),
     "note": ("备注（不外传）", "note (stays in the house)"),
 }
-_HOUSE = frozenset({"ip", "device", "lat", "lon", "flags"})
+_HOUSE = frozenset({"ip", "device", "lat", "lon", "crs", "flags"})
 
 
 @dataclass(frozen=True)
