@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from workbench import change, survey
+from workbench import change, scoring, survey
 from workbench.intake import build, check
-from workbench.intake.frames import Tables
+from workbench.intake.duplicates import settle
+from workbench.intake.frames import Log, Problems, Tables
 from workbench.study import Study
+from workbench.study.settings import Duplicates
 
 pytestmark = pytest.mark.shared
 
@@ -275,3 +278,69 @@ def test_every_neighbourhood_name_is_mapped_or_left_out_on_purpose(
     assert set(named) <= found
     own = pd.read_csv(STUDIES / "boston/communities.csv")["community"]
     assert set(named.values()) == set(own)
+
+
+def test_every_name_of_a_neighbourhood_is_in_the_report_with_how_it_was_matched(
+    requests: pd.DataFrame,
+) -> None:
+    told = tables("boston").names
+    assert told is not None
+    mine = told[told["table"].eq("requests")].set_index("name")
+    assert mine["rows"].sum() == len(requests)
+    counts = requests["neighborhood"].value_counts()
+    assert (mine.loc[counts.index, "rows"] == counts).all()
+    assert mine["how"].value_counts().to_dict() == {"alias": 21, "unmatched": 2, "blank": 1}
+    assert set(mine.index[mine["how"].eq("unmatched")]) == {"Boston", "Chestnut Hill"}
+
+
+def test_the_share_in_time_is_that_counted_one_by_one(requests: pd.DataFrame) -> None:
+    """Roxbury, second half of 2015: due by the day of the extract, closed by then; nothing else."""
+    drawn = pd.Timestamp(TAKEN).tz_localize(None)
+    kept = due = met = 0
+    for _, one in requests[requests["neighborhood"].eq("Roxbury")].iterrows():
+        if not pd.Timestamp("2015-07-01") <= one["OPEN_DT"] < pd.Timestamp("2016-01-01"):
+            continue
+        kept += 1
+        if pd.notna(one["CLOSED_DT"]) and one["CLOSED_DT"] < one["OPEN_DT"]:
+            continue
+        if not isinstance(one["TARGET_DT"], str):
+            continue
+        target = pd.to_datetime(one["TARGET_DT"], format="%m/%d/%Y %I:%M:%S %p")
+        if target <= drawn:
+            due += 1
+            met += pd.notna(one["CLOSED_DT"]) and one["CLOSED_DT"] <= target
+    frame = tables("boston").frames["requests"]
+    frame = frame[frame["community"].eq("ROXBURY")].reset_index(drop=True)
+    for name in ("received", "closed", "due", "answered"):
+        frame[name] = pd.to_datetime(frame[name], utc=True)
+    inside = frame["received"].ge(pd.Timestamp("2015-07-01", tz="America/New_York"))
+    inside &= frame["received"].lt(pd.Timestamp("2016-01-01", tz="America/New_York"))
+    frame = frame[inside].assign(set_aside=frame["closed"] < frame["received"])
+    found = scoring.handling_rates(frame, drawn=pd.Timestamp(TAKEN)).set_index("statistic")
+    row = found.loc["answered_in_time"]
+    assert (row["numerator"], row["denominator"]) == (met, due)
+    assert row["denominator"] + row[["not_due", "no_due", "set_aside"]].sum() == kept
+    assert found.loc["resolved", "status"] == "not_computed"  # no outcome in the file
+    assert found.loc["satisfied", "status"] == "not_computed"  # nobody was called back
+
+
+def test_a_rule_for_duplicates_matches_what_a_loop_does(shared: Path) -> None:
+    """The same type of request in one neighbourhood within an hour of the first."""
+    frame = tables("boston").frames["requests"]
+    frame = frame[frame["community"].eq("HYDE-PARK")].reset_index(drop=True)
+    own = study("boston")
+    rule = Duplicates.model_validate({"requests": {"by": "category", "days": 1 / 24}})
+    settings = own.settings.model_copy(update={"duplicates": rule})
+    log = Log()
+    told = settle(frames := {"requests": frame}, replace(own, settings=settings), log, Problems())
+    times = pd.to_datetime(frame["received"], utc=True)
+    first: dict[str, tuple[pd.Timestamp, str]] = {}
+    wanted: dict[str, str] = {}
+    for at, name, kind in sorted(zip(times, frame["request"], frame["category"], strict=True)):
+        if kind in first and at - first[kind][0] <= pd.Timedelta(hours=1):
+            wanted[name] = first[kind][1]
+        else:
+            first[kind] = (at, name)
+    found = frames["requests"].set_index("request")["duplicate_of"].dropna().to_dict()
+    assert found == wanted
+    assert len(told) == len(wanted) == sum(entry.n for entry in log.entries) > 100

@@ -74,3 +74,24 @@ def test_an_empty_column_stays_empty():
     cells = pd.Series([None, None], dtype="str")
     assert parse_times(cells, None, SHANGHAI).values.isna().all()
     assert parse_dates(cells, "%d/%m/%Y").values.isna().all()
+
+
+def test_a_limit_without_a_time_of_day_runs_out_with_its_day() -> None:
+    cells = pd.Series(["2026-05-03", "2026-05-03 10:00", "2026年5月3日", None], dtype="str")
+    found = parse_times(cells, None, SHANGHAI, limits=True)
+    end = "2026-05-03T23:59:59+08:00"
+    assert found.values.dropna().tolist() == [end, "2026-05-03T10:00:00+08:00", end]
+    assert found.date_only == 2
+
+
+def test_an_answer_on_the_last_day_is_in_time(folder) -> None:
+    folder.write(
+        "data/requests.csv",
+        "request,community,kind,received,answered,due\n"
+        "r1,A-1,complaint,2026-05-01 10:00,2026-05-03 15:00,2026-05-03\n",
+    )
+    tables = folder.build()
+    row = tables.frames["requests"].iloc[0]
+    assert row["answered"] < row["due"] == "2026-05-03T23:59:59+08:00"
+    [entry] = [e for e in tables.log if e.code == "intake.date-only"]
+    assert "end of the day" in entry.en

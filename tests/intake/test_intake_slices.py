@@ -200,3 +200,48 @@ def test_the_units_assessed_are_those_of_the_level(full):
 )
 def test_text_that_a_spreadsheet_would_run_is_made_harmless(text, expected):
     assert neutral(text) == expected
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["requests: {hours: working}", "requests: {within: {working_days: 3}}",
+     'requests: {within: {working_hours: 8}, office: ["09:00", "17:00"]}'],
+)  # fmt: skip
+def test_a_slice_holds_the_working_calendar_where_time_is_counted_by_it(folder, tmp_path, how):
+    folder.edit("study.yaml", "seed: 7\n", f"seed: 7\n{how}\n")
+    assert folder.codes() == ["study.calendar"]
+    folder.edit("study.yaml", "timezone: ", "calendar: cn\ntimezone: ")
+    write_tables(folder.build(), tmp_path / "tables")
+    cut(folder.load(), tmp_path / "tables", "A-1", tmp_path / "data")
+    told = json.loads((tmp_path / "data/inputs/study.json").read_text(encoding="utf-8"))
+    assert told["workdays"]["2026-10-01"] is False
+    assert told["workdays"]["2026-09-20"] is True  # a Sunday that is worked on
+    assert told["requests"]["clock"] == "received..answered"
+
+
+def test_a_slice_without_working_time_holds_no_calendar(folder, tmp_path):
+    folder.edit("study.yaml", "timezone: ", "calendar: cn\ntimezone: ")
+    write_tables(folder.build(), tmp_path / "tables")
+    cut(folder.load(), tmp_path / "tables", "A-1", tmp_path / "data")
+    told = json.loads((tmp_path / "data/inputs/study.json").read_text(encoding="utf-8"))
+    assert "workdays" not in told
+    assert "requests" not in told
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("{hors: working}", "hours"),
+        ("{open: unresolve}", "unresolved"),
+        ("{within: {hours: 2, working_days: 1}}", "exactly one limit"),
+        ("{within: {}}", "exactly one limit"),
+        ("{within: {hour: 2}}", "hours"),
+        ('{office: ["17:00", "09:00"]}', "office hours end before they begin"),
+        ("{clock: received..due}", "received..answered"),
+    ],
+)
+def test_a_way_of_counting_that_cannot_be_used_is_refused(folder, how, said):
+    folder.edit("study.yaml", "seed: 7\n", f"seed: 7\nrequests: {how}\n")
+    problems = folder.problems()
+    assert problems
+    assert said in " ".join(p.text("en") for p in problems)

@@ -221,10 +221,11 @@ class _Converter:
         declared = how.get(name) if isinstance(how, dict) else how
         if declared is not None and not readable(declared):
             return cells.mask(cells.notna())  # told once for the source
+        limits = name == "due"
         parsed: Parsed = (
             parse_dates(cells, declared)
             if kind == "date"
-            else parse_times(cells, declared, self.study.zone)
+            else parse_times(cells, declared, self.study.zone, limits=limits)
         )
         fix = (
             '在该数据源写 dates: dmy、mdy 或格式，如 "%d/%m/%Y %H:%M"',
@@ -275,8 +276,8 @@ class _Converter:
             (
                 "intake.date-only",
                 parsed.date_only if kind == "time" else 0,
-                "没有时刻，按零时计",
-                "no time of day; midnight is taken",
+                "没有时刻，按当日末计" if limits else "没有时刻，按零时计",
+                f"no time of day; {'the end of the day' if limits else 'midnight'} is taken",
             ),
             (
                 "intake.clock-back",

@@ -180,7 +180,9 @@ def parse_dates(cells: pd.Series, declared: str | None) -> Parsed:
     )
 
 
-def parse_times(cells: pd.Series, declared: str | None, zone: ZoneInfo) -> Parsed:
+def parse_times(
+    cells: pd.Series, declared: str | None, zone: ZoneInfo, *, limits: bool = False
+) -> Parsed:
     """Give instants as ISO 8601 with the offset of the study's time zone, to the second.
 
     Parameters
@@ -191,8 +193,14 @@ def parse_times(cells: pd.Series, declared: str | None, zone: ZoneInfo) -> Parse
         As in :func:`parse_dates`.
     zone
         Zone in which times without an offset are meant and all are stored.
+    limits
+        The times are limits: a day without a time of day runs out with its last second.
     """
     frame, faults = _parse(cells, declared)
+    if limits:
+        whole = ~frame["clock"].astype(bool)
+        last = np.where(whole, np.timedelta64(86399, "s"), np.timedelta64(0, "s"))
+        frame["time"] = frame["time"] + last
     aware = frame["offset"].notna()
     stamps = pd.Series(index=frame.index, dtype=f"datetime64[s, {zone.key}]")
     repeated = skipped = 0
