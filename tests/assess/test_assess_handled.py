@@ -74,7 +74,8 @@ def test_the_rates_are_those_of_the_public_estimator_with_duplicates_left_out() 
     )
     # one resident called back: nobody's answer is told
     hidden = told.loc["requests.satisfied.current"]
-    assert (hidden["status"], pd.isna(hidden["value"])) == ("suppressed", True)
+    assert hidden["status"] == "suppressed"
+    assert hidden[["value", "n", "numerator", "denominator", "ci_low"]].isna().all()
     text = told.loc["requests.treatment"]
     for word in ("重复", "不予受理", "撤回", "尚未到期", "到期未办结"):
         assert word in text["display_zh"]

@@ -124,7 +124,7 @@ def rates(
             row["reason_zh"] = f"{_WHEN[when][0]}{one['reason_zh']}"
             row["reason_en"] = f"{_WHEN[when][1]}: {one['reason_en']}"
         if one["statistic"] == "satisfied" and one["n"] < c.min_cell:
-            row |= dict.fromkeys(("value", "ci_low", "ci_high", "numerator"))
+            row |= dict.fromkeys(("value", "ci_low", "ci_high", "n", "numerator", "denominator"))
             row |= {"status": "suppressed", "reason_zh": _FEW[0], "reason_en": _FEW[1]}
         rows.append(row)
     return rows
