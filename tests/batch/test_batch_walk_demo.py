@@ -13,7 +13,7 @@ import pytest
 from workbench.cli import main
 from workbench.evidence import bag as bags
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 
 HEAD = "objection,community,stage,received,about,claim,decision,reason_zh,decided,decided_by\n"
 RETURNED = "data/measurements.csv,row:415,numerator,897,797,台账核对,A1,2026-12-10,林示范,台账\n"
