@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from workbench.intake import Tables, check
 from workbench.intake.building import collect
 from workbench.intake.entered import said
 from workbench.intake.seals import seal_of
-from workbench.study import Study
+from workbench.study import Item, Study
 from workbench.study.codebook import asked_code
 
 REPO = Path(__file__).resolve().parents[2]
@@ -159,6 +161,46 @@ def naive(item: Any, cell: Any) -> tuple[str | None, str | None]:
             return None, reason
     assert cell is None, cell
     return None, None
+
+
+LABELS = [
+    "是", "否", "其他", "1", "2", "0", "非常满意", "18-34岁", "１８－34岁", "=1+1", "a,b", "甲┋乙", "x" * 300,
+    "yes", "5 分", "-2", '"引"', "TRUE", "很满意/满意",
+]  # fmt: skip
+CODES = ["1", "2", "10", "a", "A", "b", "01", "001", "yes", "-1", "x-y", "1.5", "是", "true", "0"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_codes_and_labels_a_codebook_has_come_back(seed: int, tmp_path: Path) -> None:
+    rng = random.Random(seed)
+    items = {
+        f"i{n}": Item.model_validate({
+            "wording": f"题{n}", "kind": "single", "class": "internal", "purpose": "assessment",
+            "values": {c: rng.choice(LABELS) for c in rng.sample(CODES, rng.randrange(2, 8))},
+            "missing": dict.fromkeys(["97", "-9"][: rng.randrange(3)], "refused"),
+        })
+        for n in range(14)
+    }  # fmt: skip
+    folder = only_forms(REPO / "data/demo", tmp_path / "study", responses="data/entry.xlsx")
+    study = replace(Study.load(folder), codebook=items)
+    data = responses_workbook(asked_of(study))
+    lists = offered(data, "录入")
+    rows = [
+        {"respondent": f"{n:03d}", "community": "JX-01", "base_weight": 1,
+         **{c: lists[c][n] for c in items if n < len(lists[c])}}
+        for n in range(max(len(lists[c]) for c in items))
+    ]  # fmt: skip
+    (folder / "data/entry.xlsx").write_bytes(filled(data, "录入", rows))
+    frame = collect(study)[0].frames["responses"].sort_values("respondent").reset_index(drop=True)
+    for code, item in items.items():
+        pairs = [(c, label.zh != c) for c, label in item.values.items()]
+        pairs += [(c, True) for c in item.missing]
+        expected = [c for c, labelled in pairs if labelled] + [c for c, _ in pairs]
+        for n, wanted in enumerate(expected):
+            got = frame[code][n]
+            assert (None if pd.isna(got) else str(got)) == (
+                None if wanted in item.missing else wanted
+            ), (code, lists[code][n])
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -443,3 +443,12 @@ def test_a_broken_protocol_is_told_with_the_documents_beside_it(records):
     records.write("protocol.yaml", "indicators: {waste_sorting_accuracy: {dimension: nowhere}}\n")
     told = [one.file for one in check(records.path).problems if one.severity == "error"]
     assert told == ["protocol.yaml"]
+
+
+def test_codes_with_leading_zeros_stay_as_the_codebook_writes_them(folder):
+    folder.edit("codebook.yaml", "female: {zh: 女, en: female}", '"01": {zh: 女, en: female}')
+    folder.edit("codebook.yaml", "male: {zh: 男, en: male}", '"1": {zh: 男, en: male}')
+    text = (folder.path / "data/responses.csv").read_text(encoding="utf-8")
+    folder.write("data/responses.csv", text.replace("female", "01").replace("male", "1.0"))
+    sex = folder.build().frames["responses"].sort_values("respondent")["sex"]
+    assert sex.tolist() == ["01", "1", "01", "1", "01", "1"]

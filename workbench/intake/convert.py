@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -49,6 +50,11 @@ def _code(text: str) -> str:
     """Give a code without the decimals a spreadsheet added: ``3.0`` is ``3``."""
     text = _number(text)
     return str(int(float(text))) if _INT.match(text) and len(text) < 16 else text
+
+
+def _code_of(item: Item, text: str) -> str:
+    """Give a code as the codebook writes it: ``01`` where it has one, else as :func:`_code`."""
+    return text if item.holds(text) or text in item.missing else _code(text)
 
 
 class _Converter:
@@ -315,16 +321,16 @@ class _Converter:
                 column = f"{code}__{option}"
                 if column in self.frame:
                     cells = self.frame[column]
-                    reasons = each(cells, lambda text: item.missing.get(_code(text)))
+                    reasons = each(cells, lambda text: item.missing.get(_code_of(item, text)))
                     reason = reason.fillna(reasons)
                     out[column] = self.booleans(column, cells.mask(reasons.notna()))
             if out:
                 out[name] = reason
             return out
         cells = self.frame[code]
-        reasons = each(cells, lambda text: item.missing.get(_code(text)))
+        reasons = each(cells, lambda text: item.missing.get(_code_of(item, text)))
         reason = reason.fillna(reasons)
-        codes = each(cells.mask(reasons.notna()).dropna(), _code)
+        codes = each(cells.mask(reasons.notna()).dropna(), partial(_code_of, item))
         out[code] = self._answers(code, item, cells, codes)
         if item.missing or reason.notna().any():
             out[name] = reason

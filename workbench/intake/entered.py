@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbench.errors import Problem
 from workbench.intake.frames import FILE, ROW, Raw
-from workbench.intake.titles import plain
+from workbench.intake.titles import plain, tidy
 
 if TYPE_CHECKING:
     from workbench.intake.mapping import Mapping as Source
@@ -62,16 +62,28 @@ def said(reason: str) -> tuple[str, str]:
     return REASONS.get(reason, (reason, reason))
 
 
-def _table(choices: Mapping[str, Iterable[str | None]]) -> dict[str, str]:
-    """Give what may be written for each code: the code, a label, or both; never for two codes."""
-    found: dict[str, set[str]] = {}
-    for code, labels in choices.items():
-        for label in filter(None, labels):
-            for text in (label, f"{code} {label}", f"{code}={label}"):
-                found.setdefault(plain(text), set()).add(code)
-    table = {text: codes.pop() for text, codes in found.items() if len(codes) == 1}
-    codes = [plain(code) for code in choices]
-    return table | {plain(c): c for c in choices if codes.count(plain(c)) == 1}
+def _table(choices: Mapping[str, Iterable[str | None]]) -> Callable[[str], str]:
+    """Give what reads a cell: as it is written first, then without regard to width and case.
+
+    A cell may hold the code, a label, or both; what could be two codes is left as it stands.
+    """
+    tables: list[dict[str, str]] = []
+    for form in (tidy, plain):
+        found: dict[str, set[str]] = {}
+        for code, labels in choices.items():
+            for label in filter(None, labels):
+                for text in (label, f"{code} {label}", f"{code}={label}"):
+                    found.setdefault(form(text), set()).add(code)
+        codes = [form(code) for code in choices]
+        table = {text: known.pop() for text, known in found.items() if len(known) == 1}
+        table |= {form(c): c for c in choices if codes.count(form(c)) == 1}
+        tables.append(table)
+    exact, loose = tables
+
+    def code_of(cell: str) -> str:
+        return exact.get(tidy(cell)) or loose.get(plain(cell)) or cell
+
+    return code_of
 
 
 def _choices(here: Source, name: str) -> dict[str, list[str | None]]:
@@ -141,13 +153,9 @@ def entered(here: Source, raw: Raw, out: dict[str, pd.Series], units: Units) -> 
         if name in here.source.values or name in here.source.set:
             continue
         if choices := _choices(here, name):
-            table = _table(choices)
+            code_of = _table(choices)
             cells = out[name]
-            new = {
-                cell: table.get(plain(str(cell)), cell)
-                for cell in cells.dropna().unique()
-                if cell not in choices
-            }
+            new = {cell: code_of(str(cell)) for cell in cells.dropna().unique()}
             out[name] = cells.map(lambda cell, new=new: new.get(cell, cell)).astype("str")
     unit = here.table.unit
     if unit in out:

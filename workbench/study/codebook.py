@@ -113,8 +113,10 @@ class Item(Model):
 
     @property
     def whole(self) -> bool:
-        """Whether every value is a whole number."""
-        return bool(self.values) and all(_is_int(code) for code in self.values)
+        """Whether every value is a whole number, and written as such (``01`` is not)."""
+        return bool(self.values) and all(
+            _is_int(code) and code == str(int(code)) for code in self.values
+        )
 
     @property
     def points(self) -> list[str]:
