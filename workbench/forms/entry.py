@@ -60,7 +60,6 @@ _TITLES = {
     "photos": ("照片编号", "photos"),
     "note": ("备注（不外传）", "note (stays in the house)"),
 }
-_HOUSE = frozenset({"ip", "device", "lat", "lon", "crs", "flags"})
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def responses_workbook(asked: Asked) -> bytes:
     columns = [_canonical(asked, "responses", name) for name in _FIRST]
     for n, (code, item) in enumerate(asked.questions.items(), 1):
         columns += _item_columns(n, code, item)
-    rest = [n for n in table.names() if n not in _FIRST and n not in _HOUSE]
+    rest = [n for n in table.names() if n not in _FIRST and n in _TITLES]
     columns += [_canonical(asked, "responses", name, fill="F3E8D2") for name in rest]
     book, pages = _book("录入")
     _entry(book, pages, columns)
