@@ -36,7 +36,7 @@ __all__ = ["check_beside", "check_kept", "check_read"]
 
 _BATCH = re.compile(
     r"\A(batch\.json|communities(\.jsonl)?|ledger|trust|overview(@[1-9]\d{0,3})?|private|failed|"
-    r"draws|environment|notice|\.lock(-\d+-\d+)?|\..+\.(tmp|new|old|part))\Z"
+    r"draws|fieldwork|environment|notice|\.lock(-\d+-\d+)?|\..+\.(tmp|new|old|part))\Z"
 )
 _LEDGER = re.compile(
     r"\A(entries\.jsonl|checkpoint|checkpoints\.jsonl|log\.vkey|offsets\.bin|hashes\.bin|stamps|"
