@@ -120,7 +120,9 @@ def test_rows_kept_beside_the_bag_must_be_those_that_were_signed(
     (tmp_path / "responses.csv").write_text(SIGNED, encoding="utf-8")
     columns = {"respondent": ["R7", "R3"], "community": "A", "wave": "w1",
                "mode": [None, "household"], "psu": ["X", "Y"], "q1": [None, 5.0]}  # fmt: skip
-    kept = {"responses": pd.DataFrame(columns | edit)}
+    kept = tmp_path / "tables"
+    kept.mkdir()
+    pd.DataFrame(columns | edit).to_parquet(kept / "responses.parquet")
     assert _other_rows(tmp_path, "A", kept) == found
     (tmp_path / "responses.csv").unlink()  # not delivered: nothing to compare with
     assert _other_rows(tmp_path, "A", kept) is None

@@ -38,7 +38,8 @@ def test_a_column_without_a_text_gives_one_without_a_text():
 def test_times_read_all_at_once_are_those_read_one_by_one(monkeypatch, order):
     texts = pd.Series(
         """2026-09-03 12:00:01|2026/9/3 9:05|2026.09.03|2026-02-30|2026-13-01|1899-12-31|2200-01-01
-        |2026-09-03T24:00|2026-09-03 23:59:60|2026-09-03T12:00:00Z|2026-09-03T12:00:00.5+02:00
+        |2026-09-03T24:00|2026-09-03 23:59:60|2026-09-03T12:00:00Z|2026-09-03T12:00:00-03:30|2026-09-03 12:00:00 +08:00
+        |2026-09-03T12:00:00.5+02:00
         |2026年9月3日 12时30分|20260903|45000|03/09/2026 08:00|2026-09-03  08:00|2026-0-1|2026-9-0
         |2024-02-29|2026-09-03 8:5|2026-09-03 08:00 x|9999-09-09""".replace("\n        ", "").split(
             "|"
@@ -47,8 +48,9 @@ def test_times_read_all_at_once_are_those_read_one_by_one(monkeypatch, order):
     )
     zone = ZoneInfo("Asia/Shanghai")
     together = dates.parse_times(texts, order, zone), dates.parse_dates(texts, order)
-    never = np.full(len(texts), np.datetime64("NaT", "s"))
-    monkeypatch.setattr(dates, "_most", lambda _: (never.copy(), np.zeros(len(texts), bool)))
+    never, none = (np.full(len(texts), np.array("NaT", kind)) for kind in ("M8[s]", "m8[s]"))
+    clock = np.zeros(len(texts), bool)
+    monkeypatch.setattr(dates, "_most", lambda _: (never.copy(), none.copy(), clock.copy()))
     alone = dates.parse_times(texts, order, zone), dates.parse_dates(texts, order)
     for mine, theirs in zip(together, alone, strict=True):
         pd.testing.assert_series_equal(mine.values, theirs.values)

@@ -167,11 +167,11 @@ def load(folder: Path) -> Field:
     """Read a folder that :func:`prepare` wrote."""
     import pyarrow.parquet as pq
 
-    from workbench.intake.store import _dtype
+    from workbench.intake.shelf import dtype_of
 
     settings = json.loads((folder / "field.json").read_text(encoding="utf-8"))
     tables = {
-        file.stem: pq.read_table(file, use_threads=False).to_pandas(types_mapper=_dtype)
+        file.stem: pq.read_table(file, use_threads=False).to_pandas(types_mapper=dtype_of)
         for file in sorted(folder.glob("*.parquet"))
     }
     return Field(settings, {n: _typed(f, settings["timezone"]) for n, f in tables.items()})

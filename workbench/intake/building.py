@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import pyarrow as pa
 
 from workbench.errors import InputError, Problem
 from workbench.intake import rules
 from workbench.intake.convert import convert, item_columns
-from workbench.intake.corrections import Applied, Corrector
+from workbench.intake.corrections import Applied, Corrector, Patches, patched
 from workbench.intake.definitions import Definitions
-from workbench.intake.duplicates import settle
+from workbench.intake.duplicates import not_itself, settle
 from workbench.intake.earlier import add_earlier, join_predecessors
 from workbench.intake.entered import placed
-from workbench.intake.flags import add_alike, add_flags
+from workbench.intake.flags import add_alike, add_flags, flagged_by
 from workbench.intake.frames import FILE, ROW, FileUsed, Log, Problems, Raw, Tables
-from workbench.intake.mapping import map_source
+from workbench.intake.mapping import map_source, rows_differ
 from workbench.intake.pictures import add_uses, check_pictures
-from workbench.intake.read import filtered, read_file
+from workbench.intake.read import RawFile, filtered, read_cells
 from workbench.intake.seals import check_seals
+from workbench.intake.shelf import BLOCK, Frames, Stack, frame_of, table_of
 from workbench.intake.tables import TABLES, Table
 from workbench.intake.units import Units
 from workbench.intake.voices import read_texts
@@ -98,7 +101,7 @@ class _Intake:
         self.unused: dict[str, set[str]] = {}
         self.read: set[str] = set()
         self.asked = Definitions()
-        self.raws: dict[tuple[str, ...], Raw | None] = {}
+        self.raws: dict[tuple[str, ...], RawFile | None] = {}
 
     def run(self) -> tuple[Tables, list[Problem]]:
         """Build all tables."""
@@ -116,49 +119,45 @@ class _Intake:
                 file="study.yaml",
                 column="sources.communities",
             )
-        frames: dict[str, pd.DataFrame] = {}
+        stacks: dict[str, Stack] = {}
         for name, table in TABLES.items():
             if name in sources:
-                frames[name] = self._table(table, sources[name])
+                stacks[name] = self._table(table, sources[name])
         applied = self.corrector.finish(self.problems)
-        twice = settle(frames, self.study, self.log, self.problems)
+        twice = self._settled(stacks)
         self._unused_titles()
-        added = add_earlier(self.study, frames, self.units, self.log, self.problems)
+        added = add_earlier(self.study, stacks, self.units, self.log, self.problems)
         self.read |= added
-        join_predecessors(self.study, frames, self.log)
-        for name, frame in frames.items():
-            frames[name] = _ordered(frame, TABLES[name], self.study)
-        whole = {name: frame for name, frame in frames.items() if name in self.read}
+        join_predecessors(self.study, stacks, self.log)
+        frames = Frames()
+        for name in list(stacks):
+            frames.put(name, _final(stacks.pop(name), TABLES[name], self.study))
+        whole = frames.only(self.read)
         everything = self.read >= set(sources) & set(TABLES)
         rules.check_all(
             self.study, whole, self.units, self.log, self.problems, everything=everything
         )
-        if "responses" in frames:
-            frames["responses"] = add_flags(frames["responses"], self.study)
-        if "documents" in frames:
-            frames["documents"] = add_alike(frames["documents"])
-        if "photos" in frames:
-            frames["photos"] = add_uses(frames["photos"])
-            if "photos" in whole:
-                check_pictures(frames["photos"], self.study, self.problems)
+        if "photos" in whole:
+            check_pictures(frames["photos"], self.study, self.problems)
         text = read_texts(frames, self.study, self.problems)
         apart = self.asked.apart(self.study, self.log, self.problems)
         files = sorted(self.files.values(), key=lambda file: (not file.outside, file.name))
         if "inspections" in whole:
             check_seals(whole["inspections"], files, self.problems, self.log)
-        placed(self.problems.found, self.raws.values())
+        found = self.problems.found
+        placed(found, [(raw.file.name, raw.grid.export) for raw in self.raws.values() if raw])
         tables = Tables(
             frames=frames,
             log=tuple(self.log.entries),
             files=tuple(files),
-            warnings=tuple(self.problems.warnings),
+            warnings=tuple(problem for problem in found if problem.severity != "error"),
             corrections=self._corrected(applied, frames),
             duplicates=twice,
             names=self.units.report(),
             asked_apart=apart,
             text=text,
         )
-        return tables, list(self.problems.found)
+        return tables, found
 
     def _unknown_table(self, name: str) -> None:
         place = {"file": "study.yaml", "column": f"sources.{name}"}
@@ -167,7 +166,7 @@ class _Intake:
             "table.unknown", f"没有名为 {name} 的表", f"there is no table {name}", zh, en, **place
         )
 
-    def _read(self, how: Source | Join, *, empty: bool = False) -> Raw | None:
+    def _read(self, how: Source | Join, *, empty: bool = False) -> RawFile | None:
         """Read a file once, whatever the number of its sources, and filter its rows."""
         key = tuple(
             str(getattr(how, name))
@@ -189,7 +188,7 @@ class _Intake:
         if key not in self.raws:
             self.raws[key] = None
             try:
-                self.raws[key] = read_file(
+                self.raws[key] = read_cells(
                     self.study.resolve(how.file), how, self.log, found, empty=empty
                 )
             except InputError as error:
@@ -198,74 +197,128 @@ class _Intake:
         if raw is not None:
             raw = filtered(raw, how, found)
             self.files.setdefault((raw.file.name, raw.file.sha256), raw.file)
-        self.problems.found.extend(found)
+        self.problems.extend(found)
         return raw
 
-    def _table(self, table: Table, sources: list[Source]) -> pd.DataFrame:
+    def _table(self, table: Table, sources: list[Source]) -> Stack:
         """Read all sources of one table and put them one after another."""
-        parts: list[pd.DataFrame] = []
+        stack = Stack(table.unit)
+        parts = self._parts(table, sources)
+        if table.name == "communities":
+            parts = iter([self._communities(list(parts))])
+        for part in parts:
+            if table.name == "backchecks":
+                wave = part["wave"] if "wave" in part else pd.Series(None, part.index, dtype="str")
+                part = part.assign(wave=wave.fillna(self.study.current.id))
+            stack.add(not_itself(part, self.log) if table.name == "requests" else part)
+        for column in table.columns:
+            stack.types.setdefault(column.name, _DTYPES.get(column.type, "str"))
+        stack.types |= {FILE: "str", ROW: "int64"}
+        return stack
+
+    def _settled(self, stacks: dict[str, Stack]) -> pd.DataFrame:
+        """Apply the rules for duplicates; the tables that have one are looked at whole."""
+        rules = self.study.settings.duplicates
+        ruled = {"responses": rules.respondents, "requests": rules.requests}
+        frames = {
+            n: stacks[n].whole()
+            for n, rule in ruled.items()
+            if rule and n in stacks and len(stacks[n])
+        }
+        twice = settle(frames, self.study, self.log, self.problems)
+        for name, frame in frames.items():
+            types = stacks[name].types
+            stacks[name] = Stack(TABLES[name].unit)
+            stacks[name].types |= types
+            stacks[name].add(frame)
+        return twice
+
+    def _parts(self, table: Table, sources: list[Source]) -> Iterator[pd.DataFrame]:
+        """Give the rows of all sources of one table that can be read, in parts."""
         complete = True
         for n, source in enumerate(sources, start=1):
             raw = self._read(source, empty=table.name in _BEGIN_EMPTY)
             joined = [self._read(join) for join in source.join]
-            if raw is None or any(other is None for other in joined):
+            others = [other for other in joined if other is not None]
+            if raw is None or len(others) < len(joined):
                 complete = False
                 continue
-            others = [other for other in joined if other is not None]
-            parts.append(self._source(table, n, source, raw, others))
+            yield from self._source(table, n, source, raw, others)
         if complete:
             self.read.add(table.name)
-        parts = [part for part in parts if len(part)]
-        if not parts:
-            frame = pd.DataFrame({FILE: pd.Series(dtype="str"), ROW: pd.Series(dtype="int64")})
-        else:
-            frame = pd.concat(parts, ignore_index=True)
-        absent = {
-            column.name: pd.Series(None, index=frame.index, dtype=_DTYPES.get(column.type, "str"))
-            for column in table.columns
-            if column.name not in frame
-        }
-        frame = pd.concat([frame, pd.DataFrame(absent, index=frame.index)], axis=1)
-        if table.name == "communities":
-            frame = self.units.take(frame, self.log, self.problems)
-            for name in ("parent",):
-                ids = self.units.resolve(frame[name])
-                frame[name] = ids.fillna(frame[name])
-            self.units.tree(frame, self.problems)
-        if table.name == "backchecks":
-            frame["wave"] = frame["wave"].fillna(self.study.current.id)
+
+    def _communities(self, parts: list[pd.DataFrame]) -> pd.DataFrame:
+        """Register the units and give their rows with final ids."""
+        table = TABLES["communities"]
+        empty = {c.name: pd.Series(dtype=_DTYPES.get(c.type, "str")) for c in table.columns}
+        empty |= {FILE: pd.Series(dtype="str"), ROW: pd.Series(dtype="int64")}
+        frame = pd.concat([pd.DataFrame(empty), *parts], ignore_index=True)
+        frame = self.units.take(frame, self.log, self.problems)
+        ids = self.units.resolve(frame["parent"])
+        frame["parent"] = ids.fillna(frame["parent"])
+        self.units.tree(frame, self.problems)
         return frame
 
     def _source(
-        self, table: Table, n: int, source: Source, raw: Raw, joined: list[Raw]
-    ) -> pd.DataFrame:
+        self, table: Table, n: int, source: Source, raw: RawFile, joined: list[RawFile]
+    ) -> Iterator[pd.DataFrame]:
         """Correct, map and convert one source; corrected rows are also read as they came."""
-        corrected = self.corrector.apply(table, source, raw, self.problems)
-        others = [
-            self.corrector.apply(table, join, other, self.problems)
-            for join, other in zip(source.join, joined, strict=True)
-        ]
+        log, problems = Log(), Problems()
+        fixes = self.corrector.apply(table, source, raw)
+        others: list[tuple[Join, Raw, Patches]] = []
+        for join, other in zip(source.join, joined, strict=True):
+            fixed = self.corrector.apply(table, join, other)
+            if join.by_row and len(raw) != len(other):
+                rows_differ(table, n, raw, other, problems)
+            else:
+                others.append((join, other.whole(), fixed))
+        source = source.model_copy(update={"join": [join for join, _, _ in others]})
+        touched = self.corrector.rows(table, n, source)
         args = (self.study, table, n, source)
-        mapped = map_source(*args, corrected, others, self.units, self.log, self.problems)
-        self.unused.setdefault(source.file, set(mapped.unused)).intersection_update(mapped.unused)
-        frame = convert(mapped.frame, self.study, table, source, self.log, self.problems)
-        self.asked.add(frame, mapped.asked)
-        rows = self.corrector.rows(table, n, source)
-        if rows and table.name != "communities":
-            before = replace(raw, frame=raw.frame.loc[[r for r in raw.frame.index if r in rows]])
+        before: list[pd.DataFrame] = []
+        begin = 0
+        for part in raw.raws():
+            span = slice(begin, begin + len(part.frame))
+            begin += len(part.frame)
             plain = [
-                replace(o, frame=o.frame.iloc[raw.frame.index.isin(before.frame.index)])
-                if j.by_row
-                else o
-                for j, o in zip(source.join, joined, strict=True)
+                replace(o, frame=o.frame.iloc[span]) if join.by_row else o for join, o, _ in others
             ]
-            quiet, matched = (Log(), Problems()), len(self.units.matched)
-            old = map_source(*args, before, plain, self.units, *quiet)
-            del self.units.matched[matched:]
-            self.corrector.before[(table.name, n)] = convert(
-                old.frame, self.study, table, source, *quiet
+            mapped = map_source(
+                *args,
+                replace(part, frame=patched(part.frame, fixes)),
+                [
+                    replace(o, frame=patched(o.frame, fixed))
+                    for o, (_, _, fixed) in zip(plain, others, strict=True)
+                ],
+                self.units,
+                log,
+                problems,
             )
-        return frame
+            unused = self.unused.setdefault(source.file, set(mapped.unused))
+            unused.intersection_update(mapped.unused)
+            frame = convert(mapped.frame, self.study, table, source, log, problems)
+            self.asked.add(frame, mapped.asked)
+            hit = part.frame.index.isin(list(touched))
+            if hit.any() and table.name != "communities":
+                matched = len(self.units.matched)
+                old = map_source(
+                    *args,
+                    replace(part, frame=part.frame[hit]),
+                    [
+                        replace(o, frame=o.frame[hit]) if join.by_row else o
+                        for o, (join, _, _) in zip(plain, others, strict=True)
+                    ],
+                    self.units,
+                    Log(),
+                    Problems(),
+                )
+                del self.units.matched[matched:]
+                before.append(convert(old.frame, self.study, table, source, Log(), Problems()))
+            yield frame
+        if before:
+            self.corrector.before[(table.name, n)] = pd.concat(before)
+        self.log.extend(log.entries)
+        self.problems.extend(problems.found)
 
     def _unused_titles(self) -> None:
         for file, titles in self.unused.items():
@@ -277,11 +330,15 @@ class _Intake:
                 f"{Path(file).name}: columns that feed nothing: {shown}",
             )
 
-    def _corrected(self, applied: list[Applied], frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    def _corrected(self, applied: list[Applied], frames: Frames) -> pd.DataFrame:
         """Give the corrections applied, with the canonical value of the cell before and after."""
         lines = []
+        kept: dict[str, pd.DataFrame] = {}
+        for name in {one.table for one in applied} & set(frames):
+            rows = {one.row for one in applied if one.table == name}
+            kept[name] = pd.concat(b[b[ROW].isin(list(rows))] for b in frames.blocks(name))
         for one in applied:
-            frame = frames.get(one.table)
+            frame = kept.get(one.table)
             if frame is None:
                 continue
             here = frame[(frame[FILE] == one.file) & (frame[ROW] == one.row)]
@@ -312,23 +369,31 @@ def _text(value: object) -> str | None:
     return None if value is None or value is pd.NA or value != value else str(value)
 
 
-def _ordered(frame: pd.DataFrame, table: Table, study: Study) -> pd.DataFrame:
-    """Columns in the order of the plan, items after them; rows by unit and key."""
-    names = [name for name in table.names() if name in frame]
-    extra = [
-        str(name) for name in frame.columns if str(name).startswith("rw") and name not in names
-    ]
+def _final(stack: Stack, table: Table, study: Study) -> Iterator[pa.Table]:
+    """Give rows by unit and key, columns in the order of the plan, items after them."""
+    names = [name for name in table.names() if name in stack.types]
+    extra = [name for name in stack.types if name.startswith("rw") and name not in names]
     names += sorted(extra, key=lambda name: (len(name), name)) if table.name == "responses" else []
-    if table.items:
-        for name in item_columns(study):
-            if name not in frame and not name.endswith("__missing"):
-                item = study.codebook.get(name.partition("__")[0])
-                frame[name] = pd.Series(None, index=frame.index, dtype=_item_dtype(item, name))
-            if name in frame:
-                names.append(name)
+    for name in item_columns(study) if table.items else ():
+        item = study.codebook.get(name.partition("__")[0])
+        if not name.endswith("__missing"):
+            stack.types.setdefault(name, _item_dtype(item, name))
+        if name in stack.types:
+            names.append(name)
     by = [name for name in dict.fromkeys([table.unit, *table.key]) if name]
-    ordered = frame.sort_values([*by, FILE, ROW], kind="stable", na_position="first")
-    return ordered[[*names, FILE, ROW]].reset_index(drop=True)
+    # ledgers and pictures are compared between units: all of them at once
+    apart = {"documents": add_alike, "photos": add_uses}
+    seen = flagged_by(study)
+    size = max(len(stack), 1) if table.name in apart else BLOCK
+    for block in stack.blocks([*by, FILE, ROW], size):
+        rows = block.select([*names, FILE, ROW])
+        if table.name in apart:
+            yield table_of(apart[table.name](frame_of(rows)))
+        elif table.name == "responses":
+            told = add_flags(frame_of(rows.select(sorted(seen & set(names)))), study)["flags"]
+            yield rows.set_column(names.index("flags"), "flags", pa.array(told, from_pandas=True))
+        else:
+            yield rows
 
 
 def _item_dtype(item: object, name: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from workbench.intake.frames import Entry, FileUsed, Tables
 if TYPE_CHECKING:
     import pandas as pd
 
+    from workbench.intake.shelf import Frames
     from workbench.study import Study
 
 __all__ = ["CheckReport", "Feed", "Idle", "check"]
@@ -226,24 +228,22 @@ def _records(frame: pd.DataFrame | None) -> tuple[dict[str, Any], ...]:
 
 
 def _rows(tables: Tables) -> dict[str, int]:
-    return {name: len(frame) for name, frame in tables.frames.items()}
-
-
-def _count(frame: pd.DataFrame, hit: pd.Series) -> tuple[int, int]:
-    hit = hit.fillna(False).astype(bool)
-    return int(hit.sum()), int(frame.loc[hit, "community"].nunique())
+    return {name: tables.frames.rows(name) for name in tables.frames}
 
 
 def _evidence(
-    study: Study, frames: dict[str, pd.DataFrame], entry: Mapping[str, Any]
+    study: Study, frames: Frames, entry: Mapping[str, Any]
 ) -> list[tuple[str, str, int, int]]:
     """Table, evidence, rows and units for everything that one entry of measures names."""
     out: list[tuple[str, str, int, int]] = []
 
-    def found(table: str, text: str, hit: Any) -> None:
-        frame = frames.get(table)
-        rows, units = (0, 0) if frame is None else _count(frame, hit(frame))
-        out.append((table, text, rows, units))
+    def found(table: str, text: str, columns: Iterable[str], holds: Any) -> None:
+        rows, units = 0, set()
+        for block in frames.blocks(table, ["community", *columns]) if table in frames else ():
+            hit = holds(block).fillna(False).astype(bool)
+            rows += int(hit.sum())
+            units |= set(block.loc[hit, "community"].dropna().unique())
+        out.append((table, text, rows, len(units)))
 
     survey = [*(entry.get("survey") or [])]
     inspection = [*(entry.get("inspection") or [])]
@@ -255,6 +255,7 @@ def _evidence(
         found(
             "responses",
             ", ".join(survey),
+            names,
             lambda f: f[[n for n in names if n in f]].notna().any(axis=1),
         )
     if inspection:
@@ -262,11 +263,12 @@ def _evidence(
         found(
             "inspections",
             ", ".join(inspection),
+            ("item", "visit"),
             lambda f: f["item"].isin(inspection) & (f["visit"].isin(visits) if visits else True),
         )
     name = entry.get("measurement")
     if name:
-        found("measurements", str(name), lambda f: f["indicator"] == name)
+        found("measurements", str(name), ["indicator"], lambda f: f["indicator"] == name)
     where = entry.get("requests")
     if where:
         text = (
@@ -274,10 +276,11 @@ def _evidence(
             if isinstance(where, Mapping)
             else str(where)
         )
-        found("requests", text, lambda f: _matches(f, where if isinstance(where, Mapping) else {}))
+        asked = where if isinstance(where, Mapping) else {}
+        found("requests", text, asked, lambda f: _matches(f, asked))
     name_ = entry.get("fact")
     if name_:
-        found("facts", str(name_), lambda f: f["fact"] == name_)
+        found("facts", str(name_), ["fact"], lambda f: f["fact"] == name_)
     return out
 
 
@@ -299,7 +302,7 @@ def _item_columns(study: Study, codes: list[str]) -> list[str]:
     return out
 
 
-def _feeds(study: Study, frames: dict[str, pd.DataFrame]) -> list[Feed]:
+def _feeds(study: Study, frames: Frames) -> list[Feed]:
     feeds: list[Feed] = []
     for slug, entry in study.measures.as_dict().items():
         indicator = study.protocol.indicators.get(slug)
@@ -312,7 +315,7 @@ def _feeds(study: Study, frames: dict[str, pd.DataFrame]) -> list[Feed]:
     return feeds
 
 
-def _idle(study: Study, frames: dict[str, pd.DataFrame]) -> list[Idle]:
+def _idle(study: Study, frames: Frames) -> list[Idle]:
     """Items, inspection items, measurements, request kinds and facts that feed nothing."""
     entries = list(study.measures.as_dict().values())
     checks = [entry["check"] for entry in entries if entry.get("check")]
@@ -339,20 +342,18 @@ def _idle(study: Study, frames: dict[str, pd.DataFrame]) -> list[Idle]:
             every |= kind is None
             kinds |= set(kind) if isinstance(kind, list | tuple) else {str(kind)}
     idle: list[Idle] = []
-    responses = frames.get("responses")
-    if responses is not None:
+    if "responses" in frames:
         weights = {part for name in study.settings.weighting.rake for part in name.split(":")}
         for code, item in study.codebook.items():
             if item.role in (*_AIDS, "inspection") or code in used_items or code in weights:
                 continue
-            names = [n for n in _item_columns(study, [code]) if n in responses]
-            idle.append(
-                Idle(
-                    "responses",
-                    code,
-                    int(responses[names].notna().any(axis=1).sum()) if names else 0,
-                )
+            there = set(frames.columns("responses"))
+            names = [n for n in _item_columns(study, [code]) if n in there]
+            rows = sum(
+                int(block.notna().any(axis=1).sum())
+                for block in (frames.blocks("responses", names) if names else ())
             )
+            idle.append(Idle("responses", code, rows))
     for table, column, used in (
         ("inspections", "item", used_items),
         ("measurements", "indicator", measured),
@@ -360,8 +361,10 @@ def _idle(study: Study, frames: dict[str, pd.DataFrame]) -> list[Idle]:
         ("facts", "fact", facts),
     ):
         if table in frames and not (table == "requests" and every):
-            counts = frames[table][column].value_counts().sort_index()
+            counts: Counter[str] = Counter()
+            for block in frames.blocks(table, [column]):
+                counts.update(Counter(block[column].dropna().tolist()))
             idle += [
-                Idle(table, str(name), int(n)) for name, n in counts.items() if name not in used
+                Idle(table, str(name), n) for name, n in sorted(counts.items()) if name not in used
             ]
     return idle

@@ -330,21 +330,26 @@ class _Converter:
         cells = self.frame[code]
         reasons = each(cells, lambda text: item.missing.get(_code_of(item, text)))
         reason = reason.fillna(reasons)
-        codes = each(cells.mask(reasons.notna()).dropna(), partial(_code_of, item))
-        out[code] = self._answers(code, item, cells, codes)
+        lost = reasons.notna()
+        out[code] = self._answers(code, item, cells.mask(lost) if lost.any() else cells)
         if item.missing or reason.notna().any():
             out[name] = reason
         return out
 
-    def _answers(self, code: str, item: Item, cells: pd.Series, codes: pd.Series) -> pd.Series:
+    def _answers(self, code: str, item: Item, cells: pd.Series) -> pd.Series:
         """Give the answers that are no missing codes."""
         if item.kind in ("scale", "single"):
             labels: dict[str, str | None] = {}
             for value, label in item.values.items():
                 for text in {label.zh, label.en} - {None}:
                     labels[str(text)] = None if str(text) in labels else value
-            values = each(codes, lambda c: c if item.holds(c) else labels.get(c))
-            off = values.index[values.isna()]
+
+            def known(text: str) -> str | None:
+                given = _code_of(item, text)
+                return given if item.holds(given) else labels.get(given)
+
+            values = each(cells, known)
+            off = values.index[values.isna() & cells.notna()]
             self.bad(
                 "item.off-scale",
                 code,
@@ -357,14 +362,12 @@ class _Converter:
                 ),
                 expected=" | ".join([*item.points, *item.missing][:24]),
             )
-            values = values.reindex(cells.index)
             return numbers(values, float).astype("Int64") if item.whole else values
+        codes = each(cells, partial(_code_of, item))
         if item.kind == "number":
             low, high = item.range or (None, None)
             frame = self.frame
-            given = self._numbers(
-                Column(code, "float"), codes.reindex(cells.index), _FLOAT, "float64"
-            )
+            given = self._numbers(Column(code, "float"), codes, _FLOAT, "float64")
             if low is not None and high is not None:
                 off = given.index[(given < low) | (given > high)]
                 self.bad(
@@ -378,10 +381,10 @@ class _Converter:
                 given = given.drop(off).reindex(frame.index)
             return given
         if item.kind == "check":
-            return self.booleans(code, codes.reindex(cells.index))
+            return self.booleans(code, codes)
         if item.kind == "date":
-            return self.dates(code, codes.reindex(cells.index), "date")
-        return cells.drop(cells.index.difference(codes.index)).reindex(cells.index)
+            return self.dates(code, codes, "date")
+        return cells
 
 
 def item_columns(study: Study) -> list[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.intake.frames import Problems, Raw, shown
+from workbench.intake.frames import Problems, shown
 from workbench.intake.tables import Table
 from workbench.intake.titles import tidy
 from workbench.study import Join, nearest_remedy
@@ -15,9 +15,13 @@ from workbench.study import Join, nearest_remedy
 if TYPE_CHECKING:
     import pandas as pd
 
+    from workbench.intake.read import RawFile
     from workbench.study import Correction, Source
 
-__all__ = ["Applied", "Corrector"]
+__all__ = ["Applied", "Corrector", "Patches", "patched"]
+
+Patches = dict[int, dict[str, str | None]]
+"""Row → column of the file → corrected text."""
 
 _ROW = re.compile(r"row:([1-9]\d{0,8})\Z")
 
@@ -53,20 +57,25 @@ class Corrector:
         """Rows of a source that a correction touched."""
         return {a.row for a in self.applied if (a.table, a.source) == (table.name, number)}
 
-    def apply(self, table: Table, how: Source | Join, raw: Raw, problems: Problems) -> Raw:
-        """Give the raw frame with the corrections of its file."""
+    def apply(self, table: Table, how: Source | Join, raw: RawFile) -> Patches:
+        """Give what corrections make of a file's cells: row → column of the file → new text."""
         if not isinstance(how, Join):
             self._count[table.name] = self._count.get(table.name, 0) + 1
         self._read.add(how.file)
         mine = [line for line in self.lines if line.file == how.file]
-        if not mine:
-            return raw
-        frame = raw.frame.copy()
+        columns: dict[str, pd.Series] = {}
+
+        def column(title: str) -> pd.Series:
+            if title not in columns:
+                columns[title] = raw.whole([title]).frame[title]
+            return columns[title]
+
+        patches: Patches = {}
         for line in mine:
-            title = self._title(line, how, frame)
+            title = self._title(line, how, raw)
             if title is None:
                 continue
-            rows = self._rows(line, table, how, frame)
+            rows = self._rows(line, table, how, raw, column)
             if len(rows) != 1:
                 if len(rows) > 1:
                     self._refuse(
@@ -80,7 +89,7 @@ class Corrector:
                     )
                 continue
             row = rows[0]
-            stands = frame.at[row, title]
+            stands = column(title).at[row]
             text = stands if isinstance(stands, str) else ""
             if not _same(text, line.old):
                 self._refuse(
@@ -93,7 +102,8 @@ class Corrector:
                     f"{shown(text) or '(empty)'} ({how.file}:{row}[{title}])",
                 )
                 continue
-            frame.loc[row, title] = line.new or None
+            column(title).at[row] = line.new or None
+            patches.setdefault(row, {})[title] = line.new or None
             self.applied.append(
                 Applied(
                     line,
@@ -105,28 +115,33 @@ class Corrector:
                     _feeds(how, title),
                 )
             )
-        return replace(raw, frame=frame)
+        return patches
 
-    def _title(self, line: Correction, how: Source | Join, frame: pd.DataFrame) -> str | None:
+    def _title(self, line: Correction, how: Source | Join, raw: RawFile) -> str | None:
         named = how.columns.get(line.column, line.column)
         for title in (tidy(line.column), tidy(named)):
-            if title in frame.columns:
+            if title in raw.places:
                 return title
-        zh, en = nearest_remedy(line.column, [*map(str, frame.columns), *how.columns])
+        zh, en = nearest_remedy(line.column, [*raw.places, *how.columns])
         self._refuse(
             line, "column", "文件没有这一列", "the file has no such column", zh, en, line.column
         )
         return None
 
     def _rows(
-        self, line: Correction, table: Table, how: Source | Join, frame: pd.DataFrame
+        self,
+        line: Correction,
+        table: Table,
+        how: Source | Join,
+        raw: RawFile,
+        column: Callable[[str], pd.Series],
     ) -> list[int]:
         if match := _ROW.match(line.key):
             row = int(match.group(1))
-            return [row] if row in frame.index else []
+            return [row] if row in column(next(iter(raw.places))).index else []
         keys = how.by if isinstance(how, Join) else [how.columns.get(table.id, table.id)]
         title = tidy(keys[0])
-        if title not in frame.columns:
+        if title not in raw.places:
             self._refuse(
                 line,
                 "key",
@@ -137,7 +152,8 @@ class Corrector:
                 line.key,
             )
             return []
-        return [int(row) for row in frame.index[frame[title] == line.key]]
+        cells = column(title)
+        return [int(row) for row in cells.index[cells == line.key]]
 
     def _refuse(
         self,
@@ -181,6 +197,18 @@ class Corrector:
                 found=found,
             )
         return self.applied
+
+
+def patched(frame: pd.DataFrame, patches: Patches) -> pd.DataFrame:
+    """Give raw cells with the corrections that fall among them."""
+    mine = [row for row in patches if row in frame.index]
+    if not mine:
+        return frame
+    frame = frame.copy()
+    for row in mine:
+        for title, text in patches[row].items():
+            frame.loc[row, title] = text
+    return frame
 
 
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)(?:\.\d+)?\Z")  # 0071 is an id and not 71

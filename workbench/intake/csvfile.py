@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import io
+from collections.abc import Iterable, Iterator
 
 from workbench.errors import InputError, Problem
 
@@ -35,10 +35,15 @@ def sniff(text: str) -> str:
     return best
 
 
-def records(text: str, delimiter: str | None, *, file: str) -> list[list[str]]:
-    """Give the records of a delimited text; CR, LF and CRLF end a line alike.
+def records(lines: Iterable[str], delimiter: str, *, file: str) -> Iterator[list[str]]:
+    """Give the records of a delimited text one by one; CR, LF and CRLF end a line alike.
 
-    Blank lines stay in the list (as ``[]``), so that numbers of rows are those of the file.
+    Blank lines are records too (``[]``), so that numbers of rows are those of the file.
+
+    Parameters
+    ----------
+    lines
+        The text line by line, line ends as they are (a stream opened with ``newline=""``).
 
     Raises
     ------
@@ -46,22 +51,21 @@ def records(text: str, delimiter: str | None, *, file: str) -> list[list[str]]:
         A quote is never closed or a field is longer than 1 MiB.
     """
     csv.field_size_limit(_MAX_FIELD)
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter or sniff(text), strict=True
-    )
-    rows: list[list[str]] = []
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    rows = 0
     try:
-        rows.extend(reader)
+        for row in reader:
+            rows += 1
+            yield row
     except csv.Error as error:
         raise InputError(
             Problem(
                 code="file.csv",
                 file=file,
-                row=max(len(rows), 1),
+                row=max(rows, 1),
                 zh=f"第 {reader.line_num} 行处无法解析（{error}）",
                 en=f"cannot be parsed at line {reader.line_num} ({error})",
                 remedy_zh="检查引号是否成对，或声明 delimiter:",
                 remedy_en="check that quotes are paired, or declare delimiter:",
             )
         ) from None
-    return rows

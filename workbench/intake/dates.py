@@ -57,12 +57,13 @@ def _plain(text: str) -> str:
 _NEVER = np.datetime64("NaT", "s")
 _AS_MOST = (
     r"^(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})"
-    r"(?:[T ](?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?)?$"
+    r"(?:[T ](?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2}))?"
+    r"(?P<offset>Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?)?$"
 )
 
 
-def _most(words: pd.Index) -> tuple[np.ndarray, np.ndarray]:
-    """Give time and clock of plain year-first texts, all at once; ``NaT`` for all others."""
+def _most(words: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give time, offset and clock of plain year-first texts at once; ``NaT`` for all others."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -82,8 +83,19 @@ def _most(words: pd.Index) -> tuple[np.ndarray, np.ndarray]:
     good &= date.astype("datetime64[M]") == first
     good &= (hour < 24) & (minute < 60) & (second < 60)
     clock = (hour * 3600 + minute * 60 + second).astype("timedelta64[s]")
-    has_clock = np.asarray(pc.fill_null(pc.match_substring(text, ":"), False))
-    return np.where(good, date.astype("datetime64[s]") + clock, _NEVER), has_clock
+    time = np.where(good, date.astype("datetime64[s]") + clock, _NEVER)
+    has_clock = np.array(pc.fill_null(pc.match_substring(text, ":"), False))
+    said = pc.fill_null(pc.struct_field(told, "offset"), "").dictionary_encode()
+    ahead = [_ahead(word) for word in said.dictionary.to_pylist()]
+    return time, np.array(ahead, dtype="timedelta64[s]")[said.indices.to_numpy()], has_clock
+
+
+def _ahead(offset: str) -> np.timedelta64:
+    """Give what ``+08:00`` is ahead of UTC; ``NaT`` where nothing is written."""
+    if offset in ("", "Z"):
+        return np.timedelta64(0 if offset else "NaT", "s")
+    minutes = int(offset[1:3]) * 60 + int(offset[4:6])
+    return np.timedelta64(minutes * (-60 if offset[0] == "-" else 60), "s")
 
 
 def _one(text: str, order: str | None) -> tuple[pd.Timestamp | None, bool, str]:
@@ -139,8 +151,8 @@ def _parse(cells: pd.Series, declared: str | None) -> tuple[pd.DataFrame, dict[s
         frame = pd.DataFrame({"time": naive.dt.as_unit("s"), "offset": offset, "clock": has_clock})
         return frame[~bad], {"wrong": present.index[bad]}
     codes, words = pd.factorize(present)
-    names, (times, clock) = words.tolist(), _most(words)
-    offsets = np.full(len(words), np.timedelta64("NaT", "s"))
+    names = words.tolist()
+    times, offsets, clock = _most(names)
     faults = np.full(len(words), "", dtype=object)
     for n in np.flatnonzero(np.isnat(times)):
         time, clock[n], faults[n] = _one(names[n], declared)

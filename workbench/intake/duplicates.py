@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from workbench.study import Study
     from workbench.study.settings import RequestsTwice, RespondentsTwice
 
-__all__ = ["COLUMNS", "lines", "same_words", "settle"]
+__all__ = ["COLUMNS", "lines", "not_itself", "same_words", "settle"]
 
 COLUMNS = ["table", "rule", "community", "wave", "kept", "duplicate", "file", "row"]
 """What is told of each match; it names persons and stays in the house."""
@@ -72,12 +72,9 @@ def settle(
             frames["responses"], rules.respondents, study, log, problems
         )
         told += rows
-    if "requests" in frames:
-        frame = _not_itself(frames["requests"], log)
-        if rules.requests is not None:
-            frame, rows = _requests(frame, rules.requests, log, problems)
-            told += rows
-        frames["requests"] = frame
+    if rules.requests is not None and "requests" in frames:
+        frames["requests"], rows = _requests(frames["requests"], rules.requests, log, problems)
+        told += rows
     return pd.DataFrame(told, columns=COLUMNS)
 
 
@@ -190,8 +187,10 @@ def _match(
     }
 
 
-def _not_itself(frame: pd.DataFrame, log: Log) -> pd.DataFrame:
+def not_itself(frame: pd.DataFrame, log: Log) -> pd.DataFrame:
     """Take a request that is entered as its own duplicate for an original."""
+    if "duplicate_of" not in frame or "request" not in frame:
+        return frame
     own = frame["duplicate_of"].notna() & frame["duplicate_of"].eq(frame["request"])
     for unit, n in frame.loc[own, "community"].value_counts(sort=False).sort_index().items():
         log.add(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from workbench.intake.frames import FILE, ROW, Log, Problems
-from workbench.intake.store import read_units
+from workbench.intake.shelf import Stack
+from workbench.intake.store import column_types, read_parts, read_units
 from workbench.intake.tables import PUBLISHED, TABLES
 from workbench.intake.units import Units
 
@@ -30,7 +32,7 @@ _BY_KEY = ("requests", "measurements", "assessors")
 
 
 def add_earlier(
-    study: Study, frames: dict[str, pd.DataFrame], units: Units, log: Log, problems: Problems
+    study: Study, stacks: dict[str, Stack], units: Units, log: Log, problems: Problems
 ) -> set[str]:
     """Add the rows of waves that study.yaml takes from a batch.
 
@@ -42,8 +44,8 @@ def add_earlier(
     ----------
     study
         The study; each wave with ``batch:`` names a folder that ``run`` wrote.
-    frames
-        Canonical tables so far; changed in place.
+    stacks
+        Canonical tables so far; rows are added.
     units
         The units of this study.
     log, problems
@@ -73,14 +75,18 @@ def add_earlier(
             continue
         for name in (*_BY_WAVE, *_BY_KEY):
             if (folder / f"{name}.parquet").is_file():
-                rows = _rows(name, read_units(folder, name, None), wave, frames, units, log)
-                if name not in frames:
+                take = _Taker(name, wave, stacks, units, log)
+                if name not in stacks:
                     added.add(name)
-                    frames[name] = rows
-                elif len(rows):
-                    frames[name] = pd.concat([frames[name], rows], ignore_index=True)
+                    stacks[name] = Stack(TABLES[name].unit)
+                    stacks[name].types |= column_types(folder, name)
+                for part in read_parts(folder, name):
+                    stacks[name].add(take.rows(part))
         if wave.role == "baseline":
-            frames["published"] = _published(study.resolve(wave.batch), frames, log)
+            told = _published(study.resolve(wave.batch), _communities(stacks), log)
+            stacks["published"] = Stack(PUBLISHED.unit)
+            stacks["published"].types |= {str(n): kind for n, kind in told.dtypes.items()}
+            stacks["published"].add(told)
             added.add("published")
     return added
 
@@ -100,7 +106,13 @@ def predecessors(frame: pd.DataFrame) -> dict[str, list[str]]:
     return {unit: names for unit, names in named.items() if names}
 
 
-def _published(batch: Path, frames: dict[str, pd.DataFrame], log: Log) -> pd.DataFrame:
+def _communities(stacks: Mapping[str, Stack]) -> pd.DataFrame:
+    if "communities" not in stacks:
+        return pd.DataFrame(columns=["community"])
+    return pd.concat(stacks["communities"].pieces())
+
+
+def _published(batch: Path, units: pd.DataFrame, log: Log) -> pd.DataFrame:
     """Give what the batch's signed reports said about each unit, or its predecessors.
 
     Each bag is verified with its signatures, and the batch's ledger for what was superseded or
@@ -108,18 +120,12 @@ def _published(batch: Path, frames: dict[str, pd.DataFrame], log: Log) -> pd.Dat
     the bag. The row ``bag`` carries the answer. A bag that was changed, withdrawn, is not there or
     holds other rows gives no figures.
     """
-    units = frames.get("communities", pd.DataFrame(columns=["community"]))
     before = predecessors(units)
     answers = _verified(batch)
-    kept = {
-        name: read_units(batch / "private" / "tables", name, None)
-        for name in _BY_WAVE
-        if (batch / "private" / "tables" / f"{name}.parquet").is_file()
-    }
     rows = []
     for unit in units["community"]:
         for name in before.get(str(unit), [str(unit)]):
-            rows += _of_bag(batch, str(unit), name, answers, kept)
+            rows += _of_bag(batch, str(unit), name, answers)
     out = pd.DataFrame(rows, columns=PUBLISHED.names())
     for column in PUBLISHED.columns:
         numeric = column.type == "float"
@@ -168,19 +174,19 @@ def _verified(batch: Path) -> dict[tuple[str, int], tuple[str, str, str]]:
 _RENUMBERED = set("respondent case substitute_for panel_id psu ssu interviewer assessor".split())
 
 
-def _other_rows(inputs: Path, name: str, kept: dict[str, pd.DataFrame]) -> str | None:
+def _other_rows(inputs: Path, name: str, kept: Path) -> str | None:
     """Name the table and column in which the rows kept are not those of the signed slice.
 
     Numbers and words are compared without regard to the order of the rows; names of persons and
     buildings were renumbered in the slice. A table that was not delivered is not compared.
     """
-    for table, frame in kept.items():
+    for table in _BY_WAVE:
         file = inputs / f"{table}.csv"
-        if not file.is_file():
+        if not file.is_file() or not (kept / f"{table}.parquet").is_file():
             continue
         signed = pd.read_csv(file, dtype=str, keep_default_na=False)
         signed = signed[signed["community"].eq(name)]
-        own = frame[frame["community"].eq(name)]
+        own = read_units(kept, table, [name])
         if len(own) != len(signed):
             return table
         for column in signed.columns.intersection(own.columns):
@@ -205,7 +211,6 @@ def _of_bag(
     unit: str,
     name: str,
     answers: dict[tuple[str, int], tuple[str, str, str]],
-    kept: dict[str, pd.DataFrame],
 ) -> list[dict[str, object]]:
     editions = sorted(edition for who, edition in answers if who == name)
     base: dict[str, object] = {"community": unit, "source": name}
@@ -225,7 +230,7 @@ def _of_bag(
     head = {"finding": "bag", "verdict": verdict, "value": float(last), "unit": "count"}
     head |= {"display_zh": zh, "display_en": en, "status": "ok"}
     folder = batch / "communities" / (name if last == 1 else f"{name}@{last}")
-    other = _other_rows(folder / "data" / "inputs", name, kept)
+    other = _other_rows(folder / "data" / "inputs", name, batch / "private" / "tables")
     if other is not None and verdict not in ("changed", "withdrawn"):
         verdict = "changed"
         head |= {"verdict": verdict, "display_zh": f"{zh}；保存的数据与签名的不同：{other}"}
@@ -275,24 +280,31 @@ def _signed_settings(study: Study, wave: Wave) -> dict[str, Any]:
     return told
 
 
-def join_predecessors(study: Study, frames: dict[str, pd.DataFrame], log: Log) -> None:
+def join_predecessors(study: Study, stacks: dict[str, Stack], log: Log) -> None:
     """Give units their predecessors' rows of the baseline wave, under their own id.
 
     Buildings, dwellings and inspected places keep the predecessor in their name, so that those of
     one number in two merged communities stay two. Every comparison of such a unit is at most E1.
     """
-    before = predecessors(frames["communities"]) if "communities" in frames else {}
+    before = predecessors(_communities(stacks))
     baseline = study.baseline
     if not before or baseline is None:
         return
+    known_units = list(_communities(stacks)["community"])
+    concerned = [*before, *(n for names in before.values() for n in names)]
     for name in _BY_WAVE:
-        if name not in frames:
+        if name not in stacks:
             continue
-        frame = frames[name]
-        parts = [frame]
+        whole = Stack(stacks[name].unit)
+        whole.types |= stacks[name].types
+        found = []
+        for part in stacks[name].pieces():
+            found.append(part[part["community"].isin(concerned) & part["wave"].eq(baseline.id)])
+            whole.add(part[part["community"].isin(known_units) | part["community"].isna()])
+        frame = pd.concat(found) if found else pd.DataFrame(columns=["community", "wave"])
         for unit, names in before.items():
-            mine = frame[frame["community"].isin(names) & frame["wave"].eq(baseline.id)]
-            own = frame["community"].eq(unit) & frame["wave"].eq(baseline.id)
+            mine = frame[frame["community"].isin(names)]
+            own = frame["community"].eq(unit)
             if mine.empty or own.any():
                 continue
             moved = mine.assign(community=unit)
@@ -306,7 +318,7 @@ def join_predecessors(study: Study, frames: dict[str, pd.DataFrame], log: Log) -
                     known = mine[column].notna()
                     joined = mine[column].astype("str") + "/" + unit
                     moved[column] = joined.where(known, mine[column])
-            parts.append(moved)
+            whole.add(moved)
             log.add(
                 "intake.predecessors",
                 len(moved),
@@ -315,48 +327,52 @@ def join_predecessors(study: Study, frames: dict[str, pd.DataFrame], log: Log) -
                 table=name,
                 community=unit,
             )
-        whole = pd.concat(parts, ignore_index=True) if len(parts) > 1 else frame
-        there = whole["community"].isin(frames["communities"]["community"])
-        frames[name] = whole[there | whole["community"].isna()].reset_index(drop=True)
+        stacks[name] = whole
 
 
-def _rows(
-    name: str,
-    earlier: pd.DataFrame,
-    wave: Wave,
-    frames: dict[str, pd.DataFrame],
-    units: Units,
-    log: Log,
-) -> pd.DataFrame:
-    """Give the rows of one table that this study takes over."""
-    table = TABLES[name]
-    before = predecessors(frames["communities"]) if name in _BY_WAVE else {}
-    assert wave.batch is not None
-    if name in _BY_WAVE:
-        earlier = earlier[earlier["wave"] == wave.id]
-    if name in frames and name in _BY_KEY:
-        key = [column for column in table.key if column in earlier and column in frames[name]]
-        mine = pd.MultiIndex.from_frame(frames[name][key].astype("str"))
-        earlier = earlier[~pd.MultiIndex.from_frame(earlier[key].astype("str")).isin(mine)]
-    if table.unit:
-        wanted = {*units.level, *(n for names in before.values() for n in names)}
-        known = earlier[table.unit].isin(list(wanted))
-        log.add(
-            "intake.batch-unit",
-            int((~known).sum()),
-            f"{wave.batch} {name}：单位不在本研究中，未读入",
-            f"{wave.batch} {name}: rows of units that this study does not have; left out",
+class _Taker:
+    """Takes over rows of one table of an earlier batch."""
+
+    def __init__(
+        self, name: str, wave: Wave, stacks: Mapping[str, Stack], units: Units, log: Log
+    ) -> None:
+        self.name, self.wave, self.log = name, wave, log
+        before = predecessors(_communities(stacks)) if name in _BY_WAVE else {}
+        self.units = [*units.level, *(n for names in before.values() for n in names)]
+        self.types = dict(stacks[name].types) if name in stacks else None
+        self.key = [column for column in TABLES[name].key if column in (self.types or ())]
+        self.own: pd.MultiIndex | None = None
+        if name in _BY_KEY and self.types is not None:
+            parts = [part[self.key].astype("str") for part in stacks[name].pieces(self.key)]
+            if parts:
+                self.own = pd.MultiIndex.from_frame(pd.concat(parts))
+
+    def rows(self, earlier: pd.DataFrame) -> pd.DataFrame:
+        """Give those rows that this study takes over."""
+        name, table, batch = self.name, TABLES[self.name], self.wave.batch
+        if name in _BY_WAVE:
+            earlier = earlier[earlier["wave"] == self.wave.id]
+        if self.own is not None:
+            key = pd.MultiIndex.from_frame(earlier[self.key].astype("str"))
+            earlier = earlier[~key.isin(self.own)]
+        if table.unit:
+            known = earlier[table.unit].isin(self.units)
+            self.log.add(
+                "intake.batch-unit",
+                int((~known).sum()),
+                f"{batch} {name}：单位不在本研究中，未读入",
+                f"{batch} {name}: rows of units that this study does not have; left out",
+                table=name,
+            )
+            earlier = earlier[known]
+        self.log.add(
+            "intake.batch",
+            len(earlier),
+            f"{name}：取自批次 {batch}",
+            f"{name}: rows taken from the batch {batch}",
             table=name,
         )
-        earlier = earlier[known]
-    log.add(
-        "intake.batch",
-        len(earlier),
-        f"{name}：取自批次 {wave.batch}",
-        f"{name}: rows taken from the batch {wave.batch}",
-        table=name,
-    )
-    if name in frames:
-        columns = [column for column in earlier.columns if column in frames[name].columns]
-        earlier = earlier[columns].astype({c: frames[name][c].dtype for c in columns})
-    return earlier.reset_index(drop=True)
+        if self.types is not None:
+            columns = [column for column in earlier.columns if column in self.types]
+            earlier = earlier[columns].astype({c: self.types[c] for c in columns})
+        return earlier

@@ -15,6 +15,7 @@ from workbench.intake.titles import plain, tidy
 if TYPE_CHECKING:
     from workbench.intake.mapping import Mapping as Source
     from workbench.intake.readers.entry import Form
+    from workbench.intake.readers.export import Export
     from workbench.intake.units import Units
     from workbench.study import Item
 
@@ -119,10 +120,7 @@ def entered(here: Source, raw: Raw, out: dict[str, pd.Series], units: Units) -> 
     form = raw.export.form if raw.export is not None else None
     if form is None:
         return
-    before = len(here.problems.found)
     _same(here, form)
-    told = here.problems.found[before:]  # said once, however many parts the rows come in
-    here.problems.found[before:] = [p for p in told if p not in here.problems.found[:before]]
     if form.kind != here.table.name:
         here.problems.add(
             "form.table",
@@ -345,13 +343,9 @@ def _told(item: Mapping[str, Any], name: str) -> str:
     return str(value)[:120]
 
 
-def placed(problems: list[Problem], raws: Iterable[Raw | None]) -> None:
+def placed(problems: list[Problem], files: Iterable[tuple[str, Export | None]]) -> None:
     """Name sheet and cell in each problem of a row of an entry workbook."""
-    forms: dict[str, Form] = {}
-    for raw in raws:
-        form = raw.export.form if raw is not None and raw.export is not None else None
-        if raw is not None and form is not None:
-            forms[raw.file.name] = form
+    forms = {name: export.form for name, export in files if export is not None and export.form}
     if not forms:
         return
     for n, problem in enumerate(problems):

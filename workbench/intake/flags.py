@@ -20,10 +20,16 @@ import pandas as pd
 if TYPE_CHECKING:
     from workbench.study import Study
 
-__all__ = ["add_alike", "add_flags"]
+__all__ = ["add_alike", "add_flags", "flagged_by"]
 
 _LEAST = {"same_ip": 5, "same_device": 3, "same_text": 3, "same_place": 5}
 _SHORTEST = 8
+
+
+def flagged_by(study: Study) -> set[str]:
+    """Name the columns that :func:`add_flags` looks at."""
+    texts = {code for code, item in study.codebook.items() if item.kind == "text"}
+    return {"community", "wave", "ip", "device", "lat", "lon", "flags"} | texts
 
 
 def add_flags(responses: pd.DataFrame, study: Study) -> pd.DataFrame:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError, Problem
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from workbench.intake.readers.export import Export
+    from workbench.intake.shelf import Frames
 
 __all__ = ["Entry", "FileUsed", "Log", "Problems", "Raw", "Tables", "refuse"]
 
@@ -20,6 +21,7 @@ FILE, ROW = "_file", "_row"
 
 _SHOWN_ROWS = 8
 _SHOWN_VALUES = 20
+_MOST_VALUES = 100_000
 
 
 def refuse(
@@ -53,6 +55,8 @@ class Raw:
     """Titles that stand more than once; their columns are ``title#1``, ``title#2`` …"""
     export: Export | None = None
     """What the platform's own form tells of the columns."""
+    seen: Callable[[str], Collection[str]] = lambda _: ()
+    """Distinct texts of a column in the whole file, of which ``frame`` may be a part."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +75,56 @@ class Entry:
         return {"code": self.code, "n": self.n, "zh": self.zh, "en": self.en}
 
 
-@dataclass
 class Log:
-    """The counted entries of one intake."""
+    """The counted entries of one intake; what is said again, chunk by chunk, adds up."""
 
-    entries: list[Entry] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._entries: dict[Entry, tuple[int, set[str]]] = {}
 
     def add(
-        self, code: str, n: int, zh: str, en: str, *, table: str = "", community: str = ""
+        self,
+        code: str,
+        n: int,
+        zh: str,
+        en: str,
+        *,
+        table: str = "",
+        community: str = "",
+        listed: Iterable[str] = (),
+        once: bool = False,
     ) -> None:
-        """Enter something that happened ``n`` times; nothing is entered for none."""
+        """Enter something that happened ``n`` times; nothing is entered for none.
+
+        Parameters
+        ----------
+        listed
+            Words that stand for ``{listed}`` in the texts, all that are ever given.
+        once
+            ``n`` is of the file and not of its rows: it is not added up.
+        """
         if n:
-            self.entries.append(Entry(code, int(n), zh, en, table, community))
+            key = Entry(code, 0, zh, en, table, community)
+            before, words = self._entries.get(key, (0, set()))
+            self._entries[key] = (int(n) if once else before + int(n), words | set(listed))
+
+    def extend(self, entries: Iterable[Entry]) -> None:
+        """Enter what was counted elsewhere."""
+        for entry in entries:
+            self._entries[entry] = (entry.n, set())
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What was counted, in the order in which it was first met."""
+        out = []
+        for key, (n, words) in self._entries.items():
+            shown = ", ".join(sorted(words))
+            zh, en = (
+                (key.zh, key.en)
+                if not words
+                else (key.zh.replace("{listed}", shown), key.en.replace("{listed}", shown))
+            )
+            out.append(replace(key, n=n, zh=zh, en=en))
+        return out
 
 
 def rows_shown(rows: Iterable[int]) -> str:
@@ -93,17 +135,91 @@ def rows_shown(rows: Iterable[int]) -> str:
 
 
 @dataclass
-class Problems:
-    """The problems of one intake: one per fault, file, column and value, with its rows counted."""
+class _Tally:
+    """The rows of one fault, file by file and value by value, as chunk after chunk has them."""
 
-    found: list[Problem] = field(default_factory=list)
+    texts: tuple[str, str, str, str, str]
+    column: str
+    expected: str
+    community: str
+    severity: str
+    groups: dict[tuple[str, str], tuple[int, list[int], set[str]]] = field(default_factory=dict)
+    """File and value: number of rows, the first of them, their units as far as they tell one."""
+    more: set[int] = field(default_factory=set)
+    """Digests of the pairs beyond those that are shown, up to a number nobody reads on."""
+
+    def take(self, frame: pd.DataFrame, values: pd.Series | None) -> None:
+        import pandas as pd
+
+        found = pd.Series("", frame.index) if values is None else values.astype("str").fillna("")
+        keys = pd.MultiIndex.from_arrays([frame[FILE], found])
+        codes, pairs = keys.factorize()
+        for n, (file, value) in enumerate(pairs):
+            pair = (str(file), str(value))
+            if pair not in self.groups and len(self.groups) > _SHOWN_VALUES:
+                if len(self.more) < _MOST_VALUES:
+                    self.more.add(hash(pair))
+                continue
+            rows = frame[codes == n]
+            size, shown_, units = self.groups.get(pair, (0, [], set()))
+            if "community" in frame.columns and len(units) < 2:
+                units = units | set(rows["community"].dropna().unique()[:2])
+            first = [int(row) for row in rows[ROW].iloc[: _SHOWN_ROWS + 1 - len(shown_)]]
+            self.groups[pair] = (size + len(rows), shown_ + first, units)
+
+    def problems(self) -> Iterable[Problem]:
+        code, zh, en, remedy_zh, remedy_en = self.texts
+        for n, ((file, value), (size, rows, units)) in enumerate(self.groups.items()):
+            if n == _SHOWN_VALUES:
+                rest = 1 + len(self.more)
+                zh, en = f"{zh}（另有 {rest} 个值）", f"{en} (and {rest} more values)"
+            many = size > 1
+            unit = self.community
+            if not unit and len(units) == 1:
+                unit = str(next(iter(units)))
+            yield Problem(
+                code=code,
+                zh=zh + (f"（{size} 行：{rows_shown(rows)}）" if many else ""),
+                en=en + (f" ({size} rows: {rows_shown(rows)})" if many else ""),
+                remedy_zh=remedy_zh,
+                remedy_en=remedy_en,
+                file=file,
+                row=rows[0],
+                column=self.column,
+                community=unit,
+                expected=self.expected,
+                found=shown(value),
+                severity=self.severity,
+            )
+
+
+class Problems:
+    """The problems of one intake: one per fault, file, column and value, with its rows counted.
+
+    What is found again in another chunk of a table is one problem with the rows of both.
+    """
+
+    def __init__(self) -> None:
+        self._met: dict[Any, Problem | _Tally] = {}
+
+    @property
+    def found(self) -> list[Problem]:
+        """All of them, in the order in which they were first met."""
+        out: list[Problem] = []
+        for one in self._met.values():
+            out += [one] if isinstance(one, Problem) else one.problems()
+        return out
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        """Enter problems that were found elsewhere."""
+        self._met.update((problem, problem) for problem in problems)
 
     def add(
         self, code: str, zh: str, en: str, remedy_zh: str, remedy_en: str, **place: Any
     ) -> None:
         """Enter one problem."""
-        self.found.append(
-            Problem(code=code, zh=zh, en=en, remedy_zh=remedy_zh, remedy_en=remedy_en, **place)
+        self.extend(
+            [Problem(code=code, zh=zh, en=en, remedy_zh=remedy_zh, remedy_en=remedy_en, **place)]
         )
 
     def cells(
@@ -132,36 +248,12 @@ class Problems:
         """
         if frame.empty:
             return
-        found = values.astype("str") if values is not None else None
-        keys: Any = [frame[FILE]] if found is None else [frame[FILE], found.fillna("")]
-        groups = frame.groupby(keys, sort=False, dropna=False)[ROW]
-        for n, (key, rows) in enumerate(groups):
-            if n == _SHOWN_VALUES:
-                zh, en = (
-                    f"{zh}（另有 {len(groups) - n} 个值）",
-                    f"{en} (and {len(groups) - n} more values)",
-                )
-            many = len(rows) > 1
-            unit = community
-            if not unit and "community" in frame.columns:
-                units = frame.loc[rows.index, "community"].dropna().unique()
-                unit = str(units[0]) if len(units) == 1 else ""
-            self.add(
-                code,
-                zh + (f"（{len(rows)} 行：{rows_shown(rows)}）" if many else ""),
-                en + (f" ({len(rows)} rows: {rows_shown(rows)})" if many else ""),
-                remedy_zh,
-                remedy_en,
-                file=str(key[0]),
-                row=int(rows.iloc[0]),
-                column=column,
-                community=unit,
-                expected=expected,
-                found="" if found is None else shown(str(key[1])),
-                severity=severity,
-            )
-            if n == _SHOWN_VALUES:
-                break
+        texts = (code, zh, en, remedy_zh, remedy_en)
+        fresh = _Tally(texts, column, expected, community, severity)
+        key = (texts, column, expected, community, severity, values is None)
+        tally = self._met.setdefault(key, fresh)
+        assert isinstance(tally, _Tally)
+        tally.take(frame, values)
 
     @property
     def errors(self) -> list[Problem]:
@@ -184,7 +276,7 @@ def shown(value: str) -> str:
 class Tables:
     """The canonical tables of a study."""
 
-    frames: dict[str, pd.DataFrame]
+    frames: Frames
     """Table by name, sorted by unit and key, with ``_file`` and ``_row`` of each row."""
     log: tuple[Entry, ...]
     files: tuple[FileUsed, ...]

@@ -22,9 +22,10 @@ from workbench.intake.units import Units
 from workbench.study import nearest_remedy
 
 if TYPE_CHECKING:
+    from workbench.intake.read import RawFile
     from workbench.study import Join, Source, Study
 
-__all__ = ["Mapped", "Mapping", "map_source"]
+__all__ = ["Mapped", "Mapping", "map_source", "rows_differ"]
 
 _LINK = (
     "sojumpparm", "link_parameter", "自定义参数", "自定义链接参数", "自定义字段",
@@ -109,6 +110,7 @@ class Mapping:
                     f"“{wanted}”即列“{begins[0]}”",
                     f'"{wanted}" is the column "{begins[0]}"',
                     table=self.table.name,
+                    once=True,
                 )
                 return begins[0]
             said = () if raw.export is None else raw.export.questions
@@ -122,6 +124,7 @@ class Mapping:
                     f"“{wanted}”即列“{alike[0]}”（写法不同）",
                     f'"{wanted}" is the column "{alike[0]}" (wide or narrow forms, blanks, label)',
                     table=self.table.name,
+                    once=True,
                 )
                 return alike[0]
             zh, en = nearest_remedy(wanted, map(str, raw.frame.columns))
@@ -248,24 +251,28 @@ def map_source(
     return Mapped(mapped, unused, asked)
 
 
+def rows_differ(
+    table: Table, number: int, raw: RawFile, other: RawFile, problems: Problems
+) -> None:
+    """Tell that files joined row by row have not the same rows."""
+    problems.add(
+        "join.rows",
+        "逐行合并的两个文件行数不同",
+        "joined row by row, but the files differ in rows",
+        "检查 where: 与文件版本，或改用键合并",
+        "check where: and the files' versions, or join by keys",
+        file=other.file.name,
+        column=f"sources.{table.name}[{number}].join",
+        expected=str(len(raw)),
+        found=str(len(other)),
+    )
+
+
 def _join(here: Mapping, join: Join, raw: Raw, other: Raw) -> dict[str, pd.Series]:
     """Columns of a second file, row by row or by keys; disagreement is a problem."""
-    left, right, place = raw.frame, other.frame, f"{here.place}.join"
+    left, right = raw.frame, other.frame
     problems = here.problems
     if join.by_row:
-        if len(left) != len(right):
-            problems.add(
-                "join.rows",
-                "逐行合并的两个文件行数不同",
-                "joined row by row, but the files differ in rows",
-                "检查 where: 与文件版本，或改用键合并",
-                "check where: and the files' versions, or join by keys",
-                file=other.file.name,
-                column=place,
-                expected=str(len(left)),
-                found=str(len(right)),
-            )
-            return {}
         matched = right.set_axis(left.index)
     else:
         keys = [(here.find(raw, k, "join.by"), here.find(other, k, "join.by")) for k in join.by]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -24,8 +25,18 @@ _DECIMALS = re.compile(r"\.0+\Z")
 _RANK = re.compile(r"(?P<title>.+?)\s*[(（](?P<option>[^()（）]+)[)）]")
 
 
-def _log(here: Mapping, code: str, n: int, zh: str, en: str) -> None:
-    here.log.add(code, n, f"{here.file} {zh}", f"{here.file} {en}", table=here.table.name)
+def _log(
+    here: Mapping,
+    code: str,
+    n: int,
+    zh: str,
+    en: str,
+    *,
+    listed: Iterable[str] = (),
+    once: bool = False,
+) -> None:
+    zh, en, table = f"{here.file} {zh}", f"{here.file} {en}", here.table.name
+    here.log.add(code, n, zh, en, table=table, listed=listed, once=once)
 
 
 def named(here: Mapping, raw: Raw, out: dict[str, pd.Series], used: set[str]) -> None:
@@ -151,6 +162,7 @@ def block(
         len(absent),
         f"{name}：导出中没有的选项，记为缺失：{'、'.join(absent)[:80]}",
         f"{name}: options without a column, counted as missing: {', '.join(absent)[:80]}",
+        once=True,
     )
     _log(
         here,
@@ -184,7 +196,7 @@ def _rank(
     if match is None or tidy(title) in raw.frame.columns or raw.export is None:
         return False
     base = [t for t in map(str, raw.frame.columns) if plain(t) == plain(match["title"])]
-    if len(base) != 1 or not raw.frame[base[0]].dropna().str.contains("→").any():
+    if len(base) != 1 or not any("→" in cell for cell in raw.seen(base[0])):
         return False
     wanted = plain(match["option"])
 
@@ -227,22 +239,28 @@ def settle(here: Mapping, raw: Raw, out: dict[str, pd.Series], titles: dict[str,
         if item.kind == "number" and item.range is not None and item.range[0] < 0:
             lost = {cell: why for cell, why in lost.items() if not cell.startswith("-")}
         cells = out[name]
-        codes = each(cells, lambda cell: _DECIMALS.sub("", cell))
-        hit = codes.isin(set(lost))
+        why = each(cells, _reason(lost))
+        hit = why.notna()
         if hit.any():
-            reasons = out.get(f"{code}__missing", pd.Series(None, index=cells.index, dtype="str"))
-            out[f"{code}__missing"] = reasons.mask(hit, each(codes, lost.get))
+            codes = {_DECIMALS.sub("", cell) for cell in cells[hit].unique()}
+            before = out.get(f"{code}__missing")
+            out[f"{code}__missing"] = why if before is None else before.mask(hit, why)
             out[name] = cells.mask(hit)
-            shown = ", ".join(sorted(codes[hit].unique()))
             _log(
                 here,
                 "intake.missing-code",
                 int(hit.sum()),
-                f"{name}：平台的缺失代码（{shown}），记为缺失",
-                f"{name}: missing codes of the platform ({shown}), counted as missing",
+                f"{name}：平台的缺失代码（{{listed}}），记为缺失",
+                f"{name}: missing codes of the platform ({{listed}}), counted as missing",
+                listed=codes,
             )
         if asked is not None and named_here is None:
             _definition(here, name, asked, title)
+
+
+def _reason(lost: dict[str, str]) -> Callable[[str], str | None]:
+    """Give what tells the reason of a missing code, which a spreadsheet may write as ``-3.0``."""
+    return lambda cell: lost.get(_DECIMALS.sub("", cell))
 
 
 def _free_text(here: Mapping, name: str, out: dict[str, pd.Series], form: re.Pattern[str]) -> None:

@@ -10,7 +10,8 @@ import pandas as pd
 from workbench.checks.privacy import KINDS, marks
 from workbench.intake import rules_judged, rules_records, rules_survey
 from workbench.intake.cells import each, where
-from workbench.intake.frames import Log, Problems
+from workbench.intake.frames import FILE, ROW, Log, Problems
+from workbench.intake.shelf import Frames, repeated
 from workbench.intake.tables import TABLES, column_of
 from workbench.intake.units import Units
 from workbench.study import nearest_remedy
@@ -29,7 +30,7 @@ _FORMULA = re.compile(
 
 def check_all(
     study: Study,
-    frames: dict[str, pd.DataFrame],
+    frames: Frames,
     units: Units,
     log: Log,
     problems: Problems,
@@ -51,12 +52,12 @@ def check_all(
     everything
         Whether these are all tables of the study; if not, nothing is said about what is absent.
     """
-    for name, frame in frames.items():
-        if len(frame):
-            _duplicates(name, frame, problems)
-            _waves(name, frame, study, problems)
-            _texts(name, frame, study, log, problems)
-            _future(name, frame, study, problems)
+    for name in frames:
+        _duplicates(name, frames, problems)
+        for block in frames.blocks(name, _looked_at(name, frames, study)):
+            _waves(name, block, study, problems)
+            _texts(name, block, study, log, problems)
+            _future(name, block, study, problems)
     if "communities" in frames:
         _units(study, frames, problems, everything=everything)
     if "inspections" in frames:
@@ -64,7 +65,7 @@ def check_all(
     if "measurements" in frames:
         _measurements(study, frames["measurements"], problems)
     if "requests" in frames:
-        _requests(frames["requests"], log, problems)
+        _requests(frames, log, problems)
     if "issues" in frames:
         _issues(frames["issues"], problems)
     if "facts" in frames:
@@ -74,13 +75,19 @@ def check_all(
     rules_survey.check(study, frames, units, problems)
 
 
-def _duplicates(name: str, frame: pd.DataFrame, problems: Problems) -> None:
+def _looked_at(name: str, frames: Frames, study: Study) -> list[str]:
+    """Name the columns that a rule about rows looks at: all but answers that are no text."""
+    texts = [code for code, item in study.codebook.items() if item.kind == "text"]
+    return [*TABLES[name].names(), *(texts if TABLES[name].items else []), FILE, ROW]
+
+
+def _duplicates(name: str, frames: Frames, problems: Problems) -> None:
     """Two rows alike in all columns that identify one."""
     table = TABLES[name]
     if name == "communities":
         return  # told when the units were taken
-    key = [column for column in table.key if column in frame]
-    rows = frame
+    key = [column for column in table.key if column in frames.columns(name)]
+    given = ""
     if table.id in key and name in (
         "dispositions",
         "responses",
@@ -92,7 +99,8 @@ def _duplicates(name: str, frame: pd.DataFrame, problems: Problems) -> None:
         "documents",
         "objections",
     ):
-        rows = frame[frame[table.id].notna()]
+        given = table.id
+    rows = repeated(frames, name, key, given)
     twice = rows[rows.duplicated(key, keep=False)]
     words = twice[key].astype("str").fillna("").agg(" / ".join, axis=1) if len(twice) else None
     problems.cells(
@@ -258,9 +266,7 @@ def _texts(name: str, frame: pd.DataFrame, study: Study, log: Log, problems: Pro
         )
 
 
-def _units(
-    study: Study, frames: dict[str, pd.DataFrame], problems: Problems, *, everything: bool
-) -> None:
+def _units(study: Study, frames: Frames, problems: Problems, *, everything: bool) -> None:
     """See that units get a report, and that there is something about each."""
     communities = frames["communities"]
     level = study.settings.unit
@@ -281,10 +287,11 @@ def _units(
     if not everything:
         return
     named: set[str] = set()
-    for name, frame in frames.items():
+    for name in frames:
         unit = TABLES[name].unit
         if unit and name not in ("communities", "margins"):
-            named |= set(frame[unit].dropna())
+            for block in frames.blocks(name, [unit]):
+                named |= set(block[unit].dropna().unique())
     parents = dict(zip(communities["community"], communities["parent"], strict=True))
     reached = set(named)
     for name in named:
@@ -303,7 +310,7 @@ def _units(
     )
 
 
-def _inspections(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+def _inspections(study: Study, frames: Frames, problems: Problems) -> None:
     """Items, marks, reasons and assessors of inspections."""
     marks = frames["inspections"]
     known = [code for code, item in study.codebook.items() if item.role == "inspection"]
@@ -436,7 +443,24 @@ _STEPS = {
 }
 
 
-def _requests(frame: pd.DataFrame, log: Log, problems: Problems) -> None:
+def _requests(frames: Frames, log: Log, problems: Problems) -> None:
+    named: set[str] = set()
+    for block in frames.blocks("requests", ["duplicate_of"]):
+        named |= set(block["duplicate_of"].dropna().unique())
+    known: set[str] = set()
+    for block in frames.blocks("requests", ["request"]) if named else ():
+        known |= set(block["request"][block["request"].isin(list(named))])
+    for block in frames.blocks("requests"):
+        _of_requests(block, known, log, problems)
+    if named:
+        columns = ["request", "community", "duplicate_of", FILE, ROW]
+        parts = (
+            block.dropna(subset="duplicate_of") for block in frames.blocks("requests", columns)
+        )
+        _circles(pd.concat(parts), problems)
+
+
+def _of_requests(frame: pd.DataFrame, known: set[str], log: Log, problems: Problems) -> None:
     """Count steps before the receipt, which are set aside later; nothing is dropped."""
     received = _times(frame["received"])
     for column in ("assigned", "answered", "closed"):
@@ -462,7 +486,6 @@ def _requests(frame: pd.DataFrame, log: Log, problems: Problems) -> None:
                 table="requests",
                 community=str(unit),
             )
-    known = set(frame["request"].dropna())
     lost = frame[frame["duplicate_of"].notna() & ~frame["duplicate_of"].isin(known)]
     problems.cells(
         "requests.duplicate-of",
@@ -475,7 +498,6 @@ def _requests(frame: pd.DataFrame, log: Log, problems: Problems) -> None:
         values=lost["duplicate_of"],
         severity="warning",
     )
-    _circles(frame, problems)
     if frame["satisfied"].notna().any():
         words = {"true", "false", "yes", "no", "1", "0"}
         odd = frame[

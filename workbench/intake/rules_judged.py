@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from workbench.intake.frames import Problems
+from workbench.intake.shelf import Frames
 from workbench.intake.tables import TABLES
 from workbench.intake.units import Units
 from workbench.judgements import STRIKES, struck
@@ -24,7 +23,7 @@ __all__ = ["check"]
 _WHEN = re.compile(r"[0-9]{4}(?:-(?:H[12]|Q[1-4]|W[0-5][0-9]|[01][0-9](?:-[0-3][0-9])?))?\Z")
 
 
-def check(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems: Problems) -> None:
+def check(study: Study, frames: Frames, units: Units, problems: Problems) -> None:
     """Enter every judgement that names something that is not there."""
     from workbench.checks.suites import known_checks
 
@@ -103,7 +102,7 @@ def _spans(study: Study, line: Judgement, problems: Problems) -> bool:
     return True
 
 
-def _rows(line: Judgement, frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+def _rows(line: Judgement, frames: Frames, problems: Problems) -> None:
     """See that the judgement strikes out at least one row."""
     table, colon, what = line.object.partition(":")
     form = "<table>:<id> | <table>:<column>=<value>"
@@ -119,7 +118,7 @@ def _rows(line: Judgement, frames: dict[str, pd.DataFrame], problems: Problems) 
     if table not in frames:
         return  # the table could not be read, or is lacking: told elsewhere
     told = {"kind": line.kind, "object": line.object, "from": line.from_, "to": line.to}
-    if not struck(frames[table], table, told).any():
+    if not any(struck(block, table, told).any() for block in frames.blocks(table)):
         texts = (
             "没有一行符合，该决定不起作用",
             "fits no row: the decision would have no effect",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from workbench.intake.frames import Problems
+from workbench.intake.shelf import Frames
 from workbench.study import nearest_remedy
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ __all__ = ["check"]
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
-def check(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+def check(study: Study, frames: Frames, problems: Problems) -> None:
     """Enter every breach of a rule about these tables; see ``rules.check_all``."""
     if "votes" in frames:
         _votes(frames["votes"], problems)
@@ -62,7 +63,7 @@ def _votes(frame: pd.DataFrame, problems: Problems) -> None:
     )
 
 
-def _photos(frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+def _photos(frames: Frames, problems: Problems) -> None:
     """Digests that are none, and pictures that other tables name and nobody registered."""
     photos = frames["photos"]
     given = photos["sha256"].dropna()
@@ -125,7 +126,7 @@ def _objections(frame: pd.DataFrame, problems: Problems) -> None:
     )
 
 
-def _deciders(frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+def _deciders(frames: Frames, problems: Problems) -> None:
     """See that who decides an objection did not score the unit."""
     frame = frames["objections"]
     sheets = frames.get("inspections")
@@ -146,7 +147,7 @@ def _deciders(frames: dict[str, pd.DataFrame], problems: Problems) -> None:
     )
 
 
-def _backchecks(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+def _backchecks(study: Study, frames: Frames, problems: Problems) -> None:
     """Call-backs about items and respondents that are not there."""
     frame = frames["backchecks"]
     known = [code for code, item in study.codebook.items() if item.role != "inspection"]
@@ -166,7 +167,9 @@ def _backchecks(study: Study, frames: dict[str, pd.DataFrame], problems: Problem
         )
     if "responses" not in frames:
         return
-    people = set(frames["responses"]["respondent"].dropna())
+    people: set[str] = set()
+    for block in frames.blocks("responses", ["respondent"]):
+        people |= set(block["respondent"][block["respondent"].isin(list(frame["respondent"]))])
     lost = frame[frame["respondent"].notna() & ~frame["respondent"].isin(people)]
     problems.cells(
         "backchecks.respondent",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from workbench.intake.frames import FILE, ROW, Problems
+from workbench.intake.shelf import Frames, repeated
+from workbench.intake.tables import TABLES
 from workbench.intake.units import Units
 from workbench.study import nearest_remedy
 
@@ -21,23 +25,31 @@ _TOLERANCE = 0.01
 """Relative difference up to which two totals of one population count as equal."""
 
 
-def check(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems: Problems) -> None:
+def check(study: Study, frames: Frames, units: Units, problems: Problems) -> None:
     """Enter every breach of a rule about the survey; see ``rules.check_all``."""
     _small_area(study, problems)
-    responses = frames.get("responses")
-    if responses is not None:
-        _modes(study, responses, problems)
-        _interviews(study, responses, problems)
-        _panel(responses, problems)
-        _wave_counts(study, responses, problems)
-        _design(study, responses, problems)
+    if "responses" in frames:
+        for block in frames.blocks("responses", _looked_at(study)):
+            _modes(study, block, problems)
+            _interviews(study, block, problems)
+            _design(study, block, problems)
+        _panel(frames, problems)
+        _wave_counts(study, frames, problems)
         _nonresponse(study, frames, problems)
     if "dispositions" in frames:
-        _dispositions(frames["dispositions"], responses, problems)
+        _dispositions(frames, problems)
     if "margins" in frames:
         _margins(study, frames, problems)
-    if responses is not None:
+    if "responses" in frames:
         _rake(study, frames, units, problems)
+
+
+def _looked_at(study: Study) -> list[str]:
+    """Name the columns of answers that a rule looks at."""
+    weighting = study.settings.weighting
+    parts = [part for variable in weighting.rake for part in variable.split(":")]
+    base = [] if weighting.base is None else [weighting.base]
+    return [*TABLES["responses"].names(), *parts, *base, FILE, ROW]
 
 
 def _small_area(study: Study, problems: Problems) -> None:
@@ -93,11 +105,9 @@ def _modes(study: Study, responses: pd.DataFrame, problems: Problems) -> None:
         )
 
 
-def _panel(responses: pd.DataFrame, problems: Problems) -> None:
+def _panel(frames: Frames, problems: Problems) -> None:
     """See each person of a panel once in a wave."""
-    if "panel_id" not in responses:
-        return
-    there = responses[responses["panel_id"].notna()]
+    there = repeated(frames, "responses", ["wave", "panel_id"], "panel_id")
     twice = there[there.duplicated(["wave", "panel_id"], keep=False)]
     problems.cells(
         "responses.panel",
@@ -160,9 +170,11 @@ def _interviews(study: Study, responses: pd.DataFrame, problems: Problems) -> No
         )
 
 
-def _wave_counts(study: Study, responses: pd.DataFrame, problems: Problems) -> None:
+def _wave_counts(study: Study, frames: Frames, problems: Problems) -> None:
     """Waves that should have answers and have none."""
-    counts = responses["wave"].value_counts()
+    counts: Counter[str] = Counter()
+    for block in frames.blocks("responses", ["wave"]):
+        counts.update(Counter(block["wave"].dropna().tolist()))
     for n, wave in enumerate(study.settings.waves, start=1):
         expected = wave.fieldwork is not None or wave.records is None
         if expected and not counts.get(wave.id, 0):
@@ -233,7 +245,7 @@ def _design(study: Study, responses: pd.DataFrame, problems: Problems) -> None:
         )
 
 
-def _nonresponse(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+def _nonresponse(study: Study, frames: Frames, problems: Problems) -> None:
     """Classes of the adjustment for non-response: columns of answers and of dispositions."""
     wanted = study.settings.weighting.nonresponse
     if wanted and "dispositions" not in frames:
@@ -248,9 +260,10 @@ def _nonresponse(study: Study, frames: dict[str, pd.DataFrame], problems: Proble
         )
         return
     for name in wanted:
-        lacking = [t for t in ("responses", "dispositions") if name not in frames[t]]
+        tables = ("responses", "dispositions")
+        lacking = [t for t in tables if name not in frames.columns(t)]
         if lacking:
-            both = set(map(str, frames["responses"])) & set(map(str, frames["dispositions"]))
+            both = set(frames.columns("responses")) & set(frames.columns("dispositions"))
             known = sorted(both - {FILE, ROW})
             zh, en = nearest_remedy(name, known)
             problems.add(
@@ -265,7 +278,8 @@ def _nonresponse(study: Study, frames: dict[str, pd.DataFrame], problems: Proble
             )
 
 
-def _dispositions(frame: pd.DataFrame, responses: pd.DataFrame | None, problems: Problems) -> None:
+def _dispositions(frames: Frames, problems: Problems) -> None:
+    frame = frames["dispositions"]
     odd = frame[
         frame["disposition"].notna() & ~frame["disposition"].fillna("").str.match(_DISPOSITION)
     ]
@@ -280,13 +294,14 @@ def _dispositions(frame: pd.DataFrame, responses: pd.DataFrame | None, problems:
         values=odd["disposition"],
         expected="1.1 … 4.90",
     )
-    if responses is None:
+    if "responses" not in frames:
         return
-    known = set(zip(responses["wave"], responses["respondent"], strict=True))
     named = frame[frame["respondent"].notna()]
-    pairs = zip(named["wave"], named["respondent"], strict=True)
-    absent = pd.Series([pair not in known for pair in pairs], index=named.index, dtype=bool)
-    lost = named[absent]
+    pairs = pd.MultiIndex.from_frame(named[["wave", "respondent"]])
+    there = np.zeros(len(named), dtype=bool)
+    for block in frames.blocks("responses", ["wave", "respondent"]):
+        there |= pairs.isin(pd.MultiIndex.from_frame(block[["wave", "respondent"]]))
+    lost = named[~there]
     problems.cells(
         "dispositions.respondent",
         "responses 没有这位受访者",
@@ -299,7 +314,7 @@ def _dispositions(frame: pd.DataFrame, responses: pd.DataFrame | None, problems:
     )
 
 
-def _margins(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) -> None:
+def _margins(study: Study, frames: Frames, problems: Problems) -> None:
     """Known categories; totals that agree between variables and with the unit's size."""
     margins = frames["margins"]
     for variable, rows in margins.groupby("variable", sort=True):
@@ -381,7 +396,7 @@ def _margins(study: Study, frames: dict[str, pd.DataFrame], problems: Problems) 
 
 
 def _against_size(
-    frames: dict[str, pd.DataFrame],
+    frames: Frames,
     area: str,
     population: str,
     total: float,
@@ -413,10 +428,9 @@ def _product(lists: list[list[str]]) -> list[list[str]]:
     return cells
 
 
-def _rake(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems: Problems) -> None:
+def _rake(study: Study, frames: Frames, units: Units, problems: Problems) -> None:
     """Every raking variable needs a margin for each unit, with every category that was answered."""
     weighting = study.settings.weighting
-    responses = frames["responses"]
     if not weighting.rake:
         return
     margins = frames.get("margins")
@@ -437,7 +451,7 @@ def _rake(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems:
     margins = margins[margins["population"] == weighting.population]
     for variable in weighting.rake:
         parts = variable.split(":")
-        if any(part not in responses for part in parts):
+        if any(part not in frames.columns("responses") for part in parts):
             zh, en = nearest_remedy(
                 variable, [c for c, i in study.codebook.items() if i.role == "demographic"]
             )
@@ -452,14 +466,16 @@ def _rake(study: Study, frames: dict[str, pd.DataFrame], units: Units, problems:
                 found=variable,
             )
             continue
-        answered = responses[responses[parts].notna().all(axis=1)]
-        cells = answered[parts[0]].astype("str")
-        for part in parts[1:]:
-            cells = cells.str.cat(answered[part].astype("str"), sep=":")
-        for unit, rows in answered.groupby("community", sort=True):
-            _unit_margin(
-                study, str(unit), variable, cells[rows.index], rows, margins, units, problems
-            )
+        mine = margins[margins["variable"] == variable]
+        for block in frames.blocks("responses", ["community", *parts, FILE, ROW]):
+            answered = block[block[parts].notna().all(axis=1)]
+            cells = answered[parts[0]].astype("str")
+            for part in parts[1:]:
+                cells = cells.str.cat(answered[part].astype("str"), sep=":")
+            for unit, rows in answered.groupby("community", sort=True):
+                _unit_margin(
+                    study, str(unit), variable, cells[rows.index], rows, mine, units, problems
+                )
 
 
 def _unit_margin(
@@ -474,8 +490,7 @@ def _unit_margin(
 ) -> None:
     weighting = study.settings.weighting
     areas = [unit] if weighting.borrow is None else [unit, *units.ancestors(unit), "*"]
-    mine = margins[margins["variable"] == variable]
-    own = next((found for area in areas if len(found := mine[mine["area"] == area])), None)
+    own = next((found for area in areas if len(found := margins[margins["area"] == area])), None)
     if own is None:
         if units.level.get(unit) != study.settings.unit:
             return

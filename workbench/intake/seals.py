@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -68,7 +69,7 @@ def _open(sheet: Path) -> bool:
     from workbench.intake.readers.entry import form_of, is_entry
 
     data = sheet.read_bytes()
-    return is_entry(data) and form_of(data, file=sheet.name).complete is False
+    return is_entry(io.BytesIO(data)) and form_of(data, file=sheet.name).complete is False
 
 
 def check_seals(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,21 @@ from workbench.intake.tables import TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PEOPLE", "read_columns", "read_meta", "read_units", "write_tables"]
+    from workbench.intake.shelf import Frames
 
-_ROWS = 2048
-"""Rows of a row group: small enough that one unit's rows are a few groups."""
+__all__ = [
+    "PEOPLE",
+    "column_types",
+    "read_columns",
+    "read_meta",
+    "read_parts",
+    "read_units",
+    "write_tables",
+]
+
+_ROWS, _GROUPS = 2048, 512
+"""Rows of a row group, small enough that one unit's rows are a few groups; and how many groups a
+file has at most, for whoever reads one unit reads the list of them all."""
 
 PEOPLE = {
     "responses": ("interviewer",),
@@ -44,14 +56,10 @@ def write_tables(tables: Tables, folder: Path) -> None:
     folder
         ``DIR/private/tables``; made when missing, readable by its owner only.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name, frame in tables.frames.items():
+    for name in tables.frames:
         part = folder / f".{name}.parquet.part"
-        table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata()
-        pq.write_table(table, part, row_group_size=_ROWS, compression="zstd")
+        _write(tables.frames, name, part)
         part.replace(folder / f"{name}.parquet")
     for path in folder.glob("*.parquet"):
         if path.stem not in tables.frames:
@@ -92,6 +100,29 @@ def _told(frame: pd.DataFrame | None, path: Path) -> None:
     part.replace(path)
 
 
+def _write(frames: Frames, name: str, path: Path) -> None:
+    """Write one table, block by block; where the blocks end leaves no trace."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    size = max(_ROWS, -(-frames.rows(name) // _GROUPS))
+    rest: pa.Table | None = None
+    writer: pq.ParquetWriter | None = None
+    for block in frames.blocks(name):
+        table = pa.Table.from_pandas(block, preserve_index=False).replace_schema_metadata()
+        writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+        rest = table if rest is None else pa.concat_tables([rest, table])
+        full = rest.num_rows // size * size
+        if full:
+            writer.write_table(rest.slice(0, full).combine_chunks(), row_group_size=size)
+            rest = rest.slice(full).combine_chunks()
+    assert writer is not None  # there is one block at least
+    assert rest is not None
+    if rest.num_rows:
+        writer.write_table(rest.combine_chunks(), row_group_size=size)
+    writer.close()
+
+
 def _extracts(tables: Tables) -> dict[str, str]:
     """Give, by table, when the records were drawn: the latest time in the whole table."""
     import pandas as pd
@@ -99,11 +130,14 @@ def _extracts(tables: Tables) -> dict[str, str]:
     found = {}
     for name, columns in {"requests": ("received", "assigned", "answered", "closed")}.items():
         if name in tables.frames:
-            frame = tables.frames[name]
-            stacked = pd.concat([frame[c].dropna() for c in columns if c in frame])
-            if len(stacked):
-                times = pd.to_datetime(stacked, format="ISO8601", utc=True)
-                found[name] = times.max().isoformat()
+            last = [
+                pd.to_datetime(block[c], format="ISO8601", utc=True).max()
+                for block in tables.frames.blocks(name, columns)
+                for c in block
+            ]
+            known = [time for time in last if not pd.isna(time)]
+            if known:
+                found[name] = max(known).isoformat()
     return found
 
 
@@ -112,8 +146,9 @@ def _people(tables: Tables, but: str = "") -> list[str]:
     names: set[str] = set()
     for table, columns in PEOPLE.items():
         if table in tables.frames and table != but:
-            for column in columns:
-                names |= set(tables.frames[table][column].dropna())
+            for block in tables.frames.blocks(table, columns):
+                for column in block:
+                    names |= set(block[column].dropna().unique())
     return sorted(names)
 
 
@@ -150,16 +185,28 @@ def read_columns(folder: Path, table: str, units: list[str] | None) -> dict[str,
 
 def read_units(folder: Path, table: str, units: list[str] | None) -> pd.DataFrame:
     """Give one table's rows of some units as `read_columns` does, as a typed frame."""
-    frame: pd.DataFrame = _read(folder, table, units).to_pandas(types_mapper=_dtype)
+    from workbench.intake.shelf import dtype_of
+
+    frame: pd.DataFrame = _read(folder, table, units).to_pandas(types_mapper=dtype_of)
     return frame
 
 
-def _dtype(kind: Any) -> Any:
-    import pandas as pd
-    import pyarrow as pa
+def column_types(folder: Path, table: str) -> dict[str, Any]:
+    """Give the columns of a table with the types they have in a frame."""
+    import pyarrow.parquet as pq
 
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return pd.StringDtype(na_value=float("nan"))
-    if pa.types.is_integer(kind):
-        return pd.Int64Dtype()
-    return pd.BooleanDtype() if pa.types.is_boolean(kind) else None
+    from workbench.intake.shelf import dtype_of
+
+    schema = pq.read_schema(folder / f"{table}.parquet")
+    return {field.name: dtype_of(field.type) or "float64" for field in schema}
+
+
+def read_parts(folder: Path, table: str) -> Iterator[pd.DataFrame]:
+    """Give a whole table as `read_units` does, in parts."""
+    import pyarrow.parquet as pq
+
+    from workbench.intake.shelf import BLOCK, dtype_of
+
+    with pq.ParquetFile(folder / f"{table}.parquet") as file:
+        for batch in file.iter_batches(batch_size=BLOCK, use_threads=False):
+            yield batch.to_pandas(types_mapper=dtype_of)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError
+from workbench.intake.shelf import table_of
 from workbench.intake.tables import READ
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from workbench.intake.frames import Problems
+    from workbench.intake.shelf import Frames
     from workbench.study import Study
     from workbench.text import Dictionary
 
@@ -19,7 +21,7 @@ __all__ = ["read_texts"]
 _TABLES = ("requests", "documents")
 
 
-def read_texts(frames: dict[str, pd.DataFrame], study: Study, problems: Problems) -> dict[str, Any]:
+def read_texts(frames: Frames, study: Study, problems: Problems) -> dict[str, Any]:
     """Fill what is read out of free text into the tables, in place.
 
     ``requests`` and ``documents`` get ``topic``, ``sentiment``, ``topic_sentiment`` and ``terms``
@@ -45,7 +47,8 @@ def read_texts(frames: dict[str, pd.DataFrame], study: Study, problems: Problems
     written = [
         (table, column, names)
         for table, column, names in places
-        if column in frames[table] and frames[table][column].notna().any()
+        if column in frames.columns(table)
+        and any(block[column].notna().any() for block in frames.blocks(table, [column]))
     ]
     labels = frames.get("labels")
     _themes(frames, using, problems)
@@ -53,14 +56,16 @@ def read_texts(frames: dict[str, pd.DataFrame], study: Study, problems: Problems
         return {}
     from workbench.text import classify
 
-    for table, column, names in written:
-        frame = frames[table]
-        told = classify(frame, text=column, using=using)
-        told.columns = list(names)
+    def told(frame: pd.DataFrame, column: str, names: tuple[str, ...]) -> pd.DataFrame:
+        found = classify(frame, text=column, using=using)
+        found.columns = list(names)
         for name in names:  # an earlier batch may have handed on what it read, without the words
             if name in frame:
-                told[name] = told[name].where(frame[column].notna(), frame[name])
-        frames[table] = frame.assign(**{name: told[name] for name in names})
+                found[name] = found[name].where(frame[column].notna(), frame[name])
+        return frame.assign(**{name: found[name] for name in names})
+
+    for table, column, names in written:
+        frames.put(table, (table_of(told(b, column, names)) for b in frames.blocks(table)))
     return {
         "topics": using.labels(),
         "tokenizer": _tokenizer(),
@@ -91,11 +96,11 @@ def _dictionary(study: Study, problems: Problems) -> Dictionary | None:
     try:
         return dictionary(path)
     except InputError as error:
-        problems.found.extend(error.problems)
+        problems.extend(error.problems)
         return None
 
 
-def _themes(frames: dict[str, pd.DataFrame], using: Dictionary, problems: Problems) -> None:
+def _themes(frames: Frames, using: Dictionary, problems: Problems) -> None:
     """Bring the themes that coders gave to their codes, in place; tell those that are none."""
     from workbench.study import nearest_remedy
 
@@ -107,7 +112,7 @@ def _themes(frames: dict[str, pd.DataFrame], using: Dictionary, problems: Proble
         for topic in using.topics
         for said in (topic.code, topic.zh, topic.en, f"{topic.code} {topic.zh}")
     }
-    frame = frames["codings"] = frame.copy()
+    frame = frame.copy()
     for name in (name for name in frame if str(name).startswith("theme_")):
         given = frame[name].astype(object)
         told = given.map(table)
@@ -124,6 +129,7 @@ def _themes(frames: dict[str, pd.DataFrame], using: Dictionary, problems: Proble
                 values=given[given.eq(word)],
             )
         frame[name] = told.astype("str")
+    frames.put("codings", [table_of(frame)])
 
 
 def _tokenizer() -> str:

@@ -6,10 +6,10 @@ tells what its columns are. Both are found in the bytes and can be declared by `
 
 from __future__ import annotations
 
-import io
 import zipfile
+from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from workbench.errors import Problem
 from workbench.intake.encoding import unpack
@@ -24,7 +24,7 @@ from workbench.intake.readers.htmltable import html
 from workbench.intake.readers.jsonfile import json_records
 from workbench.intake.readers.workbook import xls, xlsx
 from workbench.intake.readers.zipped import zipped
-from workbench.intake.titles import joined, unique
+from workbench.intake.titles import unique
 from workbench.intake.xlsxfile import TORN
 
 if TYPE_CHECKING:
@@ -63,11 +63,13 @@ _MARKS = (
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-def container(data: bytes) -> str:
+def container(stream: BinaryIO) -> str:
     """Say what the bytes are, whatever the file's name: a key of ``CONTAINERS``, or ``zip``."""
+    stream.seek(0)
+    data = stream.read(4096)
     if data[:4] == b"PK\x03\x04":
         try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            with zipfile.ZipFile(stream) as archive:
                 names = archive.namelist()
         except TORN:
             return "xlsx"  # torn; its reader says so
@@ -83,9 +85,9 @@ def container(data: bytes) -> str:
         data[:1] in (b"q", b"r", b"s") and data[1:4] in (b"\x01\x01\x00", b"\x02\x01\x00")
     ):
         return "dta"
-    head = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    head = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        head = data[:4096].decode("utf-16", errors="ignore").encode().lstrip()
+        head = data.decode("utf-16", errors="ignore").encode().lstrip()
     low = head.lower()
     if low[:1] == b"<" and any(
         mark in low for mark in (b"<html", b"<table", b"office:spreadsheet", b"<body", b"<meta")
@@ -96,13 +98,13 @@ def container(data: bytes) -> str:
     return "csv"
 
 
-def read(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+def read(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
     """Give a file's cells, and what its platform tells of them.
 
     Parameters
     ----------
-    data
-        The file's bytes.
+    stream
+        The file's bytes, which can be read from any place.
     how
         ``format:`` names a container or a platform, ``auto`` neither; ``sheet:``, ``header:``,
         ``delimiter:`` and ``encoding:`` as the container needs them.
@@ -114,9 +116,19 @@ def read(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> 
     InputError
         The file cannot be read, or is not what ``format:`` says.
     """
-    data = unpack(data, file=how.file)
-    refuse_foreign(data[:4096], how.file)
-    found = container(data)
+    content = unpack(stream, file=how.file)
+    try:
+        return _read(content, how, log, problems)
+    finally:
+        if content is not stream:
+            content.close()
+
+
+def _read(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+    stream.seek(0)
+    refuse_foreign(stream.read(4096), how.file)
+    found = container(stream)
+    stream.seek(0)
     if found == "zip" and how.file.lower().endswith((".xlsx", ".xlsm")):
         found = "xlsx"  # an archive that calls itself a workbook and is none; its reader says so
     form: str = how.format
@@ -135,13 +147,11 @@ def read(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> 
             )
         found = declared
     if found == "zip":
-        return zipped(data, how, log, problems, inner=read)
-    if found == "xlsx" and form == "auto" and how.sheet is None and is_entry(data):
-        return entry(data, how, log, problems)
-    grid = CONTAINERS[declared or found](data, how, log, problems)
-    if how.header_rows and how.header <= len(grid.rows):
-        grid.rows[how.header - 1] = joined(grid.rows[how.header_rows[0] - 1 : how.header])
-    titles = grid.titles(how)
+        return zipped(stream, how, log, problems, inner=read)
+    if found == "xlsx" and form == "auto" and how.sheet is None and is_entry(stream):
+        return entry(stream, how, log, problems)
+    grid = CONTAINERS[declared or found](stream, how, log, problems)
+    titles = grid.titles
     platform = form if form in PLATFORMS else None
     if grid.export is not None and declared is None:
         return _by_labels(grid, how, log, problems)
@@ -176,7 +186,9 @@ def _by_labels(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]
     platform = how.format if how.format in PLATFORMS else _platform(words)
     if platform is None:
         return grid
-    new = PLATFORMS[platform](Grid([words, *grid.rows[1:]]), how, log, problems).export
+    spoken = copy(grid)
+    spoken.titles, spoken.export = words, None
+    new = PLATFORMS[platform](spoken, how, log, problems).export
     assert new is not None
     names = dict(zip(words, (question.title for question in old.questions), strict=True))
     questions = []

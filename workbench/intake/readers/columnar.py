@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import io
+import shutil
 import tempfile
-from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from workbench.errors import Problem
+import numpy as np
+
+from workbench.errors import InputError, Problem
 from workbench.intake.frames import Log, refuse
-from workbench.intake.readers.export import Export, Grid, Question, reason
-from workbench.intake.titles import tidy, unique
-from workbench.intake.xlsxfile import MAX_CELLS, cell_text
+from workbench.intake.readers.export import CELLS, Export, Grid, Question, coded, reason
+from workbench.intake.titles import tidy
+from workbench.intake.xlsxfile import cell_text
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from workbench.study import Join, Source
 
 __all__ = ["dta", "parquet", "sav", "value_text"]
@@ -35,34 +37,31 @@ def value_text(value: Any) -> str:
     return cell_text(value.item()) if hasattr(value, "item") else str(value)
 
 
-def _too_much(rows: int, columns: int, file: str) -> None:
-    if rows * columns > MAX_CELLS:
-        raise refuse(
-            "file.too-large",
-            file,
-            "单元格过多",
-            "too many cells",
-            "只导出需要的列，或按轮次拆分",
-            "export only the columns that are needed, or one file per wave",
-            expected=f"≤ {MAX_CELLS}",
-            found=str(rows * columns),
-        )
+_VALUES = 1 << 24
+"""Values of a labelled file that are read at once; each part is found by reading up to it."""
 
 
-def parquet(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+def _texts(values: Any) -> pa.Array:
+    """Give one column's values as texts, each distinct one made once."""
+    import pandas as pd
+
+    plain = isinstance(values, np.ndarray) and values.dtype.kind in "iuf"
+    codes, distinct = pd.factorize(values if plain else pd.Series(values, dtype=object))
+    return coded([value_text(value) for value in distinct.tolist()], codes)
+
+
+def parquet(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
     """Give a Parquet file's columns as text; lists are joined by ``┋``."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        told = pq.ParquetFile(io.BytesIO(data))
-        _too_much(told.metadata.num_rows, told.metadata.num_columns, how.file)
-        table = told.read()
-        columns = [table.column(n).to_pylist() for n in range(table.num_columns)]
-        cells = [
-            ["┋".join(map(value_text, v)) if isinstance(v, list) else value_text(v) for v in column]
-            for column in columns
-        ]
+        told = pq.ParquetFile(stream)
+        names = list(told.schema_arrow.names)
+        grid = Grid([names], how)
+        size = max(CELLS // max(len(names), 1), 1)
+        for batch in told.iter_batches(batch_size=size, use_threads=False):
+            grid.add([_arrow(column) for column in batch.columns])
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:
         raise refuse(
             "file.parquet",
@@ -72,31 +71,61 @@ def parquet(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) 
             "重新导出；二进制列不能读入",
             "export it again; binary columns cannot be read",
         ) from None
-    return Grid([list(table.column_names), *_rows(cells)])
+    return grid
 
 
-def sav(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+def _arrow(column: pa.Array) -> pa.Array:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_nested(column.type) or pa.types.is_null(column.type):
+        texts = [
+            "┋".join(map(value_text, v)) if isinstance(v, list) else value_text(v)
+            for v in column.to_pylist()
+        ]
+        return coded(texts)
+    parts = column.dictionary_encode()
+    words = [value_text(value) for value in parts.dictionary.to_pylist()]
+    return coded(words, parts.indices)
+
+
+def sav(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
     """Give an SPSS file's values; variable labels are wordings, user-missing codes have reasons."""
-    return _labelled(data, how, log, "sav")
+    return _labelled(stream, how, log, "sav")
 
 
-def dta(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+def dta(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
     """Give a Stata file's values; ``.a`` … ``.z`` are missing, with the label of each as reason."""
-    return _labelled(data, how, log, "dta")
+    return _labelled(stream, how, log, "dta")
 
 
-def _labelled(data: bytes, how: Source | Join, log: Log, kind: str) -> Grid:
+def _labelled(stream: BinaryIO, how: Source | Join, log: Log, kind: str) -> Grid:
     import pyreadstat
 
     read: Any = pyreadstat.read_sav if kind == "sav" else pyreadstat.read_dta
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"file.{kind}"  # the library reads files only
-        path.write_bytes(data)
+    with tempfile.NamedTemporaryFile(suffix=f".{kind}") as file:  # the library reads files only
+        stream.seek(0)
+        shutil.copyfileobj(stream, file)
+        file.flush()
         try:
-            more = {} if how.encoding is None else {"encoding": how.encoding}
-            _, first = read(str(path), metadataonly=True, **more)
-            _too_much(first.number_rows or 0, first.number_columns or 0, how.file)
-            columns, meta = read(str(path), user_missing=True, output_format="dict", **more)
+            more: dict[str, Any] = {} if how.encoding is None else {"encoding": how.encoding}
+            _, meta = read(file.name, metadataonly=True, **more)
+            names = [str(name) for name in meta.column_names]
+            grid = Grid([names], how)
+            size = max(_VALUES // max(len(names), 1), 1)
+            more |= {"user_missing": True, "output_format": "dict", "row_limit": size}
+            begin = 0
+            while True:
+                columns, meta = read(file.name, row_offset=begin, **more)
+                rows = len(next(iter(columns.values()), ()))
+                if rows:
+                    grid.add([_texts(columns[name]) for name in meta.column_names])
+                if rows < size:
+                    break
+                begin += rows
+        except InputError:
+            raise
         except Exception as error:  # the library raises anything on a damaged part
             raise refuse(
                 f"file.{kind}",
@@ -106,27 +135,24 @@ def _labelled(data: bytes, how: Source | Join, log: Log, kind: str) -> Grid:
                 "声明 encoding: gb18030，或重新导出",
                 "declare encoding: gb18030, or export it again",
             ) from None
-    names = [str(name) for name in meta.column_names]
-    cells = [[value_text(value) for value in columns[name]] for name in meta.column_names]
-    titles, _ = unique(names)
     questions = [
-        _question(meta, name, title, set(column))
-        for name, title, column in zip(names, titles, cells, strict=True)
+        _question(meta, name, title, set(grid.column(k)))
+        for k, (name, title) in enumerate(zip(names, grid.titles, strict=True))
     ]
-    n = sum(
-        cell in q.missing for q, column in zip(questions, cells, strict=True) for cell in column
-    )
+    declared = [k for k, question in enumerate(questions) if question.missing]
+    n = 0
+    for _, columns in grid.chunks(declared):
+        for k, cells in zip(declared, columns, strict=True):
+            lost = np.isin(cells.dictionary.to_pylist(), list(questions[k].missing))
+            n += int(lost[cells.indices.drop_null().to_numpy()].sum())
     log.add(
         "intake.user-missing",
         n,
         f"{how.file}：文件中声明为缺失的代码",
         f"{how.file}: codes that the file declares as missing",
     )
-    return Grid([names, *_rows(cells)], export=Export(kind, questions=tuple(questions)))
-
-
-def _rows(columns: list[list[str]]) -> Iterable[list[str]]:
-    return [list(row) for row in zip(*columns, strict=True)]
+    grid.export = Export(kind, questions=tuple(questions))
+    return grid
 
 
 def _question(meta: Any, name: str, title: str, seen: set[str]) -> Question:

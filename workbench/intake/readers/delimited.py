@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO
 
 from workbench.errors import InputError, Problem
 from workbench.intake import csvfile, encoding
@@ -14,7 +17,9 @@ from workbench.intake.titles import tidy
 if TYPE_CHECKING:
     from workbench.study import Join, Source
 
-__all__ = ["delimited", "text_of"]
+__all__ = ["delimited", "records"]
+
+_SNIFFED = 100_000
 
 _LITERAL = re.compile(r'="((?:[^"]|"")*)"')
 _KNOWN = frozenset({
@@ -25,16 +30,18 @@ _KNOWN = frozenset({
 """Titles of platforms and hotlines; two prove the encoding. Any other file has to declare it."""
 
 
-def text_of(data: bytes, how: Source | Join, log: Log) -> str:
-    """Give the text of a file; only a byte order mark or known titles prove an encoding.
+def _codec(stream: BinaryIO, how: Source | Join, log: Log) -> str:
+    """Give the codec of a file; only a byte order mark or known titles prove an encoding.
 
     Raises
     ------
     InputError
-        See :func:`encoding.decode`; lines of two encodings in one file.
+        See :func:`encoding.checked`; lines of two encodings in one file.
     """
     codec = how.encoding
-    if codec is None and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    stream.seek(0)
+    head = stream.read(1 << 16)
+    if codec is None and head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         codec = "utf-16"
         log.add(
             "intake.encoding",
@@ -44,9 +51,9 @@ def text_of(data: bytes, how: Source | Join, log: Log) -> str:
         )
     if codec is None:
         try:
-            return encoding.decode(data, None, file=how.file)
+            return encoding.checked(stream, None, file=how.file)
         except InputError:
-            if not _proved(data):
+            if not _proved(head):
                 raise
         codec = "gb18030"
         log.add(
@@ -56,8 +63,8 @@ def text_of(data: bytes, how: Source | Join, log: Log) -> str:
             f"{how.file}: GB18030, as its titles show",
         )
     if codec.lower().replace("-", "") in ("gb18030", "gbk", "gb2312", "cp936"):
-        encoding.one_encoding(data, file=how.file)
-    return encoding.decode(data, codec, file=how.file)
+        encoding.one_encoding(stream, file=how.file)
+    return encoding.checked(stream, codec, file=how.file)
 
 
 def _proved(data: bytes) -> bool:
@@ -67,26 +74,47 @@ def _proved(data: bytes) -> bool:
     return len(_KNOWN & {tidy(word) for word in words}) >= 2
 
 
-def delimited(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+def records(stream: BinaryIO, how: Source | Join, log: Log) -> Iterator[list[str]]:
     """Give the records of delimited text; ``="007"``, guarded from Excel, loses its guard."""
-    text = text_of(data, how, log)
-    if (match := re.match(r"sep=(.)\r?\n", text)) is not None:  # a hint for Excel, no record
-        text = text[match.end() :]
-        delimiter = how.delimiter or match[1]
-    else:
-        delimiter = how.delimiter or ""
-    rows = csvfile.records(text, delimiter or None, file=how.file)
+    codec = _codec(stream, how, log)
+    stream.seek(0)
+    text = io.TextIOWrapper(stream, codec, newline="")
     guarded = 0
-    if '="' in text:
-        for row in rows:
-            for n, cell in enumerate(row):
-                if (literal := _LITERAL.fullmatch(cell.strip())) is not None:
-                    row[n] = literal[1].replace('""', '"')
-                    guarded += 1
+    marked = False
+
+    def lines() -> Iterator[str]:
+        nonlocal marked
+        for line in text:
+            marked = marked or '="' in line
+            yield line
+
+    try:
+        head = text.read(_SNIFFED).removeprefix("\ufeff")
+        hint = re.match(r"sep=(.)\r?\n", head)  # a hint for Excel, no record
+        delimiter = how.delimiter or (hint[1] if hint else csvfile.sniff(head))
+        text.seek(0)
+        rest = lines()
+        if hint:
+            next(rest)
+        first = next(rest, "").removeprefix("\ufeff")
+        for row in csvfile.records(chain([first], rest), delimiter, file=how.file):
+            if marked:
+                marked = False
+                for n, cell in enumerate(row):
+                    if (literal := _LITERAL.fullmatch(cell.strip())) is not None:
+                        row[n] = literal[1].replace('""', '"')
+                        guarded += 1
+            yield row
+    finally:
+        text.detach()
     log.add(
         "intake.literal",
         guarded,
         f'{how.file}：写成 ="…" 的文本，去掉外壳',
         f'{how.file}: texts written as ="…"; the guard is taken off',
     )
-    return Grid(rows)
+
+
+def delimited(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+    """Give delimited text; see :func:`records`."""
+    return Grid(records(stream, how, log), how)

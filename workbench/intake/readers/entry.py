@@ -8,13 +8,14 @@ import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from workbench.errors import Problem
 from workbench.intake import xlsxfile
+from workbench.intake.encoding import whole
 from workbench.intake.frames import Log, refuse
 from workbench.intake.readers.export import Export, Grid, Question
-from workbench.intake.readers.workbook import xlsx
+from workbench.intake.readers.workbook import rows_of
 from workbench.study.codebook import asked_code
 
 if TYPE_CHECKING:
@@ -63,12 +64,10 @@ class Form:
     letters: Mapping[str, str] = field(default_factory=dict)
 
 
-def is_entry(data: bytes) -> bool:
+def is_entry(stream: BinaryIO) -> bool:
     """Whether the bytes are a workbook with the hidden sheet of a form."""
-    if data[:4] != b"PK\x03\x04":
-        return False
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open("xl/workbook.xml") as part:
+        with zipfile.ZipFile(stream) as archive, archive.open("xl/workbook.xml") as part:
             book = part.read(1 << 20)
     except xlsxfile.TORN:
         return False
@@ -132,20 +131,20 @@ def _completed(data: bytes, form: Form, sheet: str, cell: str, file: str) -> For
     return replace(form, complete=said.strip().casefold() in _YES)
 
 
-def entry(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+def entry(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
     """Give the rows of an entry workbook under the codes of their columns."""
     from dataclasses import replace
 
     from openpyxl.utils import get_column_letter
 
+    data = whole(stream, file=how.file)
     form = form_of(data, file=how.file)
     own: list[Problem] = []
-    grid = xlsx(data, how.model_copy(update={"sheet": form.sheet, "header": 1 + BODY}), log, own)
+    within = how.model_copy(update={"sheet": form.sheet, "header": 1 + BODY})
+    sheet = rows_of(io.BytesIO(data), within, log, own)
     problems += [p for p in own if p.code != "file.header-merged"]
     first = "respondent" if form.kind == "responses" else "item"
-    head = next(
-        (n for n, row in enumerate(grid.rows[:20]) if {first, "community"} <= set(row)), None
-    )
+    head = next((n for n, row in enumerate(sheet[:20]) if {first, "community"} <= set(row)), None)
     if head is None:
         raise refuse(
             "form.header",
@@ -155,9 +154,9 @@ def entry(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) ->
             "恢复第 1 行（从重新生成的录入表复制）",
             "restore the first row from a template made anew",
             expected=f"{first}, community, …",
-            found=" | ".join(grid.rows[0][:6])[:80] if grid.rows else "",
+            found=" | ".join(sheet[0][:6])[:80] if sheet else "",
         )
-    rows = grid.rows[head:]
+    rows = sheet[head:]
     letters = {
         title.strip(): get_column_letter(k) for k, title in enumerate(rows[0], 1) if title.strip()
     }
@@ -182,7 +181,9 @@ def entry(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) ->
             )
         )
     export = Export("form", questions=tuple(_questions(form)), form=form)
-    return Grid(rows, body=BODY, export=export)
+    grid = Grid(rows, how, export)
+    grid.body = BODY
+    return grid
 
 
 def _questions(form: Form) -> list[Question]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import chain, islice
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
 
 from workbench.errors import Problem
-from workbench.intake.frames import Log
-from workbench.intake.titles import unique
+from workbench.intake.frames import Log, refuse
+from workbench.intake.shelf import Shelf
+from workbench.intake.titles import joined, unique
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from workbench.intake.readers.entry import Form
     from workbench.study import Join, Source
 
@@ -96,42 +102,163 @@ class Export:
         return None
 
 
-@dataclass
+CELLS = 1 << 20
+"""Cells of a file that are held as Python's own texts at once."""
+
+_HEAD = 512
+_MOST_COLUMNS = 5000
+_MOST_DISTINCT = 10_000
+
+
 class Grid:
-    """Cells of a file, row by row from its top.
+    """Cells of a file: its first rows as they stand, all rows under the header put aside.
+
+    Cells are put aside without outer blanks, blank ones as missing, blank rows not at all.
+
+    Parameters
+    ----------
+    rows
+        Everything row by row, with what stands above the header; read once, to its end.
+    how
+        Tells which row is the header.
 
     Attributes
     ----------
-    rows
-        Everything, with what stands above the header.
+    head
+        The first rows, the header and some hundred below it among them.
     body
         Rows under the header that still describe columns.
     left_out
-        Positions in ``rows`` of records that are no answers (test answers).
+        Positions of records that are no answers (test answers), counted from the header.
+    long
+        Positions of rows with more cells than the header.
+
+    Raises
+    ------
+    InputError
+        There is no header, or it has more than 5,000 columns.
     """
 
-    rows: list[list[str]]
-    body: int = 0
-    left_out: frozenset[int] = frozenset()
-    export: Export | None = None
+    def __init__(
+        self, rows: Iterable[list[str]], how: Source | Join, export: Export | None = None
+    ) -> None:
+        self.export = export
+        self.body = 0
+        self.left_out: frozenset[int] = frozenset()
+        self.long: list[int] = []
+        self._rows = 0
+        self.shelf = Shelf()
+        self._seen: tuple[tuple[int, frozenset[int]], list[list[str]]] | None = None
+        source = iter(rows)
+        self.head = list(islice(source, how.header + _HEAD))
+        if how.header_rows and how.header <= len(self.head):
+            above = self.head[how.header_rows[0] - 1 : how.header]
+            self.head[how.header - 1] = joined(above)
+        header = self.head[how.header - 1] if how.header <= len(self.head) else []
+        if not any(map(str.strip, header)) or len(header) > _MOST_COLUMNS:
+            raise refuse(
+                "file.header",
+                how.file,
+                f"第 {how.header} 行没有可用的表头",
+                f"line {how.header} holds no usable header",
+                "改正 header:",
+                "correct header:",
+                found=f"{len(header)} columns",
+            )
+        self.titles, self.repeated = unique(header)
+        self._fill(chain(self.head[how.header :], source))
 
-    def titles(self, how: Source | Join) -> list[str]:
-        """Give the unique titles of the header row."""
-        top = how.header - 1
-        return unique(self.rows[top])[0] if top < len(self.rows) else []
+    def _fill(self, rows: Iterator[list[str]]) -> None:
+        width = len(self.titles)
+        size = max(CELLS // width, 1)
+        while chunk := list(islice(rows, size)):
+            kept = []
+            for n, row in enumerate(chunk, start=self._rows + 1):
+                if len(row) > width and any(cell.strip() for cell in row[width:]):
+                    self.long.append(n)
+                if len(row) != width:
+                    row = row[:width] + [""] * (width - len(row))
+                kept.append(row)
+            self.add([coded(cells) for cells in zip(*kept, strict=True)])
 
-    def data(self, how: Source | Join) -> list[list[str]]:
-        """Give the rows under the header."""
-        return self.rows[how.header + self.body :]
+    def add(self, columns: Sequence[pa.Array]) -> None:
+        """Put rows aside, one array of :func:`coded` texts for each column; blank rows go."""
+        import pyarrow as pa
 
-    def column(self, how: Source | Join, n: int) -> list[str]:
-        """Give the filled cells of one column."""
-        return [
-            row[n].strip() for row in self.data(how) if n < len(row) and row[n] and row[n].strip()
-        ]
+        rows = len(columns[0])
+        places = pa.array(np.arange(self._rows + 1, self._rows + rows + 1))
+        self._rows += rows
+        table = pa.table([places, *columns], names=[str(n) for n in range(len(columns) + 1)])
+        blank = np.ones(rows, dtype=bool)
+        for column in columns:
+            if not blank.any():
+                break
+            blank &= np.asarray(column.is_null())
+        self.shelf.add(table.filter(pa.array(~blank)) if blank.any() else table)
+
+    def chunks(self, columns: Iterable[int]) -> Iterator[tuple[np.ndarray, list[pa.Array]]]:
+        """Give row numbers, from 1 under all headers, and the texts of some columns, in parts.
+
+        Records that are no answers are left out.
+        """
+        import pyarrow as pa
+
+        wanted = [str(n + 1) for n in columns]
+        for k in range(len(self.shelf)):
+            table = self.shelf.take(k, ["0", *wanted]).combine_chunks()
+            places = table.column("0").to_numpy()
+            keep = places > self.body
+            if self.left_out:
+                keep &= ~np.isin(places, list(self.left_out))
+            if not keep.all():
+                table = table.filter(pa.array(keep))
+            if table.num_rows:
+                cells = [table.column(name).combine_chunks() for name in wanted]
+                yield places[keep] - self.body, cells
+
+    def column(self, n: int) -> list[str]:
+        """Give the distinct texts of one column, in the order they come; not beyond 10,000."""
+        now = (self.body, self.left_out)
+        if self._seen is None or self._seen[0] != now:
+            self._seen = (now, self._distinct())
+        return self._seen[1][n]
+
+    def _distinct(self) -> list[list[str]]:
+        seen: list[dict[str, None]] = [{} for _ in self.titles]
+        for _, columns in self.chunks(range(len(seen))):
+            for words, cells in zip(seen, columns, strict=True):
+                if len(words) <= _MOST_DISTINCT:
+                    own = cells.unique().dictionary_decode().drop_null()
+                    words.update(dict.fromkeys(own.to_pylist()))
+        return [list(words) for words in seen]
 
 
-Reader = Callable[[bytes, "Source | Join", Log, list[Problem]], Grid]
+def coded(texts: Sequence[str], places: np.ndarray | pa.Array | None = None) -> pa.Array:
+    """Give texts without outer blanks, blank ones as missing, each distinct one held once.
+
+    Parameters
+    ----------
+    texts, places
+        The texts of a column; or some texts, and for each cell the place of its own among them,
+        negative or missing where there is none.
+    """
+    import pyarrow as pa
+
+    own = pa.array(texts, pa.large_string())
+    if places is not None:
+        index = places
+        if isinstance(places, np.ndarray):
+            index = pa.array(places, pa.int64(), mask=places < 0)
+        own = own.take(index)
+    held = own.dictionary_encode()
+    words = held.dictionary.to_pylist()
+    plain = [word.strip() or None for word in words]
+    if plain == words:
+        return held
+    return pa.array(plain, pa.large_string()).take(held.indices).dictionary_encode()
+
+
+Reader = Callable[[BinaryIO, "Source | Join", Log, list[Problem]], Grid]
 
 _SUFFIX = re.compile(
     r"(?P<stem>.*?)(?:[(（](?P<a>.+)[)）]|\[(?P<b>[^\]]+)\]|[/:：](?P<c>[^/:：]+)|_(?P<d>[^_]+))\Z"

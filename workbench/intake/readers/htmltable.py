@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from workbench.errors import Problem
-from workbench.intake.encoding import decode
+from workbench.intake.encoding import decode, whole
 from workbench.intake.frames import Log, refuse, rows_shown
 from workbench.intake.readers.export import Grid
 
@@ -91,7 +91,7 @@ def _number(text: str) -> int:
     return min(int(text), _MOST) if text.isdecimal() and len(text) < 9 else 0
 
 
-def html(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+def html(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
     """Give the one table of a page; ``sheet:`` chooses by number where there are several.
 
     Raises
@@ -100,6 +100,7 @@ def html(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> 
         No table, several and none declared, or bytes that are not in the page's own encoding.
     """
     file = how.file
+    data = whole(stream, file=file)
     codec = how.encoding
     if codec is None and not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         named = _CHARSET.search(data[:4096])
@@ -153,4 +154,4 @@ def html(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> 
                 row=below[0],
             )
         )
-    return Grid(rows)
+    return Grid(rows, how)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from workbench.errors import Problem
-from workbench.intake.encoding import decode
+from workbench.intake.encoding import decode, whole
 from workbench.intake.frames import Log, refuse
 from workbench.intake.readers.export import Grid
 
@@ -19,7 +20,7 @@ _DEPTH = 6
 _MOST = 5000
 
 
-def json_records(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+def json_records(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
     """Give records as rows: nested keys joined by dots, lists by ``┋``, numbers as written.
 
     Raises
@@ -29,7 +30,7 @@ def json_records(data: bytes, how: Source | Join, log: Log, problems: list[Probl
         declared (``sheet:`` names it).
     """
     file = how.file
-    text = decode(data, how.encoding, file=file)
+    text = decode(whole(stream, file=file), how.encoding, file=file)
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
@@ -75,7 +76,8 @@ def json_records(data: bytes, how: Source | Join, log: Log, problems: list[Probl
     titles = list(dict.fromkeys(name for record in flat for name in record))
     if len(titles) > _MOST:
         titles = titles[: _MOST + 1]  # refused with the header
-    return Grid([titles, *([record.get(name, "") for name in titles] for record in flat)])
+    rows = ([record.get(name, "") for name in titles] for record in flat)
+    return Grid(chain([titles], rows), how)
 
 
 def _records(told: Any, how: Source | Join) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ def kobo(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -> G
     A column whose title is that of another and one option more (``use/lift`` beside ``use``)
     belongs to that other, a question with several answers.
     """
-    titles = grid.titles(how)
+    titles = grid.titles
     named = {}
     for name, choices in _META.items():
         found = next((t for t in choices if t in titles), None)

@@ -49,7 +49,7 @@ def limesurvey(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]
     An answer without a date of submission is incomplete; the first of January 1980 is what
     anonymous surveys hold instead of a time.
     """
-    titles = grid.titles(how)
+    titles = grid.titles
     named = {
         name: Named(title, _no_time if name in ("started", "finished") else None)
         for name, choices in _META.items()
@@ -72,7 +72,7 @@ def limesurvey(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]
             questions.append(Question(title, wording, "", code))
         elif title == grouped[stem][0][1]:
             pairs = tuple(grouped[stem])
-            seen = {c for _, name in pairs for c in grid.column(how, titles.index(name))}
+            seen = {c for _, name in pairs for c in grid.column(titles.index(name))}
             ticked = {s.casefold() for s in seen} <= {"y", "n", "yes", "no", "是", "否", "1", "0"}
             questions.append(
                 Question(stem, stem, "multiple" if ticked else "matrix", code, columns=pairs)

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import pandas as pd
+
 from workbench.errors import Problem
 from workbench.intake.frames import Log
 from workbench.intake.readers.export import Export, Grid, Named, Question, blocks
@@ -46,8 +48,8 @@ def qualtrics(grid: Grid, how: Source | Join, log: Log, problems: list[Problem])
 
     Rows whose ``Status`` is a preview, a test or spam are no answers: they are left out, counted.
     """
-    titles = grid.titles(how)
-    below = grid.rows[how.header : how.header + 2]
+    titles = grid.titles
+    below = grid.head[how.header : how.header + 2]
     ids = below[1] if len(below) > 1 else []
     described = any('"ImportId"' in cell for cell in ids)
     wordings = dict(zip(titles, below[0], strict=False)) if described else {}
@@ -67,12 +69,12 @@ def qualtrics(grid: Grid, how: Source | Join, log: Log, problems: list[Problem])
     zone = next((z for cell in ids if (z := _zone(cell))), None)
     if "Status" in titles:
         k = titles.index("Status")
-        first = how.header + grid.body
-        grid.left_out = frozenset(
-            n
-            for n, row in enumerate(grid.rows[first:], start=first)
-            if k < len(row) and row[k].strip().casefold() in _TEST
-        )
+        tests = [word for word in grid.column(k) if word.casefold() in _TEST]
+        left_out: set[int] = set()
+        for rows, [cells] in grid.chunks([k]):
+            hit = pd.Series(cells.dictionary_decode().to_pylist()).isin(tests)
+            left_out.update((rows[hit.to_numpy()] + grid.body).tolist())
+        grid.left_out = frozenset(left_out)
         log.add(
             "intake.test-answer",
             len(grid.left_out),
@@ -99,7 +101,7 @@ def qualtrics(grid: Grid, how: Source | Join, log: Log, problems: list[Problem])
                 (tidy(wordings.get(name, "")).rpartition(" - ")[2] or option, name)
                 for option, name in grouped[stem]
             )
-            values = [set(grid.column(how, titles.index(name))) for _, name in pairs]
+            values = [set(grid.column(titles.index(name))) for _, name in pairs]
             ticked = all(v <= {"1", pair[0]} for v, pair in zip(values, pairs, strict=True))
             questions.append(
                 Question(

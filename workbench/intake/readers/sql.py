@@ -97,7 +97,7 @@ def sql(how: Source | Join, environ: Mapping[str, str]) -> tuple[Grid, str]:
     if not re.search(r"\border\s+by\b", query, re.I):
         rows.sort()
     told = "\n".join("\x1f".join(row) for row in [titles, *rows])
-    return Grid([titles, *rows]), hashlib.sha256(told.encode()).hexdigest()
+    return Grid([titles, *rows], how), hashlib.sha256(told.encode()).hexdigest()
 
 
 def _query(how: Source | Join) -> str:

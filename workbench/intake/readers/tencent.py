@@ -30,7 +30,7 @@ def tencent(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -
     Columns of one question carry its number; the part after the last colon or dash is the option
     (several-choice) or the row (matrix).
     """
-    titles = grid.titles(how)
+    titles = grid.titles
     groups: dict[str, list[tuple[int, str]]] = {}
     for k, title in enumerate(titles):
         if match := _TITLE.fullmatch(title):
@@ -41,7 +41,7 @@ def tencent(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -
         options = [_OPTION.fullmatch(wording) for wording in wordings]
         if len(columns) == 1 or not all(options):
             for (k, title), wording in zip(columns, wordings, strict=True):
-                kind = "multiple" if any("┋" in c or "|" in c for c in grid.column(how, k)) else ""
+                kind = "multiple" if any("┋" in c or "|" in c for c in grid.column(k)) else ""
                 questions.append(Question(title, wording, kind, f"q{n}"))
             continue
         stem = options[0]["stem"]  # type: ignore[index]
@@ -50,7 +50,7 @@ def tencent(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -
             for option, (_, title) in zip(options, columns, strict=True)
         )
         ticked = all(
-            set(grid.column(how, k)) <= {"0", "1", pair[0]}
+            set(grid.column(k)) <= {"0", "1", pair[0]}
             for (k, _), pair in zip(columns, pairs, strict=True)
         )
         title = columns[0][1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from workbench.errors import Problem
@@ -33,7 +34,7 @@ def is_mine(titles: list[str]) -> bool:
 
 def wenjuan(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
     """Give an export of 问卷网; what ``code.csv`` tells is added by :func:`labelled`."""
-    titles = grid.titles(how)
+    titles = grid.titles
     named = {"started": Named("start"), "finished": Named("finish")}
     for title in ("序号", "编号", "id", "ID", "seq"):
         if title in titles:
@@ -55,14 +56,14 @@ def wenjuan(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -
             questions.append(Question(columns[0], wording or columns[0], "", code.lower()))
             continue
         pairs = tuple((title.rpartition("_")[2], title) for title in columns)
-        ticked = all(set(grid.column(how, titles.index(title))) <= {"0", "1"} for title in columns)
+        ticked = all(set(grid.column(titles.index(title))) <= {"0", "1"} for title in columns)
         kind = "multiple" if ticked else "matrix"
         questions.append(Question(code, code, kind, code.lower(), columns=pairs))
     grid.export = Export("wenjuan", named, tuple(questions), {"-2": "skipped", "-3": "not_asked"})
     return grid
 
 
-def labelled(grid: Grid, codes: list[list[str]]) -> Grid:
+def labelled(grid: Grid, codes: Iterable[list[str]]) -> Grid:
     """Lay the wordings, options and labels of ``code.csv`` over the questions of an export.
 
     Parameters

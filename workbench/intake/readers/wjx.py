@@ -78,12 +78,12 @@ def wjx(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -> Gr
     log, problems
         Receive what is counted, and a declared form that the cells contradict.
     """
-    titles = grid.titles(how)
+    titles = grid.titles
     questions = _questions(grid, how, titles)
     texts = [
         title
         for n, title in enumerate(titles)
-        if _TITLE.match(title) and any("┋" in c or "→" in c for c in grid.column(how, n)[:200])
+        if _TITLE.match(title) and any("┋" in c or "→" in c for c in grid.column(n)[:200])
     ]
     if how.format in ("wjx_index", "wjx_score") and texts:
         problems.append(
@@ -144,7 +144,7 @@ def _question(grid: Grid, how: Source | Join, n: str, columns: list[tuple[int, s
         elif whole:
             wording, title = whole["wording"], name
     wording = _MARK.sub("", wording).strip()
-    cells = [{c for c in grid.column(how, k) if c not in _MISSING} for k, name in columns]
+    cells = [{c for c in grid.column(k) if c not in _MISSING} for k, name in columns]
     seen = set().union(*cells)
     if not options:
         kind = ""
@@ -169,7 +169,7 @@ def _has(options: list[tuple[str, str]], name: str) -> bool:
 def _ranks(grid: Grid, how: Source | Join, places: list[int]) -> bool:
     """Whether every row holds each rank once at most, from 1 on."""
     rows = 0
-    for row in grid.data(how)[:500]:
+    for row in grid.head[how.header + grid.body :]:
         cells = [row[k].strip() for k in places if k < len(row)]
         given = [c for c in cells if c and c not in _MISSING and c != "0"]
         if not given:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import zipfile
 from io import BytesIO, StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from workbench.errors import Problem
 from workbench.intake import xlsxfile
+from workbench.intake.encoding import whole
 from workbench.intake.frames import Log, refuse, rows_shown
 from workbench.intake.readers.export import Grid
 from workbench.intake.titles import tidy
@@ -15,13 +16,21 @@ from workbench.intake.titles import tidy
 if TYPE_CHECKING:
     from workbench.study import Join, Source
 
-__all__ = ["sheet_problems", "xls", "xlsx"]
+__all__ = ["rows_of", "sheet_problems", "xls", "xlsx"]
 
 _ERRORS = {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
 
 
-def xlsx(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+def xlsx(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+    """Give a sheet's cells; see :func:`rows_of`."""
+    return Grid(rows_of(stream, how, log, problems), how)
+
+
+def rows_of(
+    stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]
+) -> list[list[str]]:
     """Give a sheet's cells as stored; formulas count, macros are named, nothing is run."""
+    data = whole(stream, file=how.file)
     sheet = xlsxfile.records(data, how.sheet, file=how.file)
     problems += sheet_problems(sheet, how.header, how.file)
     log.add(
@@ -46,7 +55,7 @@ def xlsx(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> 
         f"{how.file}：工作簿含宏，未执行",
         f"{how.file}: the workbook holds macros; they are not run",
     )
-    return Grid(sheet.rows)
+    return sheet.rows
 
 
 def _seen(sheet: xlsxfile.Sheet, how: Source | Join, log: Log) -> None:
@@ -201,7 +210,7 @@ def _title_above(rows: list[list[str]], header: int, name: str) -> list[Problem]
     ]
 
 
-def xls(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
+def xls(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
     """Give a sheet of a workbook of Excel 97–2003.
 
     Raises
@@ -211,6 +220,7 @@ def xls(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> G
         sheet, several sheets and none declared.
     """
     file = how.file
+    data = whole(stream, file=file)
     if "EncryptedPackage".encode("utf-16-le") in data:
         raise refuse("file.password", file, *xlsxfile.PASSWORD)
     import xlrd
@@ -261,7 +271,7 @@ def xls(data: bytes, how: Source | Join, log: Log, problems: list[Problem]) -> G
         f"{file}：隐藏的工作表，未读取：{'、'.join(hidden)[:80]}",
         f"{file}: hidden sheets, not read: {', '.join(hidden)[:80]}",
     )
-    return Grid(rows)
+    return Grid(rows, how)
 
 
 def _form(book: Any, cell: Any) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from workbench.errors import Problem
 from workbench.intake import xlsxfile
+from workbench.intake.encoding import whole
 from workbench.intake.frames import Log, refuse
 from workbench.intake.readers import wenjuan
-from workbench.intake.readers.delimited import delimited
+from workbench.intake.readers.delimited import delimited, records
 from workbench.intake.readers.export import Grid, Reader
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ _DATA = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".sav", ".dta", ".json", ".par
 
 
 def zipped(
-    data: bytes, how: Source | Join, log: Log, problems: list[Problem], *, inner: Reader
+    stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem], *, inner: Reader
 ) -> Grid:
     """Give the table of an archive.
 
@@ -39,7 +41,7 @@ def zipped(
         and none declared.
     """
     file = how.file
-    with xlsxfile.guard(data, file=file) as archive:
+    with xlsxfile.guard(whole(stream, file=file), file=file) as archive:
         members = {
             _name(info): info
             for info in archive.infolist()
@@ -55,9 +57,9 @@ def zipped(
                 "unpack it and use the file in it",
             )
 
-        def content(name: str) -> bytes:
+        def content(name: str) -> BinaryIO:
             try:
-                return archive.read(members[name])
+                return io.BytesIO(archive.read(members[name]))
             except xlsxfile.TORN as error:
                 raise refuse(
                     "file.torn",
@@ -99,8 +101,8 @@ def zipped(
         plain = how.model_copy(update={"sheet": None})
         if codes is not None and chosen == [base.get(wenjuan.ANSWERS)]:
             grid = delimited(content(chosen[0]), plain, log, problems)
-            told = delimited(content(codes), plain, log, problems)
-            return wenjuan.labelled(wenjuan.wenjuan(grid, plain, log, problems), told.rows)
+            told = records(content(codes), plain, log)
+            return wenjuan.labelled(wenjuan.wenjuan(grid, plain, log, problems), told)
         return inner(content(chosen[0]), plain, log, problems)
 
 
