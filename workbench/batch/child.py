@@ -99,6 +99,7 @@ def cells(source: Path, target: Path) -> None:
         if own.exit_now:  # a cell that called exit(): a kernel would be gone
             os._exit(0)
         if not done.success:
+            _told(done.error_in_exec or done.error_before_exec, own, kept)
             break
     aside = target.with_name(target.name + ".part")
     aside.write_text(json.dumps(notebook), encoding="utf-8")
@@ -140,6 +141,15 @@ def _own_shell() -> Any:
     own.init_profile_dir(None)
     builtins.input = getpass.getpass = ask
     return own
+
+
+def _told(error: BaseException | None, own: Any, kept: _Outputs) -> None:
+    """See to it that the error of a cell is in its outputs, also when memory has run out."""
+    if isinstance(error, MemoryError):
+        own.user_ns.clear()  # what ate the memory; telling of it takes some too
+    if error is not None and not any(out["output_type"] == "error" for out in kept.now):
+        told = {"ename": type(error).__name__, "evalue": str(error), "traceback": []}
+        kept.message("error", told)
 
 
 def _captured(number: int) -> Any:

@@ -211,8 +211,8 @@ def sign(
     writer = _writer(pdf)
     reader = writer.prev
     roles = _signing_roles(reader)
-    if role not in roles:
-        names = {str(name) for name, _, _ in pdf_fields.enumerate_sig_fields(reader)}
+    names = {str(name) for name, _, _ in pdf_fields.enumerate_sig_fields(reader)}
+    if role not in roles or names != {FIELDS[each] for each in roles}:
         raise _refused(
             "sign.fields",
             "报告没有三个签名域",
@@ -1001,10 +1001,8 @@ def _role_of(signature: EmbeddedPdfSignature) -> Role | None:
 def _signing_roles(reader: Any) -> tuple[Role, ...]:
     """Give who signs a report by its fields: the three, the institution alone, or nobody."""
     names = {name for name, _, _ in pdf_fields.enumerate_sig_fields(reader)}
-    for roles in (ROLES, ROLES[-1:]):
-        if names == {FIELDS[role] for role in roles}:
-            return tuple(roles)
-    return ()
+    there = tuple(role for role in ROLES if FIELDS[role] in names)
+    return there if there in ((), ROLES[-1:]) else tuple(ROLES)
 
 
 def _page_text(reader: Any, index: int) -> str:

@@ -33,8 +33,12 @@ def verify_report(
     crls: Sequence[CertificateRevocationList] = (),
 ) -> Item:
     """Verify a PDF that lies outside a bag."""
-    results, statuses, listing = check_report(path, path.name, roots, now, crls, in_bag=False)
-    unit, edition = _whose(path) if listing is not None else ("", None)
+    unit, edition = _whose(path)
+    results, statuses, listing = check_report(
+        path, path.name, roots, now, crls, in_bag=False, sealed=unit == "overview"
+    )
+    if listing is None:
+        unit, edition = "", None
     if listing is not None and worst(found.verdict for found in results) is Verdict.VALID:
         results.append(
             result(
@@ -96,7 +100,7 @@ def check_report(
     """Verify signatures, attached files and printed code; return the attached evidence list too.
 
     ``sealed``: the institution's signature is enough, as for the overview; a unit's report takes
-    three. A report by itself may be either.
+    three.
     """
     from workbench.evidence import pdfsign
 
@@ -130,7 +134,7 @@ def check_report(
         return [foreign], (), None
     results = [_signature_result(name, status) for status in statuses]
     last = statuses[-1].role if statuses else None
-    if last != ROLES[-1] or (in_bag and not sealed and len(statuses) < len(ROLES)):
+    if len(statuses) < len(ROLES) and not (sealed and last == ROLES[-1]):
         results.append(_count_result(name, len(statuses)))
     listing, more = _printed(data, name)
     return results + more, statuses, listing
