@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from workbench.errors import InputError, Problem
-from workbench.forms.asked import asked_of
+from workbench.forms.asked import Assessor, asked_of
 from workbench.forms.entry import assessor_workbook, responses_workbook
 from workbench.intake import Tables, check
 from workbench.intake.building import collect
@@ -79,6 +79,17 @@ def filled(data: bytes, sheet: str, rows: list[dict[str, Any]], first: int = 3) 
         for code, value in row.items():
             if value is not None:
                 page.cell(n, columns[code]).value = value
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def called_complete(data: bytes, said: str = "是") -> bytes:
+    """Answer the last line of the sheet 说明, as the assessor does when all is done."""
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    page = book["说明"]
+    (row,) = [cell.row for cell in page["A"] if str(cell.value).startswith("全部完成后")]
+    page.cell(row, 3).value = said
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -224,7 +235,7 @@ def test_the_sheet_of_each_assessor_lands_in_inspections(name: str, tmp_path: Pa
         else:
             row |= {"score": 8.5, "max_score": 10}
         rows.append(row | {"reason": "灯不亮"})
-    (folder / "data/E1.xlsx").write_bytes(filled(data, "评分", rows))
+    (folder / "data/E1.xlsx").write_bytes(called_complete(filled(data, "评分", rows)))
     got = read(folder).frames["inspections"].sort_values("place").reset_index(drop=True)
     assert got["item"].tolist() == [str(row["item"]).split()[0] for row in rows]
     assert got["place"].tolist() == [row["place"] for row in rows]
@@ -426,7 +437,7 @@ def test_format_xlsx_reads_it_as_a_plain_table(entered: Any) -> None:
     assert (one.code, one.row) == ("community.unknown", 1)  # the row of wordings is data now
 
 
-def test_an_open_sheet_is_told_and_not_sealed(tmp_path: Path) -> None:
+def test_an_open_sheet_is_not_sealed(tmp_path: Path) -> None:
     study = Study.load(REPO / "data/demo")
     asked = asked_of(study)
     data = assessor_workbook(asked, asked.assessors[0])
@@ -435,12 +446,40 @@ def test_an_open_sheet_is_told_and_not_sealed(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         seal_of(file)
     assert caught.value.problems[0].code == "seal.open"
-    book = openpyxl.load_workbook(file)
-    guide = book["说明"]
-    guide["C9"] = "是"
-    book.save(file)
+    file.write_bytes(called_complete(data))
     code, digest = seal_of(file)
     assert digest.startswith(code)
+
+
+@pytest.mark.parametrize("said", ["", "否", "no", "还差两处"])
+def test_marks_of_a_sheet_not_called_complete_enter_no_table_and_are_counted(
+    said: str, folder: Any
+) -> None:
+    book = (folder.path / "codebook.yaml").read_text(encoding="utf-8")
+    item = "F01: {wording: {zh: 灭火器}, kind: check, role: inspection}\n"
+    folder.write("codebook.yaml", book + item)
+    asked = asked_of(folder.load())
+    for name, role in (("E1", "expert"), ("E2", "resident")):
+        rows = [
+            {"community": unit, "visit": "announced", "item": "F01", "place": f"{n}",
+             "passed": "合格"}
+            for n, unit in enumerate(("A-1 甲小区", "A-1", "乙小区"))
+        ]  # fmt: skip
+        data = filled(assessor_workbook(asked, Assessor(name, role)), "评分", rows)
+        folder.write(f"data/{name}.xlsx", called_complete(data, "是" if name == "E1" else said))
+    sheets = "  inspections: [{file: data/E1.xlsx}, {file: data/E2.xlsx}]\n"
+    folder.edit("study.yaml", "sources:\n", "sources:\n" + sheets)
+    report = check(folder.path)
+    (told,) = [p for p in report.problems if p.file == "data/E2.xlsx"]
+    assert (told.code, told.severity, told.column) == ("form.open", "warning", "说明")
+    assert "填“是”" in told.text("zh")
+    assert "none of its marks counts" in told.text("en")
+    assert report.rows["inspections"] == 3
+    tables, found = collect(folder.load())
+    assert not [p for p in found if p.severity == "error"]
+    assert set(tables.frames["inspections"]["assessor"]) == {"E1"}
+    lost = {e.community: e.n for e in tables.log if e.code == "intake.form-open"}
+    assert lost == {"A-1": 2, "A-2": 1}
 
 
 def test_templates_are_the_same_bytes_each_time() -> None:

@@ -50,13 +50,15 @@ def workbook(rows, title="Sheet"):
     return out.getvalue()
 
 
-def filled(data, rows):
+def filled(data, rows, done=""):
     """Fill the first sheet of a template, as a person would, under the codes of its first row."""
     book = openpyxl.load_workbook(io.BytesIO(data))
     columns = {cell.value: cell.column for cell in book.active[1]}
     for n, row in enumerate(rows, 3):
         for code, value in row.items():
             book.active.cell(n, columns[code]).value = value
+    if done:
+        book["说明"][done].value = "是"  # the sheet is called complete
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -126,7 +128,7 @@ def five(folder):
         {"community": f"A-{n % 2 + 1}", "visit": "通知检查", "item": "F01 灭火器",
          "place": f"{n}号楼", "passed": "合格"}
         for n in range(4)
-    ])  # fmt: skip
+    ], done="C9")  # fmt: skip
     return folder.write("data/纸质录入.xlsx", paper).write("data/检查.xlsx", checks)
 
 

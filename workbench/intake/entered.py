@@ -115,7 +115,8 @@ def entered(here: Source, raw: Raw, out: dict[str, pd.Series], units: Units) -> 
 
     Labels become codes; a blank wave, assessor or role is the form's; of a multiple answer with a
     tick the blanks are "no"; what was to be skipped is ``not_asked``. Nothing is done for a column
-    that ``values:`` maps, and a cell that is no answer stays for the checks that follow.
+    that ``values:`` maps, and a cell that is no answer stays for the checks that follow. The marks
+    of a sheet that is not called complete are left out.
     """
     form = raw.export.form if raw.export is not None else None
     if form is None:
@@ -161,6 +162,22 @@ def entered(here: Source, raw: Raw, out: dict[str, pd.Series], units: Units) -> 
     if here.table.items:
         _multiple(here, raw, out)
         _skipped(here, raw, out)
+    if form.complete is False:
+        _left_out(here, out.get(unit or "", pd.Series("", index, dtype="str")))
+
+
+def _left_out(here: Source, units: pd.Series) -> None:
+    """Leave out the marks of a sheet that its assessor has not called complete (R-28), counted."""
+    for unit, rows in units.fillna("").groupby(units.fillna("")):
+        here.log.add(
+            "intake.form-open",
+            len(rows),
+            f"{here.file}：评分表未注明已完成，其评分不计入",
+            f"{here.file}: marks of a sheet that is not called complete, left out",
+            table=here.table.name,
+            community=str(unit),
+        )
+    here.dropped(units.index, units.to_frame())
 
 
 def _units(cells: pd.Series, units: Units) -> pd.Series:

@@ -173,10 +173,14 @@ def entry(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem
             Problem(
                 code="form.open",
                 file=how.file,
-                zh="评分表未注明已完成：封存之前不要给他人看",
-                en="the sheet is not called complete: show it to nobody before it is sealed",
-                remedy_zh="由评分人在说明页填“是”后封存（workbench seal）",
-                remedy_en="its assessor writes 是 on the sheet 说明 and seals it (workbench seal)",
+                zh="评分表未注明已完成：其评分一律不计入，封存之前也不要给他人看",
+                en="the sheet is not called complete: none of its marks counts; "
+                "show it to nobody before it is sealed",
+                remedy_zh="评分人填完后在“说明”页填“是”并保存，再封存（workbench seal）",
+                remedy_en="its assessor finishes it, writes 是 on the sheet 说明, saves, "
+                "and seals it (workbench seal)",
+                column="说明",
+                expected="是",
                 severity="warning",
             )
         )
