@@ -42,12 +42,12 @@ def parts(monkeypatch: pytest.MonkeyPatch, cells: int, rows: int) -> None:
 
 
 def told(study: Path, out: Path) -> dict[str, object]:
-    """Give everything that intake makes of a study: bytes of the tables, log, problems."""
+    """Give everything that intake makes of a study: bytes of the files, log, problems."""
     tables, problems = collect(Study.load(study))
     write_tables(tables, out)
     meta = json.loads((out / "intake.json").read_text(encoding="utf-8"))
     meta["log"] = sorted(json.dumps(entry, sort_keys=True) for entry in meta["log"])
-    made: dict[str, object] = {path.name: path.read_bytes() for path in out.glob("*.parquet")}
+    made: dict[str, object] = {p.name: p.read_bytes() for p in out.iterdir() if p.suffix != ".json"}
     return made | {"meta": meta, "problems": sorted(map(str, problems)), "n": len(problems)}
 
 
@@ -142,6 +142,14 @@ def test_no_stage_of_intake_holds_more_than_its_share(tmp_path, field, monkeypat
     sizes = [len(rows) for rows in tables.frames.blocks("responses", ["community"])]
     assert max(sizes) <= block
     assert sum(sizes) == 20_000
+
+
+def test_to_ask_whether_a_table_is_there_reads_nothing(folder, monkeypatch):
+    frames = folder.build().frames
+    monkeypatch.delattr(shelf.Shelf, "take")
+    assert "requests" in frames
+    assert "votes" not in frames
+    assert frames.get("votes") is None
 
 
 def test_a_file_rewritten_while_it_is_read_is_refused_though_size_and_time_are_kept(

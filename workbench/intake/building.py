@@ -300,7 +300,7 @@ class _Intake:
             self.asked.add(frame, mapped.asked)
             hit = part.frame.index.isin(list(touched))
             if hit.any() and table.name != "communities":
-                matched = len(self.units.matched)
+                matched = self.units.matched.copy()  # these rows were told already
                 old = map_source(
                     *args,
                     replace(part, frame=part.frame[hit]),
@@ -312,7 +312,7 @@ class _Intake:
                     Log(),
                     Problems(),
                 )
-                del self.units.matched[matched:]
+                self.units.matched = matched
                 before.append(convert(old.frame, self.study, table, source, Log(), Problems()))
             yield frame
         if before:

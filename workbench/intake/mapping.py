@@ -374,11 +374,9 @@ def _matched(here: Mapping, names: pd.Series, units: Units) -> pd.Series:
         else:
             unit, how = None, "alias"  # the list says that it is no unit
         near = units.names.candidates(str(name)) if how == "unmatched" else []
-        units.matched.append(
-            {"table": table.name, "source": here.place, "file": here.source.file,
-             "name": said if isinstance(said, str) else None, "how": how, "community": unit,
-             "rows": int(n), "candidates": ";".join(near)}
-        )  # fmt: skip
+        told_as = said if isinstance(said, str) else None
+        line = (table.name, here.place, here.source.file, told_as, how, unit, ";".join(near))
+        units.matched[line] += int(n)
         if how == "normalised":
             whose = units.names.said([unit] if unit else [])
             here.log.add(

@@ -250,6 +250,9 @@ class Frames(Mapping[str, pd.DataFrame]):
             self._whole[name] = frame
         return self._whole[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._shelves  # that of a mapping would read the table
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._shelves)
 

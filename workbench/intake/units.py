@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import TYPE_CHECKING
 
 from workbench.intake.frames import Log, Problems
 from workbench.intake.names import COLUMNS, Names
@@ -54,8 +55,8 @@ class Units:
         self.names = Names()
         self.ids = self.names.ids
         """What a file may call a unit (folded) → its id."""
-        self.matched: list[dict[str, Any]] = []
-        """What became of each name in each source (columns of ``names.COLUMNS``)."""
+        self.matched: Counter[tuple[str | None, ...]] = Counter()
+        """Rows by what became of a name in a source (columns of ``names.COLUMNS``)."""
         self.parent: dict[str, str] = {}
         self.level: dict[str, str] = {}
 
@@ -122,10 +123,11 @@ class Units:
         """Give what became of each name in each source."""
         import pandas as pd
 
-        told = pd.DataFrame(self.matched, columns=COLUMNS)
         by = [name for name in COLUMNS if name != "rows"]
-        rows: pd.DataFrame = told.groupby(by, sort=False, dropna=False)["rows"].sum().reset_index()
-        return rows[COLUMNS]
+        told = pd.DataFrame(list(self.matched), columns=by)
+        told["rows"] = list(self.matched.values())
+        told["at"] = told.groupby(["table", "source"], sort=False).ngroup()
+        return told.sort_values(["at", "name"], kind="stable")[COLUMNS].reset_index(drop=True)
 
     def resolve(self, names: pd.Series) -> pd.Series:
         """Give the id for each name, missing where no unit is called so."""
