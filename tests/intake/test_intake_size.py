@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
+import io
 import json
 import os
 import random
@@ -14,10 +16,12 @@ from typing import Any
 import pytest
 
 from workbench.errors import InputError
-from workbench.intake import building, read, readers, shelf, write_tables
+from workbench.intake import building, csvfile, read, readers, shelf, write_tables
 from workbench.intake.building import collect
+from workbench.intake.frames import Log
 from workbench.intake.readers import columnar, export
-from workbench.study import Study
+from workbench.intake.readers.delimited import delimited
+from workbench.study import Study, source_of
 
 CORRECTIONS = "file,key,column,old,new,reason,author,date,approved_by,evidence\n"
 
@@ -31,6 +35,7 @@ def field(root: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def parts(monkeypatch: pytest.MonkeyPatch, cells: int, rows: int) -> None:
     """Let files be read ``cells`` cells at a time and tables be sorted ``rows`` rows at a time."""
+    monkeypatch.setattr(csvfile, "BLOCK", cells)
     monkeypatch.setattr(export, "CELLS", cells)
     monkeypatch.setattr(columnar, "CELLS", cells)
     monkeypatch.setattr(columnar, "_VALUES", cells)
@@ -100,6 +105,55 @@ def test_where_the_parts_end_leaves_no_trace(folder, tmp_path, monkeypatch, at):
     assert whole["n"] > 12  # type: ignore[operator]
     parts(monkeypatch, 12 * at, at)
     assert told(folder.path, tmp_path / "parts") == whole
+
+
+@pytest.mark.parametrize(
+    ("end", "quoted", "block"),
+    [
+        ("\n", 0, 300),
+        ("\n", 0.02, 300),
+        ("\r\n", 0.02, 90),
+        ("\r", 0.02, 300),
+        ("\n", 0.02, 1 << 21),
+    ],
+)
+def test_a_text_gives_the_records_of_the_csv_module_however_it_is_cut(
+    monkeypatch, end, quoted, block
+):
+    rng = random.Random(1)
+    cells = ["a", "", " b ", "７", "a'b", "\ufeff", "x\u2028y", "9" * 30, "c"]
+    rows = [["名"] * 5] + [[rng.choice(cells) for _ in range(5)] for _ in range(900)]
+    for row in rows[1:]:
+        if rng.random() < quoted:
+            row[rng.randrange(5)] = rng.choice(['p,"q"', f"l{end}m", f'{end}{end}"', '="007"'])
+        if rng.random() < quoted:
+            row[:] = rng.choice([[], row[:3], [*row, ""]])
+    sink = io.StringIO(newline="")
+    csv.writer(sink, lineterminator=end).writerows(rows)
+    monkeypatch.setattr(csvfile, "BLOCK", block)
+    grid = delimited(io.BytesIO(sink.getvalue().encode()), source_of("a.csv"), Log(), [])
+    read_ = {}
+    for places, columns in grid.chunks(range(5)):
+        texts = zip(*(column.to_pylist() for column in columns), strict=True)
+        read_ |= dict(zip(places.tolist(), texts, strict=True))
+    plain = {
+        n: tuple((c.strip().replace('="007"', "007") or None) for c in [*row, *[""] * 5][:5])
+        for n, row in enumerate(rows[1:], start=1)
+    }
+    assert read_ == {n: row for n, row in plain.items() if any(row)}
+
+
+def test_a_quote_that_never_closes_is_told_with_its_line_whatever_was_read_at_once(monkeypatch):
+    text = "a,b\n" + "1,2\n" * 2000 + '3,"4\n'
+    found = set()
+    for block in (50, 5000, 1 << 21):
+        monkeypatch.setattr(csvfile, "BLOCK", block)
+        with pytest.raises(InputError) as caught:
+            delimited(io.BytesIO(text.encode()), source_of("a.csv"), Log(), [])
+        found.update(caught.value.problems)
+    [problem] = found
+    assert problem.row == 2001
+    assert "2002" in problem.en
 
 
 def test_the_demonstration_study_is_the_same_in_parts(root, tmp_path, monkeypatch):

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from workbench.errors import InputError, Problem
 
-__all__ = ["records", "sniff"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["blocks", "columns", "lines", "records", "sniff"]
 
 _DELIMITERS = (",", "\t", ";", "|", "；", "，")
 _MAX_FIELD = 1 << 20
+
+BLOCK = 1 << 21
+"""Characters that are read at once."""
 
 
 def sniff(text: str) -> str:
@@ -35,7 +43,79 @@ def sniff(text: str) -> str:
     return best
 
 
-def records(lines: Iterable[str], delimiter: str, *, file: str) -> Iterator[list[str]]:
+def blocks(texts: Iterable[str]) -> Iterator[str]:
+    """Give a text in blocks of whole lines, about ``BLOCK`` characters each; none is empty."""
+    rest: list[str] = []
+    size = 0
+    for text in (long[k : k + BLOCK] for long in texts for k in range(0, len(long), BLOCK)):
+        rest.append(text)
+        size += len(text)
+        if size >= BLOCK:
+            whole = "".join(rest)
+            # a CR that stands last may be half a CRLF
+            end = max(whole.rfind("\n"), whole.rfind("\r", 0, -1)) + 1
+            if end:
+                yield whole[:end]
+            rest = [whole[end:]]
+            size = len(rest[0]) if end else 0
+    if whole := "".join(rest):
+        yield whole
+
+
+def lines(block: str) -> list[str]:
+    """Give the lines of a block with their ends, the last one first; CR, LF and CRLF end one."""
+    return list(io.StringIO(block, newline=""))[::-1]
+
+
+def columns(block: str, delimiter: str, width: int) -> list[pa.DictionaryArray] | None:
+    """Give the columns of a block at once, as far as that gives what :func:`records` would.
+
+    Returns
+    -------
+    list of DictionaryArray, or None
+        ``None`` for a block that holds a quote, a blank line, a record of other than ``width``
+        fields, a lone CR or very long fields.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    if (
+        width < 2
+        or not block
+        or len(block) > 2 * BLOCK + _MAX_FIELD
+        or '"' in block
+        or block[0] == "\ufeff"
+        or block.count("\r") != block.count("\r\n")
+        or not delimiter.isascii()
+    ):
+        return None
+    data = block.encode()
+    texts = pa.dictionary(pa.int32(), pa.string())
+    try:
+        table = arrow.read_csv(
+            pa.BufferReader(data),
+            arrow.ReadOptions(
+                use_threads=False, block_size=len(data) + 1, autogenerate_column_names=True
+            ),
+            arrow.ParseOptions(delimiter=delimiter, quote_char=False, ignore_empty_lines=False),
+            arrow.ConvertOptions(
+                column_types={f"f{n}": texts for n in range(width)},
+                null_values=[],
+                strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    if table.num_columns != width:
+        return None
+    found = [column.combine_chunks() for column in table.columns]
+    longest = max(max(map(len, cells.dictionary.to_pylist()), default=0) for cells in found)
+    return None if longest > _MAX_FIELD else found
+
+
+def records(
+    lines: Iterable[str], delimiter: str, *, file: str, before: Callable[[], int] = lambda: 0
+) -> Iterator[list[str]]:
     """Give the records of a delimited text one by one; CR, LF and CRLF end a line alike.
 
     Blank lines are records too (``[]``), so that numbers of rows are those of the file.
@@ -44,6 +124,8 @@ def records(lines: Iterable[str], delimiter: str, *, file: str) -> Iterator[list
     ----------
     lines
         The text line by line, line ends as they are (a stream opened with ``newline=""``).
+    before
+        Gives the number of records, each of one line, that were read past ``lines``.
 
     Raises
     ------
@@ -62,9 +144,9 @@ def records(lines: Iterable[str], delimiter: str, *, file: str) -> Iterator[list
             Problem(
                 code="file.csv",
                 file=file,
-                row=max(rows, 1),
-                zh=f"第 {reader.line_num} 行处无法解析（{error}）",
-                en=f"cannot be parsed at line {reader.line_num} ({error})",
+                row=max(rows + before(), 1),
+                zh=f"第 {reader.line_num + before()} 行处无法解析（{error}）",
+                en=f"cannot be parsed at line {reader.line_num + before()} ({error})",
                 remedy_zh="检查引号是否成对，或声明 delimiter:",
                 remedy_en="check that quotes are paired, or declare delimiter:",
             )

@@ -21,6 +21,7 @@ __all__ = [
     "blocks",
     "checked",
     "decode",
+    "decoded",
     "one_encoding",
     "too_large",
     "unpack",
@@ -139,7 +140,7 @@ def _unzip(stream: BinaryIO, out: BinaryIO, packed: int, file: str) -> None:
         ) from None
 
 
-def _decoded(stream: BinaryIO, codec: str) -> Iterator[str]:
+def decoded(stream: BinaryIO, codec: str) -> Iterator[str]:
     """Give the text of a file in parts; an error tells the place in the file."""
     decoder = codecs.getincrementaldecoder(codec)()
     read = 0
@@ -171,9 +172,9 @@ def _sample(stream: BinaryIO, codec: str, at: int) -> str | None:
         if codec == "utf-16":
             if head[:2] not in (b"\xff\xfe", b"\xfe\xff") and b"\x00" not in head:
                 return None
-            first = "".join(_decoded(stream, codec))
+            first = "".join(decoded(stream, codec))
             return next(iter(first.splitlines()), "")[:60]
-        for _ in _decoded(stream, codec):
+        for _ in decoded(stream, codec):
             pass
         begin = max(at - _AROUND, 0)
         stream.seek(begin)
@@ -213,7 +214,7 @@ def checked(stream: BinaryIO, encoding: str | None, *, file: str) -> str:
     """
     codec = "utf-8-sig" if encoding is None else encoding
     try:
-        binary = any("\x00" in text for text in _decoded(stream, codec))
+        binary = any("\x00" in text for text in decoded(stream, codec))
     except UnicodeDecodeError as error:
         raise _undecodable(stream, encoding, error.start, file) from None
     if binary:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
-from itertools import chain
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from workbench.errors import InputError, Problem
 from workbench.intake import csvfile, encoding
 from workbench.intake.frames import Log
-from workbench.intake.readers.export import Grid
+from workbench.intake.readers.export import HEAD, Grid, coded
 from workbench.intake.titles import tidy
 
 if TYPE_CHECKING:
     from workbench.study import Join, Source
 
 __all__ = ["delimited", "records"]
-
-_SNIFFED = 100_000
 
 _LITERAL = re.compile(r'="((?:[^"]|"")*)"')
 _KNOWN = frozenset({
@@ -74,47 +71,76 @@ def _proved(data: bytes) -> bool:
     return len(_KNOWN & {tidy(word) for word in words}) >= 2
 
 
-def records(stream: BinaryIO, how: Source | Join, log: Log) -> Iterator[list[str]]:
-    """Give the records of delimited text; ``="007"``, guarded from Excel, loses its guard."""
-    codec = _codec(stream, how, log)
-    stream.seek(0)
-    text = io.TextIOWrapper(stream, codec, newline="")
-    guarded = 0
-    marked = False
+class _Text:
+    """Delimited text: record by record, or a block of them at once where nothing is quoted."""
 
-    def lines() -> Iterator[str]:
-        nonlocal marked
-        for line in text:
-            marked = marked or '="' in line
+    def __init__(self, stream: BinaryIO, how: Source | Join, log: Log) -> None:
+        codec = _codec(stream, how, log)
+        self._file, self._log = how.file, log
+        self._blocks = csvfile.blocks(encoding.decoded(stream, codec))
+        first = next(self._blocks, "").removeprefix("\ufeff")
+        hint = re.match(r"sep=(.)\r?\n", first)  # a hint for Excel, no record
+        self._delimiter = how.delimiter or (hint[1] if hint else csvfile.sniff(first))
+        self._lines = csvfile.lines(first[hint.end() :] if hint else first)
+        self._at_once = 0
+        """Records that were taken by blocks."""
+        self._marked = False
+
+    def _each(self) -> Iterator[str]:
+        while self._lines or (block := next(self._blocks, "")):
+            self._lines = self._lines or csvfile.lines(block)
+            line = self._lines.pop()
+            self._marked = self._marked or '="' in line
             yield line
 
-    try:
-        head = text.read(_SNIFFED).removeprefix("\ufeff")
-        hint = re.match(r"sep=(.)\r?\n", head)  # a hint for Excel, no record
-        delimiter = how.delimiter or (hint[1] if hint else csvfile.sniff(head))
-        text.seek(0)
-        rest = lines()
-        if hint:
-            next(rest)
-        first = next(rest, "").removeprefix("\ufeff")
-        for row in csvfile.records(chain([first], rest), delimiter, file=how.file):
-            if marked:
-                marked = False
+    def records(self) -> Iterator[list[str]]:
+        """Give the records one by one; ``="007"``, guarded from Excel, loses its guard."""
+        guarded = 0
+        for row in csvfile.records(
+            self._each(), self._delimiter, file=self._file, before=lambda: self._at_once
+        ):
+            if self._marked:
+                self._marked = False
                 for n, cell in enumerate(row):
                     if (literal := _LITERAL.fullmatch(cell.strip())) is not None:
                         row[n] = literal[1].replace('""', '"')
                         guarded += 1
             yield row
-    finally:
-        text.detach()
-    log.add(
-        "intake.literal",
-        guarded,
-        f'{how.file}：写成 ="…" 的文本，去掉外壳',
-        f'{how.file}: texts written as ="…"; the guard is taken off',
-    )
+        self._log.add(
+            "intake.literal",
+            guarded,
+            f'{self._file}：写成 ="…" 的文本，去掉外壳',
+            f'{self._file}: texts written as ="…"; the guard is taken off',
+        )
+
+    def grid(self, how: Source | Join) -> Grid:
+        """Put all records aside."""
+        rows = self.records()
+        grid = Grid(islice(rows, how.header + HEAD), how)
+        while True:
+            grid.fill(self._here(rows))
+            block = next(self._blocks, "")
+            columns = csvfile.columns(block, self._delimiter, len(grid.titles))
+            if columns is not None:
+                self._at_once += len(columns[0])
+                grid.add([coded(cells.dictionary.to_pylist(), cells.indices) for cells in columns])
+            elif block:
+                self._lines = csvfile.lines(block)
+            else:
+                list(rows)  # none is left
+                return grid
+
+    def _here(self, rows: Iterator[list[str]]) -> Iterator[list[str]]:
+        """Give the records that begin in the lines at hand."""
+        while self._lines:
+            yield from islice(rows, 1)
+
+
+def records(stream: BinaryIO, how: Source | Join, log: Log) -> Iterator[list[str]]:
+    """Give the records of delimited text one by one; see :class:`_Text`."""
+    return _Text(stream, how, log).records()
 
 
 def delimited(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
-    """Give delimited text; see :func:`records`."""
-    return Grid(records(stream, how, log), how)
+    """Give delimited text; see :class:`_Text`."""
+    return _Text(stream, how, log).grid(how)

@@ -102,10 +102,12 @@ class Export:
         return None
 
 
-CELLS = 1 << 20
+CELLS = 1 << 18
 """Cells of a file that are held as Python's own texts at once."""
 
-_HEAD = 512
+HEAD = 512
+"""Rows under the header that are kept as they stand."""
+
 _MOST_COLUMNS = 5000
 _MOST_DISTINCT = 10_000
 
@@ -150,7 +152,7 @@ class Grid:
         self.shelf = Shelf()
         self._seen: tuple[tuple[int, frozenset[int]], list[list[str]]] | None = None
         source = iter(rows)
-        self.head = list(islice(source, how.header + _HEAD))
+        self.head = list(islice(source, how.header + HEAD))
         if how.header_rows and how.header <= len(self.head):
             above = self.head[how.header_rows[0] - 1 : how.header]
             self.head[how.header - 1] = joined(above)
@@ -166,9 +168,10 @@ class Grid:
                 found=f"{len(header)} columns",
             )
         self.titles, self.repeated = unique(header)
-        self._fill(chain(self.head[how.header :], source))
+        self.fill(chain(self.head[how.header :], source))
 
-    def _fill(self, rows: Iterator[list[str]]) -> None:
+    def fill(self, rows: Iterator[list[str]]) -> None:
+        """Put more rows aside."""
         width = len(self.titles)
         size = max(CELLS // width, 1)
         while chunk := list(islice(rows, size)):
@@ -244,18 +247,17 @@ def coded(texts: Sequence[str], places: np.ndarray | pa.Array | None = None) -> 
     """
     import pyarrow as pa
 
-    own = pa.array(texts, pa.large_string())
-    if places is not None:
-        index = places
-        if isinstance(places, np.ndarray):
-            index = pa.array(places, pa.int64(), mask=places < 0)
-        own = own.take(index)
-    held = own.dictionary_encode()
-    words = held.dictionary.to_pylist()
-    plain = [word.strip() or None for word in words]
-    if plain == words:
-        return held
-    return pa.array(plain, pa.large_string()).take(held.indices).dictionary_encode()
+    if places is None:
+        held = pa.array(texts, pa.large_string()).dictionary_encode()
+        texts, places = held.dictionary.to_pylist(), held.indices
+    if not isinstance(places, np.ndarray):
+        places = np.asarray(places.fill_null(-1))
+    words: dict[str, int] = {}
+    own = [words.setdefault(word, len(words)) if (word := text.strip()) else -1 for text in texts]
+    index = np.array([*own, -1], dtype="int32")[places]
+    return pa.DictionaryArray.from_arrays(
+        pa.array(index, mask=index < 0), pa.array(words, pa.large_string())
+    )
 
 
 Reader = Callable[[BinaryIO, "Source | Join", Log, list[Problem]], Grid]
