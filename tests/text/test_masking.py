@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.text import mask
+from workbench.text import marks, mask
 
 HIDDEN = [
     ("张先生说垃圾没人清运", "【姓名】说垃圾没人清运"),
@@ -29,6 +29,21 @@ HIDDEN = [
     ),
     ("写信到 a.b@example.org", "写信到 【邮箱】"),
     ("Mr Smith in flat 12, call 555-123-4567", "[name] in [address], call [phone]"),
+    ("致电0571-8888 6666或88886666", "致电【电话】或【电话】"),
+    ("一三八0013八零零零，1️⃣3️⃣8️⃣00138000", "【电话】,【电话】"),
+    ("身份证11010519491231002X，110105 19491231 002x", "身份证【证件号】,【证件号】"),
+    ("京a12345和粤B1234学", "【车牌】和【车牌】"),
+    (
+        "Vx：abc12345，WeChat: zhang88，V：abc12345",
+        "Vx:[WeChat id],WeChat: [WeChat id],V:[WeChat id]",
+    ),
+    ("加我微信zhangsan，WXID_ab12c", "加我微信【微信号】,【微信号】"),
+    ("写信到zhangsan@qq。com", "写信到【邮箱】"),
+    ("我叫李小明住3栋，联系人为：刘备", "我叫【姓名】住3栋,联系人为:【姓名】"),
+    ("我叫阿依古丽，本人买买提·艾山，姓名：古丽", "我叫【姓名】,本人【姓名】,姓名:【姓名】"),
+    ("姓李的业主，501的业主", "姓【姓名】的业主,【住址】"),
+    ("10号楼2门301，5号楼东单元301，2单元五楼西户", "【住址】,【住址】,【住址】"),
+    ("第3栋第2单元第501室，十二栋一单元十三楼", "【住址】,【住址】"),
 ]
 KEPT = [
     "方便老人出行,安排师傅维修,高龄老人爬楼难",
@@ -39,6 +54,10 @@ KEPT = [
     "微信群没人管,保安师傅好",
     "有300户人家,建于1998年",
     "The unit price is high; room for improvement",
+    "Visitors park here, visiting is easy",
+    "我叫物业来修,我叫了三次维修,联系人员太少",
+    "微信支付失败,微信群没人管,签名造假",
+    "南门100米,2单元门坏了,日期20260501,花了30000000元",
 ]
 
 
@@ -55,3 +74,7 @@ def test_everyday_words_and_buildings_stay(text: str) -> None:
 def test_a_masked_text_is_masked_no_further() -> None:
     for text, _ in HIDDEN:
         assert mask(mask(text)) == mask(text)
+
+
+def test_the_narrow_form_sees_through_invisible_signs_too() -> None:
+    assert [kind for kind, _ in marks("138\u200b0013\u200b8000")] == ["mobile"]

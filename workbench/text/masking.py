@@ -43,7 +43,7 @@ _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 def marks(text: str) -> Iterator[tuple[str, str]]:
     """Give each mark in a text: its kind, and what stands there with its middle masked.
 
-    Full-width digits and letters count as their plain forms.
+    Full-width digits and letters count as their plain forms; invisible ones are seen through.
 
     Examples
     --------
@@ -52,9 +52,9 @@ def marks(text: str) -> Iterator[tuple[str, str]]:
     >>> list(marks("sha 13800138000ab, 0.13800138000, 5号楼"))
     []
     """
-    plain_text = unicodedata.normalize("NFKC", text)
+    shown = plain(text)
     for kind, pattern in _PATTERNS:
-        for match in pattern.finditer(plain_text):
+        for match in pattern.finditer(shown):
             if kind != "identity_card" or _checks(match[0]):
                 yield kind, _middle(match[0])
 
@@ -71,9 +71,9 @@ def _middle(text: str) -> str:
     return text[:keep] + "*" * (len(text) - 2 * keep) + text[len(text) - keep :]
 
 
-# characters that show nothing and are used to hide a number from a filter
+# characters that show nothing, or only frame a digit, and hide a number from a filter
 _UNSEEN = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200c\u200e\u200f"
-                     "\u202a-\u202e\u2060-\u206f\ufeff]")  # fmt: skip
+                     "\u202a-\u202e\u2060-\u206f\u20e3\ufe00-\ufe0f\ufeff]")  # fmt: skip
 
 
 def plain(text: str) -> str:
@@ -125,17 +125,32 @@ _FAMILY = f"(?:{_DOUBLE}|(?<![感致保公治平工路阶常])(?!(?<=谢)谢){_N
 _HAN = "\u4e00-\u9fff"
 _GIVEN = f"[{_HAN}]"
 _END = rf"(?=$|[^{_HAN}A-Za-z0-9]|电话|手机|联系|反映|投诉|来电|住在|家住|是|的)"
+# behind these stands a name, whatever follows it; but 我叫 and these is none
+_CALLED = "名叫|我叫|名字叫|姓名|联系人"
+_WHO = f"{_CALLED}|名字|署名|签名|举报人|投诉人|反映人|来电人|诉求人|申请人|本人|户主|我是"
+_IS = r"\s*[:叫是为]{0,2}\s*"
+_NO_NAME = (
+    "(?!他|她|它|你|您|我|了|过|来|去|人|车|外卖|物业|师傅|保安|救护|快递|维修|社区|居委|不|没|"
+    "几|两|三次|很多|好|电话|员|信息|方式|未|为空|是|叫)"
+)
 _DIGITS_ZH = "一二两三四五六七八九零〇幺○"
-_N = rf"(?:\d{{1,4}}|[{_DIGITS_ZH}十百]{{1,5}}|[A-Za-z])"
+_N = rf"第?(?:\d{{1,4}}|[{_DIGITS_ZH}十百]{{1,5}}|[A-Za-z])"
 _BUILDING = rf"(?<![0-9A-Za-z]){_N}\s*(?:号楼|號樓|号院|栋|棟|幢|座|楼栋|#楼?|号)"
-_UNIT = rf"{_N}\s*(?:单元|單元|门洞|梯)"
+_UNIT = (
+    rf"(?:(?:{_N}|[东西南北中甲乙丙丁])\s*(?:单元|單元|门洞|梯)"
+    rf"|{_N}\s*[门門](?=\s*第?\d{{2,4}}(?!\d|年|元|块|人|个|路|米)))"
+)
+_FLOOR = rf"(?:\d{{1,2}}|[{_DIGITS_ZH}十]{{1,3}})\s*[楼层樓層]"
+_SIDE = "[东西南北左右中][户边侧]"
 _FLAT = rf"(?:\d{{2,5}}|[{_DIGITS_ZH}十百]{{2,6}})\s*(?:室|户|戶|号房|房间|房|号)?"
-_GAP = r"[\s,、/\-—–.的]{0,3}"
+_GAP = r"[\s,、/\-—–.的第]{0,3}"
+
+_WECHAT = r"[微威薇v]信|we\s?chat|weixin|(?<![A-Za-z0-9_])[vw]x"
 
 _MASKS: tuple[tuple[str, str, str], ...] = (
     # kind in zh, in en, pattern; a group «keep» stays as it is
     ("链接", "link", r"(?:https?://|www\.)[^\s，。；、）)]+"),
-    ("邮箱", "e-mail", _EMAIL),
+    ("邮箱", "e-mail", _EMAIL.replace(r"\.)", r"[.。])")),
     ("证件号", "id number", _BEFORE + r"[1-9]\d{5}[- ]?(?:19|20)\d{2}[- ]?\d{4}[- ]?\d{3}[\dXx]"
      + _AFTER),
     ("证件号", "id number", _BEFORE + r"(?:[1-9]\d{14}|[1-9]\d{16}[\dXx])" + _AFTER),
@@ -145,24 +160,29 @@ _MASKS: tuple[tuple[str, str, str], ...] = (
     ("卡号", "card number", _BEFORE + r"\d{4}(?:[ -]?\d{4}){3}(?:[ -]?\d{1,3})?" + _AFTER),
     ("车牌", "plate", r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽"
      r"贵粤青藏川宁琼滬雲遼魯蘇贛閩貴粵寧瓊使领]"
-     r"\s?[A-HJ-NP-Z]\s?[·•.\- ]?\s?(?:[A-HJ-NP-Z0-9]{5,6}|[A-HJ-NP-Z0-9]{4}[挂学警港澳领])"
-     + _AFTER),
+     r"\s?[A-HJ-NP-Za-hj-np-z]\s?[·•.\- ]?\s?"
+     r"(?:[A-HJ-NP-Za-hj-np-z0-9]{4}[挂学警港澳领]|[A-HJ-NP-Za-hj-np-z0-9]{5,6})" + _AFTER),
     ("电话", "phone", _BEFORE + r"(?:\+?86[- ]?)?1[- .]?[3-9](?:[- .]?\d){9}" + _AFTER),
-    ("电话", "phone", _BEFORE + r"(?:\(0\d{2,3}\)|0\d{2,3})[- ]?[2-9]\d{6,7}(?:[-转]\d{1,5})?"
-     + _AFTER),
+    ("电话", "phone", _BEFORE + r"(?:\(0\d{2,3}\)|0\d{2,3})[- ]?[2-9]\d{2,3}[- ]?\d{4}"
+     r"(?:[-转]\d{1,5})?" + _AFTER),
+    ("电话", "phone", _BEFORE + r"(?!20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))[2-9]\d{7}"
+     r"(?:[-转]\d{1,5})?(?!\d|元|块|人|个|户|次|件|年|平|米|吨|号楼)" + _AFTER),
     ("电话", "phone", _BEFORE + r"[48]00[- ]?\d{3}[- ]?\d{4}" + _AFTER),
     ("电话", "phone", r"(?<![0-9A-Za-z])\+\d{1,3}[- ]?(?:\(?\d{1,4}\)?[- ]?){2,5}\d{2,4}" + _AFTER),
     ("电话", "phone", _BEFORE + r"\(?\d{3}\)?[- .]\d{3}[- .]\d{4}" + _AFTER),
     ("电话", "phone", r"(?P<keep>(?:电话|手机|座机|联系方式|热线|tel|phone|call|mobile)"
      r"(?:号码?|number)?\s*(?:[:是为]|is|me at|at)?\s*)\d[\d -]{5,12}\d"),
-    ("电话", "phone", rf"(?<![{_DIGITS_ZH}])[一幺1]\s?(?:[{_DIGITS_ZH}]\s?){{9}}[{_DIGITS_ZH}]"),
-    ("微信号", "WeChat id", r"(?P<keep>(?:微信|威信|薇信|[Vv]信|we\s?chat|weixin|\bvx|\bwx|\bv)"
-     r"(?:号码?| id)?\s*(?:[:是为]|is)\s*)[A-Za-z0-9][A-Za-z0-9_-]{4,19}"),
-    ("微信号", "WeChat id", r"(?P<keep>(?:微信|威信|薇信|[Vv]信|we\s?chat|weixin|\bvx|"
-     r"\bwx)(?:号码?| id)?\s*)"
+    ("电话", "phone", rf"(?<![{_DIGITS_ZH}\d])[一幺1]\s?(?:[{_DIGITS_ZH}\d]\s?){{9}}"
+     rf"[{_DIGITS_ZH}\d](?![{_DIGITS_ZH}\d])"),
+    ("微信号", "WeChat id", r"(?i:(?<![A-Za-z0-9_])wxid_[A-Za-z0-9]+)"),
+    ("微信号", "WeChat id", rf"(?P<keep>(?i:{_WECHAT})(?:号码?| id)?\s*(?:[:是为]|is)\s*|"
+     r"(?<![A-Za-z0-9_])[Vv]号?\s*[:是为]\s*)[A-Za-z0-9][A-Za-z0-9_-]{4,19}"),
+    ("微信号", "WeChat id", rf"(?P<keep>(?i:{_WECHAT})(?:号码?| id)?\s*)"
      r"(?=[A-Za-z_-]*[0-9_])[A-Za-z0-9][A-Za-z0-9_-]{4,19}"),
-    ("微信号", "WeChat id", r"\bwxid_[A-Za-z0-9]+"),
-    ("QQ号", "QQ number", r"(?P<keep>(?:QQ|qq|扣扣)(?:号码?|群)?\s*[:是为]?\s*)[1-9]\d{4,11}"),
+    ("微信号", "WeChat id", r"(?P<keep>[微威薇Vv]信号?)[A-Za-z][A-Za-z0-9_-]{5,19}"),
+    ("QQ号", "QQ number", r"(?P<keep>(?:(?i:qq)|扣扣)(?:号码?|群)?\s*[:是为]?\s*)[1-9]\d{4,11}"),
+    ("住址", "address", rf"{_BUILDING}{_GAP}{_UNIT}{_GAP}{_FLOOR}(?:{_SIDE})?"),
+    ("住址", "address", rf"{_UNIT}{_GAP}{_FLOOR}{_SIDE}"),
     ("住址", "address", rf"{_BUILDING}{_GAP}{_UNIT}(?:{_GAP}{_FLAT})?"),
     ("住址", "address", rf"{_BUILDING}{_GAP}(?:\d{{3,5}}|[{_DIGITS_ZH}十百]{{3,6}})(?!\d|年|元|"
      rf"块|人|个|辆|户人)"
@@ -170,8 +190,8 @@ _MASKS: tuple[tuple[str, str, str], ...] = (
     ("住址", "address", rf"{_BUILDING}{_GAP}\d{{1,2}}\s*[楼层]{_GAP}\d{{2,4}}\s*(?:室|户|号)?"),
     ("住址", "address", rf"{_UNIT}{_GAP}\d{{2,5}}(?!\d|年|元|块|人|个)\s*(?:室|户|号房|房间|房|"
      rf"号)?"),
-    ("住址", "address", rf"(?<!\d)(?:\d{{3,5}}|[{_DIGITS_ZH}十百]{{3,6}})\s*(?:室|号房|房间|住户|"
-     rf"业主|家)"),
+    ("住址", "address", rf"(?<!\d)(?:\d{{3,5}}|[{_DIGITS_ZH}十百]{{3,6}})\s*"
+     rf"(?:室|号房|房间|的?住户|的?业主|家)"),
     ("住址", "address", r"(?P<keep>(?:楼上|楼下|隔壁|对门|家住|住在|我住|门牌|房号)(?:号|的|是|"
      r":)?)\d{3,4}"
      r"(?!\d|年|元|块|人|个|天|次)"),
@@ -182,9 +202,12 @@ _MASKS: tuple[tuple[str, str, str], ...] = (
      r"(?:\d{1,5}[a-z]?|[a-z]\d{1,4})\b)"),
     ("住址", "address", r"\b\d{1,5}[A-Za-z]?\s+(?:[A-Z][a-z]+\s+){1,3}"
      r"(?:Street|St|Road|Rd|Avenue|Ave|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Way|Close|Terrace)\b\.?"),
-    ("姓名", "name", rf"(?P<keep>(?:姓名|名字|联系人|署名|签名|举报人|投诉人|反映人|来电人|"
-     rf"诉求人|申请人|本人|户主|名叫|我叫|"
-     rf"我是)\s*[:叫是为]?\s*){_FAMILY}{_GIVEN}{{1,2}}{_END}"),
+    ("姓名", "name", rf"(?P<keep>(?:{_WHO}){_IS})[{_HAN}]{{1,8}}(?:[·•・‧][{_HAN}]{{1,8}})+"),
+    ("姓名", "name", rf"(?P<keep>(?:{_WHO}){_IS}){_FAMILY}{_GIVEN}{{1,2}}{_END}"),
+    ("姓名", "name", rf"(?P<keep>(?:{_CALLED}){_IS}){_NO_NAME}{_FAMILY}{_GIVEN}{{1,2}}"),
+    ("姓名", "name", rf"(?P<keep>(?:名叫|我叫|名字叫|(?:姓名|联系人|署名)\s*[:是为]{{1,2}})\s*)"
+     rf"{_NO_NAME}{_GIVEN}{{2,5}}(?=$|[^{_HAN}A-Za-z0-9【])"),
+    ("姓名", "name", rf"(?P<keep>姓)[{_SURNAMES}](?=$|[^{_HAN}]|的)"),
     ("姓名", "name", rf"{_FAMILY}(?:{_GIVEN}{{1,2}})?(?:{_TITLES})(?![{_HAN}]*?制造)"),
     ("姓名", "name", rf"[{_SURNAMES}]某{{1,2}}|[{_SURNAMES}]\s?[Xx×*]{{1,2}}(?![A-Za-z0-9])"),
     ("姓名", "name", rf"[老小阿](?:{_NOT_NAME}[{_SURNAMES}])(?=$|[^{_HAN}]|说|家|他|她|在|是|的|"
