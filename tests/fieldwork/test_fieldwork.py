@@ -190,6 +190,29 @@ def test_progress_is_against_target_draw_or_cases_and_too_many_fill_no_gap() -> 
     assert planned(_field(answers, dispositions=_cases(answers)))["wanted"].sum() == 600
 
 
+def test_answers_of_those_who_chose_to_take_part_fill_no_place_of_the_drawn_sample() -> None:
+    answers = _answers().iloc[:40]
+    answers = answers.assign(mode=np.where(np.arange(40) < 12, "household", "mini_program"))
+    drawn = pd.DataFrame({"community": "U0", "stratum": "", "psu": "a", "role": "sample",
+                          "ssu": [str(i) for i in range(20)]})  # fmt: skip
+    f = _field(answers, drawn=drawn)
+    kinds = {"default": "probability", "mini_program": "opt_in"}
+    f = dataclasses.replace(f, settings=SETTINGS | {"sample": kinds})
+    told = planned(f).iloc[0]
+    assert (told["source"], told["wanted"], told["done"]) == ("drawn", 20.0, 3.0)
+
+
+def test_buildings_of_one_name_in_two_units_are_two_buildings() -> None:
+    answers = _answers().assign(psu="1")
+    answers = answers[answers["community"].eq("U0")]
+    drawn = pd.DataFrame({"community": ["U0", "U1"], "psu": ["1", "1"], "role": "sample",
+                          "stratum": "", "ssu": ["1", "1"]})  # fmt: skip
+    f = _field(answers, drawn=drawn)
+    todo = fieldwork.listed(f, fieldwork.signs(f))
+    revisit = todo[todo["kind"].eq("revisit")]
+    assert revisit[["community", "psu"]].values.tolist() == [["U1", "1"]]
+
+
 def test_a_cell_is_short_below_four_fifths_of_what_the_population_gives_it() -> None:
     answers = _answers().assign(age=1.0)
     answers.loc[answers.index[:20], "age"] = 2.0
@@ -282,3 +305,39 @@ def test_two_readings_are_compared_by_questionnaire() -> None:
     assert rows["field.changes.vanished"]["verdict"] == "failed"
     assert rows["field.changes.vanished.a.2026-10-08"]["value"] == 1
     assert kept.compared(before, before).empty
+
+
+def test_a_line_of_the_journal_that_a_crash_tore_takes_no_other_with_it(tmp_path) -> None:
+    from types import SimpleNamespace
+
+    def keep(*answers: str) -> kept.Reading:
+        frame = pd.DataFrame({"respondent": list(answers), "wave": "w"})
+        tables = SimpleNamespace(files=(), frames={"responses": frame})
+        return kept.keep(None, tables, "w", tmp_path)  # type: ignore[arg-type]
+
+    assert keep("1").number == 1
+    with (tmp_path / "readings.jsonl").open("a") as journal:
+        journal.write('{"reading": 2, "wa')
+    assert keep("1", "2").number == 2
+    last = keep("1", "2", "3")
+    assert last.number == 3
+    assert last.changes is not None
+    assert last.changes["respondent"].tolist() == ["3"]
+
+
+def test_an_effect_that_cannot_be_computed_is_said_and_not_passed_over(
+    honest: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workbench.errors import InputError, Problem
+
+    def refuse(*_: Any, **__: Any) -> pd.DataFrame:
+        raise InputError(Problem(code="survey.few", zh="太少", en="too few"))
+
+    monkeypatch.setattr("workbench.survey.interviewer_effect", refuse)
+    told = _told(fieldwork.interviewers(honest, fieldwork.signs(honest)))
+    row = told["field.interviewer_effect"]
+    assert (row["status"], row["reason_zh"], row["reason_en"]) == (
+        "not_computed",
+        "太少",
+        "too few",
+    )

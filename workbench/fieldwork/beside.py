@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench import scoring, survey
 from workbench.errors import InputError
-from workbench.fieldwork.rows import Row, absent, row, who_of
+from workbench.fieldwork.rows import Row, absent, nothing, row, who_of
 from workbench.fieldwork.signs import FAR, SIGNS
 
 if TYPE_CHECKING:
@@ -24,15 +24,11 @@ def entropy(f: Field) -> pd.DataFrame:
     items = f.items("satisfaction")
     frame = f.answers()
     if not f.has("responses", "interviewer") or frame["interviewer"].nunique() < 2 or not items:
-        return pd.DataFrame(
-            [
-                absent(
-                    "entropy",
-                    label,
-                    "没有两名以上访员或没有满意度题，不比较",
-                    "fewer than two interviewers, or no satisfaction items: not compared",
-                )
-            ]
+        return nothing(
+            "entropy",
+            label,
+            "没有两名以上访员或没有满意度题，不比较",
+            "fewer than two interviewers, or no satisfaction items: not compared",
         )
     told = survey.answer_entropy(
         frame, items, "interviewer", rng=f.rng("entropy"), minimum=f.min_cell
@@ -136,7 +132,7 @@ def positions(f: Field) -> pd.DataFrame:
     label = ("位置", "Positions")
     frame = f.answers()
     if not f.has("responses", "position"):
-        return pd.DataFrame([absent("position", label, "没有位置", "no positions were given")])
+        return nothing("position", label, "没有位置", "no positions were given")
     untold = int(frame["position"].eq("no_system").sum())
     rows: list[Row] = []
     if untold:
@@ -187,15 +183,11 @@ def records(f: Field) -> pd.DataFrame:
     """Run the tests of falsified records on every unit: those that failed; the rest are counted."""
     label = ("记录造假的迹象", "Signs of falsified records")
     if not f.has("measurements") and not f.has("documents"):
-        return pd.DataFrame(
-            [
-                absent(
-                    "records",
-                    label,
-                    "没有指标记录（measurements）和材料（documents）",
-                    "neither measurements nor documents",
-                )
-            ]
+        return nothing(
+            "records",
+            label,
+            "没有指标记录（measurements）和材料（documents）",
+            "neither measurements nor documents",
         )
     measured: dict[str, Any] = f.settings["measured"]
     told: list[pd.DataFrame] = []
@@ -215,9 +207,7 @@ def records(f: Field) -> pd.DataFrame:
             told.append(found.assign(community=name))
     every = pd.concat(told, ignore_index=True) if told else pd.DataFrame()
     if every.empty:
-        return pd.DataFrame(
-            [absent("records", label, "记录太少，没有可做的检验", "too few records for any test")]
-        )
+        return nothing("records", label, "记录太少，没有可做的检验", "too few records for any test")
     rows: list[Row] = []
     for one in every[every["verdict"].eq("failed")].to_dict("records"):
         title = measured.get(str(one["item"]))
@@ -294,9 +284,7 @@ def without(f: Field, found: pd.DataFrame) -> pd.DataFrame:
     many = int(found["doubtful"].sum()) if len(found) else 0
     frame = f.answers()
     if not items or frame.empty:
-        return pd.DataFrame(
-            [absent("without", label, "没有满意度题的回答", "no satisfaction answers")]
-        )
+        return nothing("without", label, "没有满意度题的回答", "no satisfaction answers")
     data = frame.assign(_in=~found["doubtful"].to_numpy())
     weighted = f.has("responses", "base_weight")
     if weighted:  # opt-in answers have no weight of the design and stay out
@@ -337,7 +325,7 @@ def without(f: Field, found: pd.DataFrame) -> pd.DataFrame:
                 )
     except InputError as error:
         first = error.problems[0]
-        return pd.DataFrame([absent("without", label, first.zh, first.en)])
+        return nothing("without", label, first.zh, first.en)
     return pd.DataFrame(rows)
 
 

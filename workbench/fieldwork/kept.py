@@ -81,8 +81,10 @@ def keep(study: Study, tables: Tables, wave: str, folder: Path) -> Reading:
             "rows": len(answers),
             "files": [{"name": f.name, "sha256": f.sha256, "rows": f.rows} for f in tables.files],
         }
+        torn = journal.is_file() and not journal.read_bytes().endswith(b"\n")
         with journal.open("a", encoding="utf-8") as log:
-            log.write(json.dumps(told, ensure_ascii=False, sort_keys=True) + "\n")
+            line = json.dumps(told, ensure_ascii=False, sort_keys=True)
+            log.write(("\n" if torn else "") + line + "\n")
             log.flush()
             os.fsync(log.fileno())
         lines.append(told)

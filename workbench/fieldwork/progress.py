@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench import survey
 from workbench.errors import InputError
-from workbench.fieldwork.rows import Row, absent, row
+from workbench.fieldwork.rows import Row, absent, nothing, row
 
 if TYPE_CHECKING:
     from workbench.fieldwork.reading import Field
@@ -100,17 +100,13 @@ def changes(f: Field) -> pd.DataFrame:
     label = ("与上次导出比较", "Against the last export")
     if "changes" not in f.tables:
         first = f.settings["reads"] <= 1
-        return pd.DataFrame(
-            [
-                absent(
-                    "changes",
-                    label,
-                    "这是第一次读取，没有可比较的导出" if first else "未保存以前的导出，无法比较",
-                    "the first reading: no earlier export to compare with"
-                    if first
-                    else "no earlier exports were kept to compare with",
-                )
-            ]
+        return nothing(
+            "changes",
+            label,
+            "这是第一次读取，没有可比较的导出" if first else "未保存以前的导出，无法比较",
+            "the first reading: no earlier export to compare with"
+            if first
+            else "no earlier exports were kept to compare with",
         )
     frame = f.tables["changes"]
     rows = []
@@ -181,13 +177,14 @@ def planned(f: Field) -> pd.DataFrame:
         disposition). Empty where nothing tells what is wanted.
     """
     frame = f.answers()
-    keys = ["community", "stratum"]
-    done = _strata(frame[_finished(frame)]) if len(frame) else pd.DataFrame(columns=keys)
-    did = done.groupby(keys).size().rename("done").astype(float)
+    own = frame[_finished(frame)] if len(frame) else pd.DataFrame(columns=["community"])
+    # nobody was drawn who chose to take part: such answers are none of the sample's
+    strata = _strata(own[_probability(f, own)]).groupby(["community", "stratum"])
+    did = strata.size().rename("done").astype(float)
     if f.settings["target"]:
         units = _units(f)
         wanted = pd.Series(float(f.settings["target"]), index=units, name="wanted")
-        made = did.groupby("community").sum()
+        made = own.groupby("community").size().astype(float)
         out = pd.DataFrame({"wanted": wanted, "done": made.reindex(units).fillna(0.0)})
         out = out.rename_axis("community").reset_index().assign(stratum="", source="target")
     elif f.has("drawn") and "ssu" in f.tables["drawn"]:
@@ -197,11 +194,7 @@ def planned(f: Field) -> pd.DataFrame:
         out = _against(_strata(first), did, "drawn")
     elif f.has("dispositions"):
         cases = f.tables["dispositions"]
-        cases = cases[_probability(f, cases)]
-        own = frame[_finished(frame)] if len(frame) else frame
-        own = own[_probability(f, own)] if len(own) else own
-        did = _strata(own).groupby(keys).size().rename("done").astype(float) if len(own) else did
-        out = _against(_strata(cases), did, "cases")
+        out = _against(_strata(cases[_probability(f, cases)]), did, "cases")
     else:
         return pd.DataFrame(columns=["community", "stratum", "wanted", "done", "source"])
     return out[["community", "stratum", "wanted", "done", "source"]].reset_index(drop=True)
@@ -351,15 +344,11 @@ def response(f: Field) -> pd.DataFrame:
     """Give the AAPOR rates so far, over all and by unit; interim: open cases count as unknown."""
     label = ("至今的应答率", "Response so far")
     if not f.has("dispositions"):
-        return pd.DataFrame(
-            [
-                absent(
-                    "response",
-                    label,
-                    "没有处置记录（dispositions），应答率无法计算",
-                    "no dispositions: response rates cannot be computed",
-                )
-            ]
+        return nothing(
+            "response",
+            label,
+            "没有处置记录（dispositions），应答率无法计算",
+            "no dispositions: response rates cannot be computed",
         )
     cases = f.tables["dispositions"]
     cases = cases[_probability(f, cases)].drop(
@@ -372,7 +361,7 @@ def response(f: Field) -> pd.DataFrame:
         units = survey.response_rates(cases, by="community")
     except InputError as error:
         first = error.problems[0]
-        return pd.DataFrame([absent("response", label, first.zh, first.en)])
+        return nothing("response", label, first.zh, first.en)
     rows = []
     for name, (zh, en) in _RATES.items():
         one = told.loc[name].to_dict()

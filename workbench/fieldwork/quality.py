@@ -8,7 +8,7 @@ import pandas as pd
 
 from workbench import survey
 from workbench.errors import InputError
-from workbench.fieldwork.rows import Row, absent, row, who_of
+from workbench.fieldwork.rows import Row, absent, nothing, row, who_of
 
 if TYPE_CHECKING:
     from workbench.fieldwork.reading import Field
@@ -46,15 +46,11 @@ def durations(f: Field) -> pd.DataFrame:
     frame = f.answers()
     took = seconds(frame) / 60 if len(frame) else pd.Series(dtype=float)
     if not took.notna().any():
-        return pd.DataFrame(
-            [
-                absent(
-                    "duration",
-                    label,
-                    "没有开始和结束时间，用时无法计算",
-                    "no times of start and end: durations cannot be computed",
-                )
-            ]
+        return nothing(
+            "duration",
+            label,
+            "没有开始和结束时间，用时无法计算",
+            "no times of start and end: durations cannot be computed",
         )
     rows = []
     modes = frame["mode"].fillna("") if "mode" in frame else pd.Series("", index=frame.index)
@@ -91,7 +87,7 @@ def missing(f: Field) -> pd.DataFrame:
     frame = f.answers()
     codes = [c for c, i in f.book.items() if c in frame and i["role"] not in ("inspection", "text")]
     if frame.empty or not codes:
-        return pd.DataFrame([absent("missing", label, "没有问卷", "no questionnaires")])
+        return nothing("missing", label, "没有问卷", "no questionnaires")
     rows: list[Row] = []
     for code in codes:
         why = frame.get(f"{code}__missing", pd.Series(None, index=frame.index, dtype=object))
@@ -212,15 +208,11 @@ def others(f: Field) -> pd.DataFrame:
                 )
             )
     if not rows:
-        return pd.DataFrame(
-            [
-                absent(
-                    "other",
-                    label,
-                    "码本中没有“其他”选项，也没有文字题的回答",
-                    'no option "other" in the codebook, and no free text',
-                )
-            ]
+        return nothing(
+            "other",
+            label,
+            "码本中没有“其他”选项，也没有文字题的回答",
+            'no option "other" in the codebook, and no free text',
         )
     return pd.DataFrame(rows)
 
@@ -229,9 +221,7 @@ def constraints(f: Field) -> pd.DataFrame:
     """Count breaches of what must hold: ids, times, dates and hours, values off their scale."""
     frame = f.answers()
     if frame.empty:
-        return pd.DataFrame(
-            [absent("constraint", ("约束", "Constraints"), "没有问卷", "no questionnaires")]
-        )
+        return nothing("constraint", ("约束", "Constraints"), "没有问卷", "no questionnaires")
     rows: list[Row] = []
 
     def told(name: str, zh: str, en: str, hit: pd.Series, n: int, remedy: tuple[str, str]) -> None:
@@ -337,15 +327,11 @@ def interviewers(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
     """Give one row for each interviewer: interviews, days, minutes, missing answers, signs."""
     label = ("访员表", "Interviewers")
     if not f.has("responses", "interviewer"):
-        return pd.DataFrame(
-            [
-                absent(
-                    "interviewers",
-                    label,
-                    "问卷没有访员列，无法按访员比较",
-                    "no column of interviewers: they cannot be compared",
-                )
-            ]
+        return nothing(
+            "interviewers",
+            label,
+            "问卷没有访员列，无法按访员比较",
+            "no column of interviewers: they cannot be compared",
         )
     frame = f.answers()
     items = f.items("satisfaction")
@@ -386,36 +372,39 @@ def interviewers(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
                 reason_en="; ".join(en),
             )
         )
-    both = items if frame["interviewer"].nunique() > 1 else []
+    return pd.DataFrame([*rows, *_effects(f, items)])
+
+
+def _effects(f: Field, items: list[str]) -> list[Row]:
+    """Give the intraclass correlation of interviewers within units for the items assessed."""
+    frame = f.answers()
+    if frame["interviewer"].nunique() < 2 or not items:
+        return []
+    label = (
+        "访员效应（组内相关，社区内）",
+        "Interviewer effect (intraclass correlation within units)",
+    )
     try:
-        effect = (
-            survey.interviewer_effect(
-                frame[frame["interviewer"].notna()],
-                [i for i in both if i in f.settings["bound"]] or both[:1],
-                "interviewer",
-                within="community",
-            ).to_dict("records")
-            if both
-            else []
+        found = survey.interviewer_effect(
+            frame[frame["interviewer"].notna()],
+            [i for i in items if i in f.settings["bound"]] or items[:1],
+            "interviewer",
+            within="community",
         )
-    except InputError:
-        effect = []
-    for one in effect:
-        kept = {
-            k: one[k]
-            for k in ("value", "unit", "n", "p_value", "method", "status", "reason_zh", "reason_en")
-        }
-        item = str(one["item"])
-        rows.append(
-            row(
-                f"interviewer_effect.{item}",
-                "estimate",
-                f"访员效应（组内相关，社区内）：{f.text(item, 'zh')}",
-                f"Interviewer effect (intraclass correlation within units): {f.text(item, 'en')}",
-                **kept,
-            )
+    except InputError as error:
+        first = error.problems[0]
+        return [absent("interviewer_effect", label, first.zh, first.en)]
+    kept = ("value", "unit", "n", "p_value", "method", "status", "reason_zh", "reason_en")
+    return [
+        row(
+            f"interviewer_effect.{one['item']}",
+            "estimate",
+            f"{label[0]}：{f.text(str(one['item']), 'zh')}",
+            f"{label[1]}: {f.text(str(one['item']), 'en')}",
+            **{k: one[k] for k in kept},
         )
-    return pd.DataFrame(rows)
+        for one in found.to_dict("records")
+    ]
 
 
 def _refused(f: Field) -> dict[str, float]:
@@ -437,15 +426,11 @@ def backchecks(f: Field) -> pd.DataFrame:
     label = ("回访核对", "Back-checks")
     frame = f.answers()
     if not f.has("backchecks") or frame.empty:
-        return pd.DataFrame(
-            [
-                absent(
-                    "backcheck",
-                    label,
-                    "没有回访记录（backchecks）；建议随机回访5%至15%的问卷，明日清单列出了应先回访的",
-                    "no back-checks; call back 5 to 15 % at random, first those on tomorrow's list",
-                )
-            ]
+        return nothing(
+            "backcheck",
+            label,
+            "没有回访记录（backchecks）；建议随机回访5%至15%的问卷，明日清单列出了应先回访的",
+            "no back-checks; call back 5 to 15 % at random, first those on tomorrow's list",
         )
     rows = []
     again = f.tables["backchecks"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["BRIEF", "FULL", "Row", "absent", "row", "who_of"]
+import pandas as pd
+
+__all__ = ["BRIEF", "FULL", "Row", "absent", "nothing", "row", "who_of"]
 
 Row = dict[str, Any]
 
@@ -42,6 +44,11 @@ def absent(finding: str, label: tuple[str, str], zh: str, en: str) -> Row:
         reason_zh=zh,
         reason_en=en,
     )
+
+
+def nothing(finding: str, label: tuple[str, str], zh: str, en: str) -> pd.DataFrame:
+    """Give :func:`absent` as all that there is."""
+    return pd.DataFrame([absent(finding, label, zh, en)])
 
 
 def who_of(kind: str, name: object) -> tuple[str, str]:

@@ -213,10 +213,9 @@ def _words(study: Study, answers: pd.DataFrame | None, wave: str) -> pd.DataFram
     if answers is not None:
         mine = answers[answers["wave"].eq(wave)]
         for code, item in study.codebook.items():
-            if item.kind != "text" or code not in mine:
-                continue
-            for one in mine[mine[code].notna()].itertuples():
-                rows.append((one.respondent, one.community, code, str(getattr(one, code))))
+            if item.kind == "text" and code in mine:
+                told = mine.loc[mine[code].notna(), ["respondent", "community", code]]
+                rows += [(who, where, code, str(text)) for who, where, text in told.to_numpy()]
     return pd.DataFrame(rows, columns=["respondent", "community", "item", "text"])
 
 

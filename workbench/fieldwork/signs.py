@@ -12,7 +12,7 @@ import pandas as pd
 
 from workbench import survey
 from workbench.fieldwork.quality import seconds
-from workbench.fieldwork.rows import Row, absent, row, who_of
+from workbench.fieldwork.rows import Row, absent, nothing, row, who_of
 
 if TYPE_CHECKING:
     from workbench.fieldwork.reading import Field
@@ -258,9 +258,7 @@ def stands_out(f: Field, found: pd.DataFrame) -> pd.DataFrame:
     names = [name for name in (*SIGNS, "doubtful") if name in found]
     frame = f.answers()
     if frame.empty or not names:
-        return pd.DataFrame(
-            [absent("stands_out", label, "没有可比较的标记", "no signs to compare")]
-        )
+        return nothing("stands_out", label, "没有可比较的标记", "no signs to compare")
     told = survey.groups_compared(found[names], frame[by], minimum=f.min_cell)
     out = told[told["flags"].eq("stands_out")]
     rows = []

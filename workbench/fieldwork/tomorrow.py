@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from workbench.fieldwork.progress import cells, planned
-from workbench.fieldwork.rows import absent, row
+from workbench.fieldwork.rows import absent, nothing, row
 
 if TYPE_CHECKING:
     from workbench.fieldwork.reading import Field
@@ -154,22 +154,16 @@ def _verify(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
 def _buildings(f: Field) -> pd.DataFrame:
     """Give buildings without any interview, then those with open cases, answered least first."""
     frame = f.answers()
-    done = frame.groupby("psu").size() if f.has("responses", "psu") else pd.Series(dtype=float)
+    done = set(zip(frame["community"], frame["psu"], strict=True)) if "psu" in frame else set()
     rows = []
     if f.has("drawn", "psu"):
         drawn = f.tables["drawn"]
         drawn = drawn[drawn["role"].eq("sample")] if "role" in drawn else drawn
-        for one in drawn.drop_duplicates("psu").to_dict("records"):
-            if not done.get(one["psu"], 0):
-                rows.append(
-                    (
-                        one.get("community", ""),
-                        one["psu"],
-                        -1.0,
-                        "抽中，还没有一份问卷",
-                        "drawn, and no interview yet",
-                    )
-                )
+        where = drawn[["community", "psu"]].drop_duplicates()
+        for at in where.itertuples(index=False, name=None):
+            if at not in done:
+                told = ("抽中，还没有一份问卷", "drawn, and no interview yet")
+                rows.append((*at, -1.0, *told))
     if f.has("dispositions", "psu"):
         cases = f.tables["dispositions"]
         code = cases["disposition"].astype(str)
@@ -199,7 +193,7 @@ def _buildings(f: Field) -> pd.DataFrame:
         return pd.DataFrame()
     out = pd.DataFrame(rows, columns=["community", "psu", "_share", "reason_zh", "reason_en"])
     out = out.sort_values(["_share", "community", "psu"], kind="stable")
-    return out.drop_duplicates("psu").assign(kind="revisit")
+    return out.drop_duplicates(["community", "psu"]).assign(kind="revisit")
 
 
 def _short(f: Field) -> pd.DataFrame:
@@ -285,15 +279,11 @@ def tomorrow(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
     label = ("明日清单", "Tomorrow's list")
     told = listed(f, signs)
     if told.empty:
-        return pd.DataFrame(
-            [
-                absent(
-                    "tomorrow",
-                    label,
-                    "没有要再访、核实或补足的",
-                    "nothing to call again, verify or make up for",
-                )
-            ]
+        return nothing(
+            "tomorrow",
+            label,
+            "没有要再访、核实或补足的",
+            "nothing to call again, verify or make up for",
         )
     rows = []
     for team, mine in told.groupby("team", sort=True):
