@@ -56,6 +56,13 @@ def test_themes_count_where_all_gave_them_and_name_what_is_disputed() -> None:
     pd.testing.assert_frame_equal(theme_counts(joined), theme_counts(CODINGS))
 
 
+def test_a_conversation_that_is_not_named_is_what_stands_before_the_colon() -> None:
+    wanted = theme_counts(CODINGS)
+    pd.testing.assert_frame_equal(theme_counts(CODINGS.assign(document=None)), wanted)
+    named = CODINGS.assign(document=["D1", None, "D1", None, "D2", None, "D2", None, "D2"])
+    pd.testing.assert_frame_equal(theme_counts(named), wanted)
+
+
 def test_a_passage_coded_twice_by_one_coder_is_refused() -> None:
     with pytest.raises(InputError, match="D1:1"):
         theme_marks(pd.concat([CODINGS, CODINGS.iloc[:1]]))

@@ -74,6 +74,13 @@ def test_the_interval_is_made_of_past_errors_and_covers_what_it_says() -> None:
     assert one["ci_high"] == pytest.approx(one["value"] + errors[-k])
 
 
+def test_an_interval_of_few_errors_claims_no_more_than_they_can_give() -> None:
+    told = forecast(months(list(range(11))), ahead=1, level=0.95).iloc[0]  # eight errors
+    assert (told["n"], told["status"]) == (8, "ok")
+    assert told["level"] == pytest.approx(7 / 9)  # of the extremes of eight: (n - 1)/(n + 1)
+    assert forecast(months([5.0] * 60), ahead=1, level=0.95).loc[0, "level"] == 0.95
+
+
 def test_short_and_broken_series_say_so() -> None:
     told = forecast(months([3.0] * 9), ahead=2)
     assert told.loc[0, "status"] == "not_computed"

@@ -59,8 +59,18 @@ def test_rates_of_areas_have_exact_poisson_limits() -> None:
     assert north["value"] == pytest.approx(6.0)
     # chi2.ppf(.025, 60)/2 and chi2.ppf(.975, 62)/2 over 500 household-years, per hundred
     assert (north["ci_low"], north["ci_high"]) == pytest.approx((4.04817, 8.56537), abs=1e-4)
-    assert rows.loc[("E", "share"), "status"] == "suppressed"
-    assert rows.loc[("(unknown)", "share"), "numerator"] == 11
+    assert rows.loc[("S", "share"), "n"] == 12
+
+
+def test_no_figure_is_left_of_a_small_area_nor_of_one_that_gives_it_away() -> None:
+    frame = pd.DataFrame({"area": ["N"] * 30 + ["S"] * 12 + ["E"] * 3 + [None] * 11})
+    houses = {"N": 1000, "S": 500, "E": 80}
+    told = by_area(frame, area="area", households=houses).set_index(["item", "statistic"])
+    hidden = told[told["status"].eq("suppressed")]
+    assert set(hidden.index) == {("E", "share"), ("E", "rate"), ("(unknown)", "share")}
+    assert hidden[["value", "ci_low", "ci_high", "n", "numerator"]].isna().all(axis=None)
+    shown = told.drop(hidden.index)["n"].groupby("item").first()
+    assert len(frame) - shown.sum() == 3 + 11  # of both together, of neither alone
 
 
 def test_needs_by_group_withhold_small_cells_and_those_they_follow_from() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from workbench.text._frames import Row, exploded, need, refuse
 from workbench.text.masking import mask
 
-__all__ = ["MOST_THEMES", "passages", "theme_counts", "theme_marks"]
+__all__ = ["MOST_THEMES", "documents_of", "passages", "theme_counts", "theme_marks"]
 
 MOST_THEMES = 5
 """Themes that one coder can give one passage: columns ``theme_1`` to ``theme_5``."""
@@ -122,6 +122,20 @@ def theme_marks(
     return marks
 
 
+def documents_of(codings: pd.DataFrame) -> pd.Series:
+    """Give the conversation of each row: ``document``, else what stands before the passage's colon.
+
+    Examples
+    --------
+    >>> documents_of(pd.DataFrame({"passage": ["D1:2", "D2:1"], "document": [None, "X"]})).tolist()
+    ['D1', 'X']
+    """
+    begun = codings["passage"].astype(str).str.rpartition(":")[0]
+    if "document" not in codings:
+        return begun
+    return codings["document"].astype(object).where(codings["document"].notna(), begun)
+
+
 def theme_counts(
     codings: pd.DataFrame, *, labels: Mapping[str, Mapping[str, str]] | None = None
 ) -> pd.DataFrame:
@@ -130,8 +144,7 @@ def theme_counts(
     Parameters
     ----------
     codings : DataFrame
-        As for `theme_marks`; ``document`` names the conversation, by default what stands before the
-        colon of ``passage``.
+        As for `theme_marks`; the conversation as `documents_of` tells it.
     labels : mapping, optional
         Theme → ``{zh, en}``.
 
@@ -144,12 +157,8 @@ def theme_counts(
         most passages first. Counts of a conversation say what was spoken of, not how many residents
         think so: those who come to talk are no sample.
     """
-    marks = theme_marks(codings)
-    if "document" in codings:
-        known = codings.drop_duplicates("passage").set_index("passage")["document"]
-    else:
-        known = codings["passage"].drop_duplicates()
-        known = known.str.rpartition(":")[0].set_axis(known)
+    marks, known = theme_marks(codings), documents_of(codings).set_axis(codings["passage"])
+    known = known[~known.index.duplicated()]
     rows: list[Row] = []
     for theme, table in marks.items():
         every, some = table.min(axis=1).eq(1), table.max(axis=1).eq(1)

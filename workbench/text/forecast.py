@@ -35,17 +35,18 @@ def forecast(
     ahead : int
         Months to forecast, 1–12.
     level : float
-        Level of the prediction interval.
+        Level of the prediction interval, at most; n past errors give no more than
+        (n − 1)/(n + 1).
 
     Returns
     -------
     DataFrame
         Rows ``forecast`` (one for each month ahead: ``period``, ``value``, ``ci_low``, ``ci_high``,
-        ``n`` past errors at that distance), ``backtest_mae`` and ``naive_mae`` (mean absolute
-        error one month ahead of the rule and of "as last month"), and ``coverage`` (share of past
-        months inside intervals made from the errors before them). Flag ``exploratory`` on every
-        row, ``worse_than_naive`` where "as last month" missed by less; without eight past errors a
-        forecast is not computed.
+        ``n`` past errors at that distance, ``level`` of the interval), ``backtest_mae`` and
+        ``naive_mae`` (mean absolute error one month ahead of the rule and of "as last month"), and
+        ``coverage`` (share of past months inside intervals made from the errors before them). Flag
+        ``exploratory`` on every row, ``worse_than_naive`` where "as last month" missed by less;
+        without eight past errors a forecast is not computed.
 
     Notes
     -----
@@ -76,17 +77,19 @@ def forecast(
     rows = []
     for h in range(1, ahead + 1):
         month = series.index[-1] + h if len(series) else None
-        row = {"statistic": "forecast", "period": str(month), "n": len(errors[h]), "level": level}
-        if len(errors[h]) < _LEAST:
+        n = len(errors[h])
+        row = {"statistic": "forecast", "period": str(month), "n": n, "level": level}
+        if n < _LEAST:
             row |= {
                 "status": "not_computed",
-                "reason_zh": f"此前只有{len(errors[h])}次可对照的误差，少于{_LEAST}次",
-                "reason_en": f"only {len(errors[h])} past errors, fewer than {_LEAST}",
+                "reason_zh": f"此前只有{n}次可对照的误差，少于{_LEAST}次",
+                "reason_en": f"only {n} past errors, fewer than {_LEAST}",
             }
         else:
             low, high = _limits(errors[h], level)
             made = _rule(x, h, seasonal)
             row |= {"value": made, "ci_low": max(made + low, 0.0), "ci_high": made + high}
+            row["level"] = min(level, (n - 1) / (n + 1))
         rows.append(row)
     one = errors[1]
     for name, past in (("backtest_mae", one), ("naive_mae", np.diff(x)[len(x) - 1 - len(one) :])):

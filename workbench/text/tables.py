@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -78,7 +79,11 @@ def _towards(
     """Give the feeling of each text towards a topic."""
     if topic_sentiment is None or topic_sentiment not in mine:
         return mine[sentiment]
-    told = mine[topic_sentiment].astype(str).str.extract(rf"(?:^|;){code}:([a-z]+)", expand=False)
+    told = (
+        mine[topic_sentiment]
+        .astype(str)
+        .str.extract(rf"(?:^|;){re.escape(code)}:([a-z]+)", expand=False)
+    )
     return told.fillna(mine[sentiment])
 
 
@@ -273,7 +278,8 @@ def by_area(
     years : float
         Length of the period.
     min_cell : int
-        Areas with fewer records than that, but more than none, are withheld.
+        Areas with fewer records than that, but more than none, are withheld, and further ones from
+        which they could be worked out.
     level : float
         Confidence level.
 
@@ -281,13 +287,16 @@ def by_area(
     -------
     DataFrame
         Per area ``item`` the rows ``share`` (Wilson) and ``rate`` (records per 100 households and
-        year, exact Poisson limits); most records first.
+        year, exact Poisson limits), ``n`` its records; most records first. Of areas that are
+        withheld no figure is left.
 
     References
     ----------
     Ulm (1990), Am. J. Epidemiol. 131, 373-375, for the limits of the rate.
     """
     from scipy.special import gammaincinv
+
+    from workbench.survey import disclosure
 
     need(data, (area,))
     if not years > 0:
@@ -298,7 +307,7 @@ def by_area(
     for name in sorted(counts.index, key=lambda key: (-counts[key], str(key))):
         n = int(counts[name])
         label = {"item": name, "label_zh": str(name), "label_en": str(name)}
-        rows.append(label | {"statistic": "share"} | share(n, total, level=level))
+        rows.append(label | {"statistic": "share"} | share(n, total, level=level) | {"n": n})
         exposure = float((households or {}).get(name, np.nan)) * years / 100
         if exposure > 0:
             low, high = gammaincinv(n, tail), gammaincinv(n + 1, 1 - tail)
@@ -319,7 +328,13 @@ def by_area(
                 }
             )
     out = pd.DataFrame(rows)
-    return out if out.empty else _hide(out, out["numerator"].between(1, min_cell - 1))
+    if out.empty:
+        return out
+    shown = disclosure(out[out["statistic"].eq("share")], minimum=min_cell, cells="item",
+                       keys=["statistic"])  # fmt: skip
+    few = out["item"].isin(shown.loc[shown["status"].eq("suppressed"), "item"])
+    out["n"] = out["n"].where(~few)
+    return _hide(out, few)
 
 
 def needs_by_group(
