@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from workbench import assess
 from workbench.findings import rows
@@ -105,3 +106,53 @@ def test_themes_of_interviews_stand_with_the_coders_agreement(unit) -> None:
     rest = assess.voices(alone).set_index("finding")
     assert "voices.coded.lifts.kappa" not in rest.index
     assert rest.loc["voices.coded.validation", "flags"] == "not_validated"
+
+
+def test_of_three_coders_kappa_is_the_mean_over_pairs_and_says_so(unit) -> None:
+    from itertools import combinations
+
+    from workbench import scoring
+
+    marks = {"A": [1, 1, 0, 0, 1, 0], "B": [1, 0, 0, 0, 1, 0], "C": [1, 1, 1, 0, 0, 0]}
+    frame = pd.DataFrame(
+        [
+            {"passage": f"D:{i}", "document": None, "coder": who, "theme_1": "lifts" if x else None}
+            for who, given in marks.items()
+            for i, x in enumerate(given)
+        ]
+    )
+    told = assess.voices(unit(tables={"codings": frame})).set_index("finding")
+    pairs = [
+        scoring.cohen_kappa(pd.DataFrame({a: marks[a], b: marks[b]}, dtype=float))["value"].iloc[0]
+        for a, b in combinations("ABC", 2)
+    ]
+    assert len(set(pairs)) > 1
+    row = told.loc["voices.coded.lifts.kappa"]
+    assert row["value"] == pytest.approx(sum(pairs) / 3)
+    assert row["n"] == 6
+    assert (row["reason_zh"], row["reason_en"]) == (
+        "3对编码员的均值",
+        "mean over 3 pairs of coders",
+    )
+    assert "见于1次谈话中的1次" in told.loc["voices.coded.lifts.passages", "reason_zh"]
+
+
+def _register(unit, received: pd.DatetimeIndex) -> pd.DataFrame:
+    frame = pd.DataFrame({"request": [f"r{i}" for i in range(len(received))], "kind": "need",
+                          "received": received, "duplicate_of": None, "topic": None,
+                          "sentiment": None})  # fmt: skip
+    c = unit(tables={"requests": frame})
+    c.settings["timezone"] = "Asia/Shanghai"
+    c.settings["waves"] = [{"id": "b", "records": ["2027-03"] * 2}]
+    return assess.voices(c).set_index("finding")
+
+
+def test_a_register_of_days_has_no_busiest_hour(unit) -> None:
+    days = pd.date_range("2027-03-01", periods=30, freq="D", tz="Asia/Shanghai")
+    told = _register(unit, days)
+    assert list(told.index) == ["voices.peak.none"]
+    assert "30件诉求中30件只有日期" in told.loc["voices.peak.none", "display_zh"]
+    hours = days.append(pd.DatetimeIndex(["2027-03-02 18:20"] * 40, tz="Asia/Shanghai"))
+    peak = _register(unit, hours).loc["voices.peak.working_days"]
+    assert (peak["numerator"], peak["n"]) == (40, 40)  # not of 62, 22 of them at midnight
+    assert "30 more have a day alone" in peak["reason_en"]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess.sample import labelled
-from workbench.text import theme_counts, theme_marks
+from workbench.text.coding import documents_of, theme_counts, theme_marks
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -41,7 +41,7 @@ def coded(c: Community) -> list[Row]:
     labels = (c.settings.get("text") or {}).get("topics") or {}
     counts, marks = theme_counts(frame, labels=labels), theme_marks(frame)
     coders = frame["coder"].nunique()
-    talks = frame["document"].fillna(frame["passage"].str.rpartition(":")[0]).nunique()
+    talks = documents_of(frame).nunique()
     rows = [_head(frame, coders)]
     for one in counts.to_dict("records"):
         theme = str(one["item"])
@@ -89,7 +89,7 @@ def _head(frame: pd.DataFrame, coders: int) -> Row:
 def _agreement(c: Community, theme: str, one: dict[Any, Any], table: pd.DataFrame) -> list[Row]:
     gwet = scoring.chance_corrected(table, categories=[0.0, 1.0], level=c.level)
     told = {
-        "kappa": scoring.cohen_kappa(table).iloc[0],
+        "kappa": _kappa(table),
         "alpha": scoring.krippendorff_alpha(table, metric="nominal").iloc[0],
         "ac1": gwet.set_index("statistic").loc["gwet_ac"],
     }
@@ -108,6 +108,21 @@ def _agreement(c: Community, theme: str, one: dict[Any, Any], table: pd.DataFram
         kept = "value ci_low ci_high level n method status reason_zh reason_en".split()
         rows.append(row | {k: figures[k] for k in kept if k in figures})
     return rows
+
+
+def _kappa(table: pd.DataFrame) -> pd.Series:
+    """Give Cohen's kappa of two coders; of more, the mean over all pairs (Light 1971)."""
+    pairs = scoring.cohen_kappa(table)
+    first = pairs.iloc[0]
+    known = pairs[pairs["value"].notna()]
+    if len(pairs) == 1 or known.empty:
+        return first
+    said = {
+        "reason_zh": f"{len(known)}对编码员的均值",
+        "reason_en": f"mean over {len(known)} pairs of coders",
+    }
+    both = int(table.notna().sum(axis=1).ge(2).sum())
+    return pd.Series({**known.iloc[0], "value": known["value"].mean(), "n": both, **said})
 
 
 def _disputed(counts: pd.DataFrame, coders: int) -> list[Row]:

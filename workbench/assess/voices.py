@@ -236,13 +236,23 @@ def _validation(c: Community, told: list[Row]) -> list[Row]:
 
 
 def _when(c: Community) -> list[Row]:
-    """Tell when this wave's requests came in: the busiest hours, and blocks of three hours."""
+    """Tell when this wave's requests came in: the busiest hours, and blocks of three hours.
+
+    A register that holds days alone has midnight for all of them: those tell no hour.
+    """
     if not c.has("requests"):
         return []
-    frame = records.cases(c, c.wave)
-    if len(frame) < max(c.min_cell, 1):
+    every = records.cases(c, c.wave)
+    frame = every[every["received"].ne(every["received"].dt.normalize())]
+    if len(every) < max(c.min_cell, 1):
         return []
+    days = len(every) - len(frame)
     rows = []
+    if len(frame) < max(c.min_cell, 1):
+        row = labelled("voices.peak.none", "text", "诉求最集中的时段", "Busiest hours of requests")
+        row["display_zh"] = f"无法说明：{len(every)}件诉求中{days}件只有日期，没有时刻"
+        row["display_en"] = f"cannot be told: {days} of {len(every)} requests have no time of day"
+        return [row]
     for one in peak_hours(frame, level=c.level).to_dict("records"):
         if one["n"] < c.min_cell:
             continue
@@ -254,8 +264,10 @@ def _when(c: Community) -> list[Row]:
             channel="record",
             wave=c.wave,
             method="text.peak",
-            reason_zh="占所列日子全部诉求的比例；按时段均匀分布应为8.3%",
-            reason_en="share of the requests of those days; 8.3% if all hours were alike",
+            reason_zh="占所列日子全部诉求的比例；按时段均匀分布应为8.3%"
+            + (f"；另有{days}件只有日期，不计" if days else ""),
+            reason_en="share of the requests of those days; 8.3% if all hours were alike"
+            + (f"; {days} more have a day alone and are left out" if days else ""),
         )
         rows.append(row | {k: one[k] for k in _FIGURES if k in one and not k.startswith("reason")})
     hours = _hours(c, frame)
