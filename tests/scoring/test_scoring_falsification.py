@@ -196,3 +196,28 @@ def test_honest_sign_ins_are_seldom_called_forced() -> None:
 def test_without_records_nothing_is_said() -> None:
     assert scoring.falsification().empty
     assert scoring.falsification(_measured(np.array([])), documents=pd.DataFrame()).empty
+
+
+def test_figures_that_can_be_negative_are_no_counts_and_stop_no_test() -> None:
+    moved = _measured(np.resize([-5.0, 3.0, 10.0, -2.0], 36))
+    again = moved.iloc[:6].assign(origin="recount", value=moved["value"].iloc[:6] + 1)
+    told = scoring.falsification(
+        pd.concat([moved, again]), assessed=[("w", "2026-10")], directions={"a": 1}
+    )
+    assert not told["statistic"].isin(["rounding", "recount", "surge"]).any()
+
+
+def test_a_recount_of_nothing_is_said_as_such_and_not_as_nought_times() -> None:
+    counted = _measured(np.array([4.0, 6.0, 5.0]))
+    none = counted.assign(origin="recount", value=0.0)
+    row = scoring.falsification(pd.concat([counted, none])).set_index("statistic").loc["recount"]
+    assert row["verdict"] == "failed"
+    assert row["value"] is None or np.isnan(row["value"])
+    assert "上报15，核实为零" in row["reason_zh"]
+    assert "15 reported, none verified" in row["reason_en"]
+
+
+def test_sign_ins_of_one_second_share_it_whatever_the_fraction() -> None:
+    at = pd.Timestamp("2026-05-01 10:00") + pd.to_timedelta([0.1, 0.7, 1.0], unit="s")
+    told = scoring.forced_sign_ins(pd.DataFrame({"community": "U", "time": at}))
+    assert told.loc[0, "same_second"] == pytest.approx(2 / 3)

@@ -175,11 +175,15 @@ def _recounted(name: str, both: pd.DataFrame, what: tuple[str, str], level: floa
     checked = recount(both)
     over = checked[checked["verdict"].eq("failed")]
     told = inflation(both, level=level)
-    ratio = told["value"] if told["status"] == "ok" else 0.0
+    ratio = told["value"]
+    if ratio is None:
+        n = f"{told['numerator']:g}"
+        times = (f"上报{n}，核实为零", f"{n} reported, none verified")
+    else:
+        times = (f"上报为复核的{ratio:.2f}倍", f"reported {ratio:.2f} times as much")
     said = (
-        f"复核{len(both)}{what[0]}，上报为复核的{ratio:.2f}倍，{len(over)}{what[0]}超出10%",
-        f"{len(both)} {what[1]} recounted, reported {ratio:.2f} times as much, "
-        f"{len(over)} above 10%",
+        f"复核{len(both)}{what[0]}，{times[0]}，{len(over)}{what[0]}超出10%",
+        f"{len(both)} {what[1]} recounted, {times[1]}, {len(over)} above 10%",
     )
     label = ("上报与复核", "reported against recounted")
     kept = {k: told[k] for k in ("ci_low", "ci_high", "level", "base") if k in told}
@@ -206,7 +210,9 @@ def _recounts(name: str, mine: pd.DataFrame, level: float) -> list[Row]:
             series = by_period(frame, add=True).set_index("period")
             sides[side] = series["value"].fillna(series["numerator"])
     both = pd.DataFrame(sides).reindex(columns=["reported", "recounted"]).dropna()
-    return [] if both.empty else _recounted(name, both, ("期", "periods"), level)
+    if both.empty or (both < 0).any(axis=None):  # a figure that can be negative is no count
+        return []
+    return _recounted(name, both, ("期", "periods"), level)
 
 
 def _digits(name: str, mine: pd.DataFrame) -> list[Row]:
@@ -228,6 +234,8 @@ def _rounded(name: str, mine: pd.DataFrame) -> list[Row]:
     """Look for shares and figures given rounder than they can have been counted."""
     by_hand = mine[mine["origin"].isin(["ledger", "self_report"]) & mine["value"].notna()]
     values = by_hand["value"]
+    if values.lt(0).any():
+        return []
     shares = values.le(1).all() and values.mod(1).gt(0).any()  # counts of 0 and 1 are no shares
     percent = values * 100 if shares else values
     told = rounding(percent.round(6))
@@ -251,7 +259,9 @@ def _surge(
     """Hold the last two months before field work against the months before."""
     months = mine[mine["period"].str.fullmatch(_MONTH) & mine["origin"].ne("recount")]
     series = by_period(months, add=True) if len(months) else pd.DataFrame()
-    if series.empty or not assessed or name not in ways or series["value"].isna().any():
+    if series.empty or not assessed or name not in ways:
+        return []
+    if series["value"].isna().any() or series["value"].lt(0).any():
         return []
     series = series[series["period"].le(assessed[-1][1])]
     if len(series) < 6 or series["value"].mod(1).ne(0).any():

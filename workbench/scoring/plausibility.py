@@ -233,7 +233,7 @@ def forced_sign_ins(
         {
             "g": whose,
             "burst": told["burst"].where(known).astype(float),
-            "same": pd.DataFrame({"g": whose, "t": at})
+            "same": pd.DataFrame({"g": whose, "t": at.dt.floor("s")})
             .duplicated(keep=False)
             .where(known)
             .astype(float),
