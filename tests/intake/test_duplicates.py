@@ -174,6 +174,14 @@ def test_a_request_told_again_within_so_many_days_names_its_original(again, by, 
     assert counted == [len(told)]
 
 
+def test_texts_of_marks_alone_are_alike_to_nothing(again):
+    texts = REQUESTS.replace("路灯不亮了！", "……").replace("路灯 不亮了", "？？？")
+    again.write("data/requests.csv", texts)
+    rule = "duplicates: {requests: {by: [category, text], days: 7}}"
+    again.edit("study.yaml", "seed: 7\n", f"seed: 7\n{rule}\n")
+    assert given(again) == {"r3": "r0", "r4": "r0", "r8": "r0"}  # r8 is r0; r1 and r2 say nothing
+
+
 def test_an_original_that_is_entered_as_its_own_duplicate_counts(again):
     again.edit("data/requests.csv", "3栋201,\n", "3栋201,r1\n")
     assert given(again) == {"r8": "r0"}

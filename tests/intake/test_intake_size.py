@@ -254,6 +254,19 @@ def test_codes_met_in_later_parts_are_listed_with_those_met_before(folder, monke
     assert "(空), (跳过)" in entry.en
 
 
+def test_what_two_sources_of_one_file_have_in_common_adds_up(folder):
+    rows = "".join(
+        f"r{n},A-1,{'need' if n % 2 else 'complaint'},2026-05-0{n}\n" for n in range(1, 7)
+    )
+    folder.write("data/requests.csv", "request,community,kind,received\n" + rows)
+    both = ", ".join(
+        f"{{file: data/requests.csv, where: {{kind: {k}}}}}" for k in ("need", "complaint")
+    )
+    folder.edit("study.yaml", "requests: {file: data/requests.csv}", f"requests: [{both}]")
+    counted = [e.n for e in folder.build().log if e.code == "intake.date-only"]
+    assert counted == [6]  # three of each, and not three once
+
+
 _CHILD = """
 import resource, sys
 from pathlib import Path

@@ -219,6 +219,19 @@ def test_a_slice_holds_the_working_calendar_where_time_is_counted_by_it(folder, 
     assert told["requests"]["clock"] == "received..answered"
 
 
+def test_a_calendar_that_cannot_be_read_is_told_before_anything_is_counted_by_it(folder):
+    days = (
+        "date,kind,name,source\n2026-10-01,holiday,x,y\n2026-10-01,free,x,y\n2026-13-01,holiday,,\n"
+    )
+    folder.write("days.csv", days)
+    folder.edit("study.yaml", "timezone: ", "calendar: days.csv\ntimezone: ")
+    found = folder.problems()
+    assert [(p.code, p.file, p.row) for p in found] == [
+        ("calendar.file", "days.csv", 2),
+        ("calendar.file", "days.csv", 3),
+    ]
+
+
 def test_a_slice_without_working_time_holds_no_calendar(folder, tmp_path):
     folder.edit("study.yaml", "timezone: ", "calendar: cn\ntimezone: ")
     write_tables(folder.build(), tmp_path / "tables")

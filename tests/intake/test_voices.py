@@ -107,6 +107,17 @@ def test_coding_sheets_are_filled_in_and_read_back_without_a_mapping(folder, tmp
     assert told.loc[("D1:1", "K1")] == told.loc[("D1:1", "K2")] == "lifts"
 
 
+def test_what_a_crash_left_of_other_coders_is_no_sheet(folder, tmp_path) -> None:
+    from workbench.forms.coding import write_coding_sheets
+
+    folder.write("data/documents.csv", INTERVIEWS)
+    folder.edit("study.yaml", "sources:\n", "sources:\n  documents: {file: data/documents.csv}\n")
+    (tmp_path / "sheets.part").mkdir()
+    (tmp_path / "sheets.part" / "K9.xlsx").write_bytes(b"old")
+    write_coding_sheets(folder.load(), ["K1"], tmp_path / "sheets")
+    assert [p.name for p in (tmp_path / "sheets").iterdir()] == ["K1.xlsx"]
+
+
 def test_a_theme_that_is_none_is_refused_with_the_nearest(folder) -> None:
     folder.write("data/codings.csv", "passage,community,coder,theme_1\nD1:1,A-1,K1,lift\n")
     folder.edit("study.yaml", "sources:\n", "sources:\n  codings: {file: data/codings.csv}\n")

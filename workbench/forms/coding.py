@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError, Problem
+from workbench.forms.written import put, there
 from workbench.results import same_bytes
 from workbench.text import passages
 from workbench.text.coding import MOST_THEMES
@@ -53,8 +54,7 @@ def write_coding_sheets(study: Study, coders: Sequence[str], to: Path) -> int:
         for n, name in enumerate(coders)
         if not name.replace("-", "").replace("_", "").isalnum() or name in coders[:n]
     ]
-    if to.exists():
-        problems.append(_problem("forms.to", "该文件夹已存在", "the folder exists", to.name))
+    problems += there(to)
     if problems:
         raise InputError(*problems)
     tables = build(study)
@@ -72,11 +72,7 @@ def write_coding_sheets(study: Study, coders: Sequence[str], to: Path) -> int:
             )
         )
     themes: Mapping[str, Mapping[str, str]] = tables.text.get("topics") or {}
-    aside = to.with_name(to.name + ".part")
-    aside.mkdir(parents=True, exist_ok=True)
-    for coder in coders:
-        (aside / f"{coder}.xlsx").write_bytes(coding_workbook(cut, coder, themes))
-    aside.rename(to)
+    put({f"{coder}.xlsx": coding_workbook(cut, coder, themes) for coder in coders}, to)
     return len(cut)
 
 
@@ -85,7 +81,6 @@ _REMEDIES = {
         "用字母、数字、横线，每人一个",
         "letters, digits, hyphens; one for each person",
     ),
-    "forms.to": ("写另一个文件夹：--to", "name another folder with --to"),
     "forms.coding": ("在 documents 表中给出谈话的文字", "give the words in the table documents"),
 }
 

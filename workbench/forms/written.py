@@ -1,9 +1,10 @@
-"""All forms of a study into one folder."""
+"""All forms of a study into one folder, whole or not at all."""
 
 from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from workbench.forms.asked import Asked, asked_of
 if TYPE_CHECKING:
     from workbench.study import Study
 
-__all__ = ["write_forms"]
+__all__ = ["put", "there", "write_forms"]
 
 
 def write_forms(study: Study, to: Path) -> Asked:
@@ -37,17 +38,8 @@ def write_forms(study: Study, to: Path) -> Asked:
     from workbench.forms.entry import assessor_workbook, responses_workbook
     from workbench.forms.printed import inspection_pdf, questionnaire_pdf
 
-    if to.exists():
-        raise InputError(
-            Problem(
-                code="forms.to",
-                zh="该文件夹已存在",
-                en="the folder exists",
-                found=to.name,
-                remedy_zh="写另一个文件夹：--to",
-                remedy_en="name another folder with --to",
-            )
-        )
+    if found := there(to):
+        raise InputError(*found)
     asked = asked_of(study)
     files: dict[str, bytes] = {}
     if asked.questions:
@@ -64,13 +56,34 @@ def write_forms(study: Study, to: Path) -> Asked:
             files[f"sheets/{_name(who.assessor)}.xlsx"] = assessor_workbook(asked, who)
         if not asked.assessors:
             files["sheets/inspection.xlsx"] = assessor_workbook(asked, None)
+    put(files, to)
+    return asked
+
+
+def there(to: Path) -> list[Problem]:
+    """Refuse a folder that is there already."""
+    if not to.exists():
+        return []
+    return [
+        Problem(
+            code="forms.to",
+            zh="该文件夹已存在",
+            en="the folder exists",
+            found=to.name,
+            remedy_zh="写另一个文件夹：--to",
+            remedy_en="name another folder with --to",
+        )
+    ]
+
+
+def put(files: Mapping[str, bytes], to: Path) -> None:
+    """Write files, name → bytes, into a new folder that appears whole or not at all."""
     aside = to.with_name(to.name + ".part")
     shutil.rmtree(aside, ignore_errors=True)  # what a crash may have left
     for name, data in files.items():
         (aside / name).parent.mkdir(parents=True, exist_ok=True)
         (aside / name).write_bytes(data)
     aside.rename(to)
-    return asked
 
 
 def _name(assessor: str) -> str:

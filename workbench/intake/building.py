@@ -317,7 +317,7 @@ class _Intake:
             yield frame
         if before:
             self.corrector.before[(table.name, n)] = pd.concat(before)
-        self.log.extend(log.entries)
+        self.log.extend(log)
         self.problems.extend(problems.found)
 
     def _unused_titles(self) -> None:

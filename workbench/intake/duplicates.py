@@ -117,11 +117,12 @@ def _keys(frame: pd.DataFrame, by: list[str], words: tuple[str, ...] = ()) -> pd
     for name in by:
         cells = frame[name].astype("string")
         fold = same_words if name in words else plain
-        parts.append(cells.map({v: fold(v) for v in cells.dropna().unique()}).astype("string"))
+        said = {v: fold(v) or pd.NA for v in cells.dropna().unique()}  # marks alone say nothing
+        parts.append(cells.map(said).astype("string"))
     whole = parts[0]
     for part in parts[1:]:
         whole = whole.str.cat(part, sep="\x1f")  # missing in one is missing in all
-    return whole.where(whole.str.strip("\x1f").ne(""))
+    return whole
 
 
 def _instants(cells: pd.Series) -> pd.Series:
@@ -158,15 +159,13 @@ def _respondents(
     ]
     said = _KEEP[rule.keep]
     by = ", ".join(rule.by)
-    for unit, n in frame.loc[lost, "community"].value_counts(sort=False).sort_index().items():
-        log.add(
-            "intake.duplicate-respondent",
-            int(n),
-            f"同一期内 {by} 相同的重复答卷，{said[0]}，其余不读入",
-            f"questionnaires of one wave alike in {by}: {said[1]}, these are left out",
-            table="responses",
-            community=str(unit),
-        )
+    log.by_unit(
+        "intake.duplicate-respondent",
+        frame.loc[lost, "community"],
+        f"同一期内 {by} 相同的重复答卷，{said[0]}，其余不读入",
+        f"questionnaires of one wave alike in {by}: {said[1]}, these are left out",
+        table="responses",
+    )
     return frame.drop(index=lost).reset_index(drop=True), rows
 
 
@@ -192,15 +191,13 @@ def not_itself(frame: pd.DataFrame, log: Log) -> pd.DataFrame:
     if "duplicate_of" not in frame or "request" not in frame:
         return frame
     own = frame["duplicate_of"].notna() & frame["duplicate_of"].eq(frame["request"])
-    for unit, n in frame.loc[own, "community"].value_counts(sort=False).sort_index().items():
-        log.add(
-            "intake.duplicate-itself",
-            int(n),
-            "登记为自身重复件的诉求，按首件计",
-            "requests entered as duplicates of themselves; counted as originals",
-            table="requests",
-            community=str(unit),
-        )
+    log.by_unit(
+        "intake.duplicate-itself",
+        frame.loc[own, "community"],
+        "登记为自身重复件的诉求，按首件计",
+        "requests entered as duplicates of themselves; counted as originals",
+        table="requests",
+    )
     return frame.assign(duplicate_of=frame["duplicate_of"].mask(own)) if own.any() else frame
 
 
@@ -233,13 +230,11 @@ def _requests(
     lost = sorted(found)
     rows = [_match("requests", "requests", frame, row, row, found[row]) for row in lost]
     said = ", ".join(rule.by)
-    for unit, n in frame.loc[lost, "community"].value_counts(sort=False).sort_index().items():
-        log.add(
-            "intake.duplicate-request",
-            int(n),
-            f"{said} 相同且在{rule.days:g}天内再次反映的诉求，记为重复件",
-            f"requests alike in {said}, told again within {rule.days:g} days: duplicates",
-            table="requests",
-            community=str(unit),
-        )
+    log.by_unit(
+        "intake.duplicate-request",
+        frame.loc[lost, "community"],
+        f"{said} 相同且在{rule.days:g}天内再次反映的诉求，记为重复件",
+        f"requests alike in {said}, told again within {rule.days:g} days: duplicates",
+        table="requests",
+    )
     return frame.assign(duplicate_of=out.astype("str")), rows

@@ -79,7 +79,7 @@ class Log:
     """The counted entries of one intake; what is said again, chunk by chunk, adds up."""
 
     def __init__(self) -> None:
-        self._entries: dict[Entry, tuple[int, set[str]]] = {}
+        self._entries: dict[Entry, tuple[int, set[str], bool]] = {}
 
     def add(
         self,
@@ -104,19 +104,25 @@ class Log:
         """
         if n:
             key = Entry(code, 0, zh, en, table, community)
-            before, words = self._entries.get(key, (0, set()))
-            self._entries[key] = (int(n) if once else before + int(n), words | set(listed))
+            before, words, _ = self._entries.get(key, (0, set(), once))
+            self._entries[key] = (int(n) if once else before + int(n), words | set(listed), once)
 
-    def extend(self, entries: Iterable[Entry]) -> None:
-        """Enter what was counted elsewhere."""
-        for entry in entries:
-            self._entries[entry] = (entry.n, set())
+    def by_unit(self, code: str, units: pd.Series, zh: str, en: str, *, table: str) -> None:
+        """Enter what happened to some rows, counted by the unit of each."""
+        for unit, n in units.value_counts(sort=False).sort_index().items():
+            self.add(code, int(n), zh, en, table=table, community=str(unit))
+
+    def extend(self, other: Log) -> None:
+        """Enter what another log has counted; the same said by both adds up."""
+        for key, (n, words, once) in other._entries.items():
+            told = {"table": key.table, "community": key.community}
+            self.add(key.code, n, key.zh, key.en, **told, listed=words, once=once)
 
     @property
     def entries(self) -> list[Entry]:
         """What was counted, in the order in which it was first met."""
         out = []
-        for key, (n, words) in self._entries.items():
+        for key, (n, words, _) in self._entries.items():
             shown = ", ".join(sorted(words))
             zh, en = (
                 (key.zh, key.en)

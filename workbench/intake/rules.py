@@ -477,15 +477,13 @@ def _of_requests(frame: pd.DataFrame, known: set[str], log: Log, problems: Probl
             column=column,
             severity="warning",
         )
-        for unit, n in early["community"].value_counts(sort=False).items():
-            log.add(
-                "intake.requests-order",
-                int(n),
-                f"{_STEPS[column][0]}早于受理的诉求",
-                f"Requests {_STEPS[column][1]} before they were received",
-                table="requests",
-                community=str(unit),
-            )
+        log.by_unit(
+            "intake.requests-order",
+            early["community"],
+            f"{_STEPS[column][0]}早于受理的诉求",
+            f"Requests {_STEPS[column][1]} before they were received",
+            table="requests",
+        )
     lost = frame[frame["duplicate_of"].notna() & ~frame["duplicate_of"].isin(known)]
     problems.cells(
         "requests.duplicate-of",

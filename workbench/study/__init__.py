@@ -409,7 +409,7 @@ def _working(settings: Settings, measures: Measures | None) -> str:
 
 
 def _no_calendar(settings: Settings, measures: Measures | None) -> list[Problem]:
-    """Refuse working hours without a calendar, and a calendar that cannot be read."""
+    """Refuse working hours without a calendar."""
     asked = _working(settings, measures)
     if not asked or settings.calendar is not None:
         return []

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.errors import Problem
+from workbench.errors import InputError, Problem
 from workbench.study._explain import nearest_remedy
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def named_problems(
         *_paths(folder, settings),
         *_files(folder, settings),
         *_notebook(folder, settings),
+        *_calendar(folder, settings),
         *_keys(folder, settings),
         *_secret(folder),
         *_suites(folder),
@@ -118,6 +119,20 @@ def _notebook(folder: Path, settings: Settings) -> list[Problem]:
         "copy the bundled community.ipynb and change the copy",
     )
     return [_study("study.notebook", "notebook", texts, name)]
+
+
+def _calendar(folder: Path, settings: Settings) -> list[Problem]:
+    """See that the study's own calendar can be read."""
+    name = settings.calendar
+    if name in (None, "cn") or not (folder / str(name)).is_file():
+        return []
+    from workbench import calendars
+
+    try:
+        calendars.load(name, folder)
+    except InputError as error:
+        return list(error.problems)
+    return []
 
 
 def _keys(folder: Path, settings: Settings) -> list[Problem]:
