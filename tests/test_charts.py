@@ -250,3 +250,29 @@ def test_no_line_of_a_label_ends_with_an_opening_bracket() -> None:
     assert "".join(lines) == label
     assert [line[-1] for line in lines if line[-1] in "（“"] == []
     assert lines[-1].startswith("（占")
+
+
+def test_words_put_together_are_as_wide_as_matplotlib_shapes_them_at_once() -> None:
+    import matplotlib as mpl
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    from workbench.charts import _canvas
+    from workbench.charts._outlines import Outlines
+
+    _canvas.font()
+    with mpl.rc_context():
+        mpl.rcParams.update(_canvas._settings())  # type: ignore[arg-type]
+        how = FontProperties(size=10)
+        for said in (
+            "T.",
+            "P, V.",
+            "Té",
+            "L'A-Z",
+            "To. 95% (88–97)",
+            "p = 0.07, n",
+            "满意度T.，7月",
+        ):
+            whole = TextToPath().get_text_width_height_descent(said, how, False)
+            mine = Outlines().get_text_width_height_descent(said, how, False)
+            assert mine[0] == pytest.approx(whole[0])
