@@ -45,11 +45,15 @@ def compile_report() -> Callable[..., bytes]:
         font_paths=[str(Path(pylopdf_fonts_zh_cn.serif_path()).parent)],
     )
 
-    def make(folder: Path, listing: bytes, findings: bytes, code: str, community: str) -> bytes:
+    def make(
+        folder: Path, listing: bytes, findings: bytes | None, code: str, community: str
+    ) -> bytes:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "report.typ").write_text(SOURCE, encoding="utf-8")
+        kept = [ln for ln in SOURCE.splitlines() if findings is not None or "findings" not in ln]
+        (folder / "report.typ").write_text("\n".join(kept), encoding="utf-8")
         (folder / "evidence-sha256.txt").write_bytes(listing)
-        (folder / "findings.json").write_bytes(findings)
+        if findings is not None:
+            (folder / "findings.json").write_bytes(findings)
         pdf, warnings = typst.Compiler(
             str(folder / "report.typ"),
             root=str(folder),

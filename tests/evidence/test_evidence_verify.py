@@ -167,6 +167,43 @@ def test_an_unsigned_overview_does_not_spoil_a_batch_but_a_changed_one_does(
     assert places(check(out), "bag.file-changed") == {"data/results.csv"}
 
 
+def _sealed(pdf: bytes, demo_keys: dict[keys.Role, keys.SigningKey]) -> bytes:
+    """The institution's field and signature alone."""
+    prepared = pdfsign.prepare(pdf, roles=("institution",))
+    how = {"reason": "评估报告", "time": NOW}
+    return pdfsign.sign(prepared, "institution", demo_keys["institution"], **how)
+
+
+def test_the_institution_alone_signs_an_overview_and_no_units_report(
+    out: Path,
+    tmp_path: Path,
+    check: Callable[..., Report],
+    compile_report: Callable[..., bytes],
+    demo_keys: dict[keys.Role, keys.SigningKey],
+) -> None:
+    data = out / "communities" / "JX-01" / "data"
+    listing, found = ((data / n).read_bytes() for n in (bags.EVIDENCE_LIST, "findings.json"))
+    made = compile_report(tmp_path / "typst", listing, found, bags.evidence_code(listing), "JX-01")
+    alone = tmp_path / "report.zh.pdf"
+    alone.write_bytes(_sealed(made, demo_keys))
+    report = check(alone)
+    assert report.exit_code == 5
+    assert codes(report, Verdict.CANNOT_TELL) == {"signature.count"}
+    assert "3 个签名中有 1 个" in report.text("zh")
+    assert "1 of 3 signatures" in report.text("en")
+    for lang in ("zh", "en"):
+        (data / f"report.{lang}.pdf").write_bytes(alone.read_bytes())
+    _renew(data.parent)
+    assert "signature.count" in codes(check(data.parent), Verdict.CANNOT_TELL)
+    # the results of all units are listed, no findings of one: an overview
+    whole = b"0" * 64 + b"  results.csv\n"
+    pages = compile_report(tmp_path / "over", whole, None, bags.evidence_code(whole), "overview")
+    (tmp_path / "overview.pdf").write_bytes(_sealed(pages, demo_keys))
+    overview = check(tmp_path / "overview.pdf")
+    assert overview.exit_code == 0, overview.text("en")
+    assert overview.items[0].community == "overview"
+
+
 def test_nothing_to_verify_is_bad_usage(tmp_path: Path, check: Callable[..., Report]) -> None:
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(InputError) as caught:
