@@ -279,6 +279,19 @@ def test_positions_without_a_system_are_not_used_and_far_ones_are_named() -> Non
     assert told["field.position.far"]["numerator"] == 4
 
 
+def test_modes_and_reasons_are_said_in_the_readers_language() -> None:
+    answers = _answers().assign(mode=np.where(np.arange(400) < 100, "telephone", "household"))
+    answers.loc[answers.index[:80], "q1"] = np.nan
+    answers["q1__missing"] = np.where(np.arange(400) < 80, "not_applicable", None)
+    took = _told(fieldwork.durations(_field(answers)))["field.duration.telephone"]
+    assert (took["label_zh"], took["label_en"]) == (
+        "访问用时，电话（中位数）",
+        "Time taken, telephone (median)",
+    )
+    gone = _told(fieldwork.missing(_field(answers)))["field.missing.q1"]
+    assert (gone["reason_zh"], gone["reason_en"]) == ("不适用 80", "not applicable 80")
+
+
 def test_other_answers_are_counted_and_called_to_be_coded() -> None:
     answers = _answers()
     answers["why"] = np.where(np.arange(400) < 100, 9.0, 1.0)

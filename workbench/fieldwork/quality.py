@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from workbench import survey
+from workbench.assess.facts import MODES
 from workbench.errors import InputError
 from workbench.fieldwork.rows import Row, absent, nothing, row, who_of
+from workbench.intake.entered import said
 
 if TYPE_CHECKING:
     from workbench.fieldwork.reading import Field
@@ -17,19 +19,6 @@ __all__ = ["backchecks", "constraints", "durations", "interviewers", "missing", 
 
 _MUCH = 0.1  # share of missing answers from which an item is looked at
 _SHOWN = 12
-_MODES = {
-    "household": ("入户", "household"),
-    "paper": ("纸质", "paper"),
-    "online": ("网上", "online"),
-    "mini_program": ("小程序", "mini program"),
-    "phone": ("电话", "telephone"),
-}
-_REASONS = {
-    "dont_know": ("不知道", "don't know"),
-    "refused": ("拒答", "refused"),
-    "skipped": ("漏答", "skipped"),
-    "not_asked": ("未问到", "not asked"),
-}
 
 
 def seconds(frame: pd.DataFrame) -> pd.Series:
@@ -62,7 +51,7 @@ def durations(f: Field) -> pd.DataFrame:
         if mine.empty:
             continue
         low, middle, high = mine.quantile([0.25, 0.5, 0.75])
-        zh, en = _MODES.get(mode, (mode, mode)) if mode else ("", "")
+        zh, en = MODES.get(mode, (mode, mode)) if mode else ("", "")
         fast = int((mine < middle / 2).sum())
         rows.append(
             row(
@@ -98,10 +87,7 @@ def missing(f: Field) -> pd.DataFrame:
             continue
         share = gone / n
         kinds = why[asked & frame[code].isna()].fillna("skipped").value_counts()
-        told = [
-            "，".join(f"{_REASONS.get(str(k), (str(k),) * 2)[i]} {v}" for k, v in kinds.items())
-            for i in (0, 1)
-        ]
+        told = ["，".join(f"{said(str(k))[i]} {v}" for k, v in kinds.items()) for i in (0, 1)]
         bad = share > _MUCH and n >= f.min_cell
         rows.append(
             row(

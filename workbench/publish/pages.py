@@ -107,15 +107,15 @@ class _Writer(Writer):
             return super()._table(b)
         heads = [re.sub(r"<[^>]*>", "", self.runs(cell, link=False)) for cell in b["head"]]
         made = super()._table(b).replace("<table>", '<table class="cards">', 1)
-        rows = made.split("<tr>")
-        for at, row in enumerate(rows):
-            cells = row.split("<td")
-            if len(cells) == len(heads):
-                named = (
-                    f'<td data-head="{h}"{c}' for h, c in zip(heads[1:], cells[1:], strict=True)
-                )
-                rows[at] = cells[0] + "".join(named)
-        return "<tr>".join(rows)
+
+        def named(row: re.Match[str]) -> str:
+            first, *cells = row[1].split("<td")
+            if len(cells) != len(heads) - 1:
+                return row[0]
+            pairs = zip(heads[1:], cells, strict=True)
+            return f"<tr>{first}" + "".join(f'<td data-head="{h}"{c}' for h, c in pairs) + "</tr>"
+
+        return re.sub(r"<tr>(.*?)</tr>", named, made, flags=re.DOTALL)
 
 
 def unit_page(
