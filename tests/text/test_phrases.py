@@ -46,6 +46,14 @@ def test_words_read_before_need_no_text() -> None:
     assert set(told.loc[told["category"].eq("now"), "item"]) == {"电梯", "故障"}
 
 
+def test_a_phrase_in_every_text_tells_nothing_and_stops_nothing() -> None:
+    terms = ["lift;parking"] * 12 + ["lift"] * 8 + ["lift"] * 20
+    data = pd.DataFrame({"g": ["a"] * 20 + ["b"] * 20, "terms": terms})
+    told = key_phrases(data, group="g", terms="terms")
+    assert told[["category", "item"]].values.tolist() == [["a", "parking"]]
+    assert np.isfinite(told["value"]).all()
+
+
 def months(values, start="2022-01"):
     period = pd.period_range(start, periods=len(values), freq="M").astype(str)
     return pd.DataFrame({"period": period, "value": values})

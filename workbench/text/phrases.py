@@ -122,7 +122,8 @@ def _against_rest(
     mine: Counter[str], total: Counter[str], n: int, everything: int, prior: float, min_cell: int
 ) -> pd.DataFrame:
     """Give the log-odds ratio of each phrase of a group with enough texts."""
-    names = sorted(name for name, count in mine.items() if count >= min_cell)
+    # what stands in every text tells no group from another, and its odds are infinite
+    names = sorted(k for k, count in mine.items() if count >= min_cell and total[k] < everything)
     y = np.array([mine[name] for name in names], dtype=float)
     both = np.array([total[name] for name in names], dtype=float)
     rest, m = both - y, everything - n
