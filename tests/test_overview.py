@@ -9,9 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from workbench import changed, modelled, overview
+from workbench import changed, modelled, overview, requested
 
 NAN = float("nan")
+Row = dict[str, Any]
 
 
 def _batch(findings: list[dict[str, Any]], kinds: list[Any], **settings: Any) -> overview.Batch:
@@ -234,3 +235,69 @@ def test_a_model_chosen_after_field_work_began_is_not_computed(
     else:
         assert told["status"].eq(status).all()
         assert "value" not in told
+
+
+def _rate(unit: str, name: str, met: int | None, n: int | None, status: str = "ok") -> Row:
+    row = {"finding": f"requests.{name}.current", "community": unit, "kind": "estimate"}
+    share = met / n if met is not None and n else None
+    return row | {
+        "value": share, "numerator": met, "denominator": n, "n": n, "unit": "share", "level": 0.95,
+        "ci_low": None, "ci_high": None, "status": status, "method": "scoring.handling_rates",
+        "reason_zh": None, "reason_en": None,
+    }  # fmt: skip
+
+
+def test_handling_of_all_units_is_the_sum_of_what_they_publish() -> None:
+    rows = [
+        _rate("U0", "resolved", 8, 10), _rate("U1", "resolved", 15, 30),
+        _rate("U2", "resolved", None, None, "not_computed"),
+        _rate("U0", "satisfied", None, None, "suppressed"), _rate("U1", "satisfied", 9, 12),
+    ]  # fmt: skip
+    told = requested.handling(_batch(rows, ["a"] * 3)).set_index("finding")
+    every = told.loc["overview.handling.all.measure=resolved"]
+    assert (every["numerator"], every["denominator"]) == (23, 40)
+    assert every["value"] == pytest.approx(23 / 40)
+    assert every["ci_low"] < 23 / 40 < every["ci_high"]
+    few = told.loc["overview.handling.all.measure=satisfied"]
+    assert (few["numerator"], few["n"]) == (9, 12)  # what a unit withholds enters no sum
+    assert few["reason_en"].startswith("sum of 1 of 2 units")
+    assert told.loc["overview.handling.U0.measure=satisfied", "status"] == "suppressed"
+    assert pd.isna(told.loc["overview.handling.U0.measure=satisfied", "value"])
+    assert not [name for name in told.index if ".U2." in name]
+    assert told.loc["overview.handling.U1.measure=resolved", "label_zh"] == "U1，解决率"
+
+
+def test_of_many_units_those_with_the_lowest_share_resolved_are_listed() -> None:
+    rows = [_rate(f"U{i}", "resolved", i, 400) for i in range(303)]
+    told = requested.handling(_batch(rows, ["a"] * 303))
+    listed = set(told["finding"].str.extract(r"overview\.handling\.(U\d+)")[0].dropna())
+    assert listed == {f"U{i}" for i in range(300)}
+    assert told["display_zh"].iloc[-1].startswith("另有3个单位")
+    assert told.loc[0, "denominator"] == 303 * 400  # the sum is of all
+
+
+def test_topics_add_up_over_the_units_that_publish_them() -> None:
+    def said(unit: str, item: str, k: int | None, n: int, flags: str | None) -> Row:
+        return {"finding": f"voices.requests.{item}.share", "community": unit, "item": item,
+                "statistic": "share", "numerator": k, "denominator": n, "flags": flags,
+                "status": "ok" if k else "suppressed", "label_zh": f"诉求：{item}",
+                "label_en": f"Requests: {item}", "kind": "estimate"}  # fmt: skip
+
+    rows = [
+        said("U0", "parking", 12, 40, "not_validated"), said("U1", "parking", 20, 50, None),
+        said("U0", "lifts", None, 40, None), said("U1", "lifts", 10, 50, None),
+        said("U2", "lifts", None, 7, None),
+    ]  # fmt: skip
+    told = requested.topics(_batch(rows, ["a"] * 3))
+    assert told["finding"].tolist() == [
+        "overview.topic.requests.parking",
+        "overview.topic.requests.lifts",
+    ]
+    assert told["value"].tolist() == [32, 10]
+    assert told["denominator"].tolist() == [90, 90]  # U2 publishes no topic at all
+    assert told["flags"].fillna("").tolist() == ["not_validated", ""]
+    assert "未经验证" in told["reason_zh"][0]
+    assert "未经验证" not in told["reason_zh"][1]
+    assert requested.topics(
+        _batch([_rate("U0", "resolved", 1, 2) | {"statistic": None}], ["a"])
+    ).empty

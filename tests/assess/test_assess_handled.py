@@ -83,6 +83,28 @@ def test_the_rates_are_those_of_the_public_estimator_with_duplicates_left_out() 
         assert word in text["display_en"]
 
 
+def test_rates_stand_by_kind_and_small_kinds_cannot_be_worked_out() -> None:
+    hours = [1.0] * 5 + [30.0] * 3 + [2.0] * 4 + [1.0] * 2
+    kinds = ["complaint"] * 8 + ["need"] * 4 + ["dispute"] * 2
+    frame = register(hours, kind=kinds)
+    frame.loc[13, "duplicate_of"] = "r12"
+    told = found(unit(frame))
+    kind = told.loc["requests.in_time.current.kind=complaint"]
+    assert (kind["numerator"], kind["denominator"], kind["subgroup"]) == (5, 8, "kind=complaint")
+    assert kind["label_zh"].endswith("，投诉")
+    assert kind["label_en"].endswith(", complaints")
+    # one dispute is too few; needs, the next smallest, follow it
+    for name, flag in (("dispute", "disclosure"), ("need", "disclosure_complementary")):
+        row = told.loc[f"requests.in_time.current.kind={name}"]
+        assert (row["status"], row["flags"]) == ("suppressed", flag)
+        assert row[["value", "n", "numerator", "denominator", "ci_low", "ci_high"]].isna().all()
+        assert "受访者" not in row["reason_zh"]
+    # nobody was called back: no kind is large enough for a rate, and none is printed
+    assert not [n for n in told.index if n.startswith("requests.satisfied.current.kind")]
+    same = found(unit(register([1.0] * 5)))
+    assert not [n for n in same.index if "kind=" in n]
+
+
 @pytest.mark.parametrize(
     ("within", "met"),
     [

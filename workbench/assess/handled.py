@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from workbench import scoring
+from workbench import scoring, survey
 from workbench.calendars import Calendar
 
 if TYPE_CHECKING:
     from workbench.community import Community
 
 __all__ = [
+    "by_kind",
     "rates",
     "same_time",
     "three_days",
@@ -40,6 +41,22 @@ _FEW = (
     "回访少于最小单元，不公布",
     "fewer called back than the smallest number that is published",
 )
+_FEW_KIND = (
+    "这类诉求少于最小单元，不公布",
+    "fewer requests of this kind than the smallest number that is published",
+)
+_WORKED_OUT = (
+    "不公布，否则可由合计推算出另一类",
+    "withheld, or another kind could be worked out from the rates of all",
+)
+KINDS = {
+    "complaint": ("投诉", "complaints"),
+    "need": ("需求", "needs"),
+    "suggestion": ("建议", "suggestions"),
+    "dispute": ("纠纷", "disputes"),
+    "order": ("工单", "orders"),
+}
+"""Kinds of requests, as readers call them."""
 
 
 def _told(c: Community) -> Mapping[str, Any]:
@@ -98,28 +115,11 @@ def rates(
     c: Community, frame: pd.DataFrame, drawn: Any, when: str, words: tuple[str, str]
 ) -> list[Row]:
     """Give the rates of one period's requests, duplicates among them, each with its denominator."""
-    told = _told(c)
-    found = scoring.handling_rates(
-        frame.assign(due=_due(c, frame)),
-        drawn=drawn,
-        end=str(told.get("clock") or "..answered").partition("..")[2],
-        satisfied_from=told.get("satisfied_from"),
-        level=c.level,
-        **{k: told[k] for k in ("open", "partly", "rejected", "withdrawn") if k in told},
-    )
     rows = []
-    for one in found.to_dict("records"):
-        name, zh, en = _TITLES[one["statistic"]]
+    for one in _counted(c, frame, drawn).to_dict("records"):
         if one["status"] == "not_computed" and one["statistic"] != "resolved":
             continue  # nothing due, nobody called back: the register has no such thing
-        row: Row = {
-            "finding": f"{name}.{when}",
-            "kind": "estimate",
-            "label_zh": zh + words[0],
-            "label_en": en + words[1],
-            "channel": "record",
-        }
-        row |= {k: one[k] for k in _KEPT}
+        row = _row(one, when, words)
         if one["reason_zh"]:
             row["reason_zh"] = f"{_WHEN[when][0]}{one['reason_zh']}"
             row["reason_en"] = f"{_WHEN[when][1]}: {one['reason_en']}"
@@ -128,6 +128,59 @@ def rates(
             row |= {"status": "suppressed", "reason_zh": _FEW[0], "reason_en": _FEW[1]}
         rows.append(row)
     return rows
+
+
+def by_kind(
+    c: Community, frame: pd.DataFrame, drawn: Any, when: str, words: tuple[str, str]
+) -> list[Row]:
+    """Give the same rates for each kind of request; none where all are of one kind.
+
+    Small kinds, and those from which they could be worked out by the rates of all, are withheld; a
+    rate that no kind is large enough for is left out.
+    """
+    if frame["kind"].nunique() < 2:
+        return []
+    found = _counted(c, frame, drawn, by="kind")
+    found = found.loc[found["status"].ne("not_computed"), ["kind", "statistic", "flags", *_KEPT]]
+    shown = survey.disclosure(found, minimum=c.min_cell, cells=["kind"], keys=["statistic"])
+    told = set(shown.loc[shown["status"].eq("ok"), "statistic"])
+    shown = shown[shown["statistic"].isin(told)]
+    order = {name: n for n, name in enumerate(_TITLES)}
+    rows = []
+    for one in sorted(shown.to_dict("records"), key=lambda r: order[r["statistic"]]):
+        zh, en = KINDS.get(str(one["kind"]), (str(one["kind"]),) * 2)
+        row = _row(one, when, (f"{words[0]}，{zh}", f"{words[1]}, {en}"))
+        row["finding"] += f".kind={one['kind']}"
+        if one["status"] == "suppressed":
+            why = _FEW_KIND if one["flags"] == "disclosure" else _WORKED_OUT
+            row |= {"reason_zh": why[0], "reason_en": why[1]}
+        rows.append(row | {"subgroup": f"kind={one['kind']}", "flags": one["flags"]})
+    return rows
+
+
+def _counted(c: Community, frame: pd.DataFrame, drawn: Any, by: str | None = None) -> pd.DataFrame:
+    told = _told(c)
+    return scoring.handling_rates(
+        frame.assign(due=_due(c, frame)),
+        drawn=drawn,
+        end=str(told.get("clock") or "..answered").partition("..")[2],
+        satisfied_from=told.get("satisfied_from"),
+        by=by,
+        level=c.level,
+        **{k: told[k] for k in ("open", "partly", "rejected", "withdrawn") if k in told},
+    )
+
+
+def _row(one: Mapping[Any, Any], when: str, words: tuple[str, str]) -> Row:
+    name, zh, en = _TITLES[one["statistic"]]
+    row: Row = {
+        "finding": f"{name}.{when}",
+        "kind": "estimate",
+        "label_zh": zh + words[0],
+        "label_en": en + words[1],
+        "channel": "record",
+    }
+    return row | {k: one[k] for k in _KEPT}
 
 
 _OPEN = {

@@ -79,10 +79,10 @@ def requests(c: Community) -> pd.DataFrame:
     """Describe the requests of this wave's months and of the baseline's.
 
     Per period: number; rate per 100 households and year with exact interval; the shares answered in
-    time, resolved, called back and satisfied (:func:`workbench.scoring.handling_rates`), with how
-    they are counted; median time to close by Kaplan-Meier with open cases censored when the
-    records were drawn. Then both periods compared: ratio of the rates, share closed within 72
-    hours, and the 28 checks of both comparisons. Duplicates do not count.
+    time, resolved, called back and satisfied (:func:`workbench.scoring.handling_rates`), this
+    period's also by kind, with how they are counted; median time to close by Kaplan-Meier with open
+    cases censored when the records were drawn. Then both periods compared: ratio of the rates,
+    share closed within 72 hours, and the 28 checks of both comparisons. Duplicates do not count.
     """
     if not c.has("requests"):
         return pd.DataFrame()
@@ -112,7 +112,10 @@ def requests(c: Community) -> pd.DataFrame:
         rows.append(rate | common)
         if households:
             counts[when] = (len(frame), households * years(span))
-        told = handled.rates(c, received(c, str(wave)), drawn_at(c), when, (zh, en))
+        all_ = received(c, str(wave))
+        told = handled.rates(c, all_, drawn_at(c), when, (zh, en))
+        if when == "current":
+            told += handled.by_kind(c, all_, drawn_at(c), when, (zh, en))
         rows += [row | common for row in told]
         rows += [row | common for row in _median(c, frame, when, zh, en)]
     if rows:

@@ -240,8 +240,10 @@ def _requests(page: Page) -> list[Block]:
     compared = [pair for pair in pairs if pair[1].get("kind") == "comparison"]
     texts = [pair for pair in pairs if pair[1].get("kind") == "text"]
     checks = [pair for pair in pairs if pair[1].get("kind") == "check"]
-    other = [pair for pair in pairs if pair not in [*compared, *texts, *checks]]
+    kinds = [pair for pair in pairs if str(pair[1].get("subgroup") or "").startswith("kind=")]
+    other = [pair for pair in pairs if pair not in [*compared, *texts, *checks, *kinds]]
     out = waves(page, other) + comparisons(page, compared) + _keys(page, texts)
+    page.later("requests", "sub.requests.kinds", groups(page, kinds))
     return out + _threats(page, checks, "requests")
 
 

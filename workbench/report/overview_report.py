@@ -10,7 +10,7 @@ from workbench.report.blocks import Block, table
 from workbench.report.document import figure_blocks, finished, framed, signatures
 from workbench.report.register import Finding, Register
 from workbench.report.standing import Entry, Lost
-from workbench.report.tables import Page, estimates
+from workbench.report.tables import Page, estimates, groups
 from workbench.report.typst_pdf import Pdf, compile_pdf
 from workbench.report.words import Words
 
@@ -81,6 +81,10 @@ def overview_report(
     gaps = [p for p in page.rows("overview") if p[0].startswith(_GAPS)]
     blocks += _titled(words("over.gaps"), estimates(page, gaps))
     blocks += _titled(words("over.ranks"), _ranks(words, units, lang))
+    handled = [p for p in page.rows("overview") if p[0].startswith("overview.handling.")]
+    blocks += _titled(words("over.handling"), groups(page, handled))
+    topics = [p for p in page.rows("overview") if p[0].startswith("overview.topic.")]
+    blocks += _titled(words("over.topics"), estimates(page, topics))
     blocks += [b for part in placed.values() for b in part]
     blocks += _titled(words("sec.signatures"), [signatures(register, words, roles)])
     plain = finished(doc, {"front": [blocks], "sections": [], "annexes": []}, register)
