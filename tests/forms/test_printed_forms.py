@@ -112,6 +112,42 @@ def test_a_questionnaire_bears_every_question_version_and_pages(
     assert ("自愿" if lang == "zh" else "Voluntary") in text
 
 
+@pytest.mark.parametrize(
+    ("zh", "en", "printed"),
+    [
+        ("您需要哪些服务", "Which services do you need?", (1, 1)),
+        ("您需要哪些服务？（可多选）", "Which services do you need? (several)", (1, 0)),
+        ("您需要哪些服务（最多选三项）", "Choose up to three services", (1, 0)),
+        ("您需要哪些服务", "Which services? Tick all that apply.", (1, 1)),
+    ],
+)
+def test_that_several_may_be_ticked_is_printed_once(
+    hard: Study, zh: str, en: str, printed: tuple[int, int]
+) -> None:
+    from dataclasses import replace
+
+    one = hard.codebook["many"]
+    told = {"wording": one.wording.model_copy(update={"zh": zh, "en": en})}
+    study = replace(hard, codebook={"many": one.model_copy(update=told)})
+    asked = asked_of(study)
+    found = (
+        text_of(questionnaire_pdf(study, asked, "zh")).count("多选"),
+        text_of(questionnaire_pdf(study, asked, "en")).lower().count("tickallthatapply"),
+    )
+    assert found == printed
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_lines_of_an_item_stay_on_one_page(lang: str) -> None:
+    study = Study.load(DEMO)
+    pdf = inspection_pdf(study, asked_of(study), "announced", lang)
+    pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages]
+    assert len(pages) > 1
+    marks = [page.count("/") - 1 for page in pages]  # one in the head of the table
+    assert sum(marks) == 9  # three items that are scored, three places each
+    assert not [n for n in marks if n % 3]
+
+
 def test_large_print_has_no_text_below_sixteen_points(hard: Study) -> None:
     sizes: set[float] = set()
 

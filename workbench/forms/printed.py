@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,10 @@ _UNPRINTED = ("skipped", "not_asked")  # reasons that nobody ticks
 _WIDE = 178.0  # mm between the margins
 _COLUMNS = 8
 _LINES = 3  # places of one item on a scoring sheet
+_SEVERAL = re.compile(
+    r"多选|多项|选.{0,3}项|\b(?:several|multiple|all that apply|more than one|up to)\b", re.I
+)
+"""Wording that says by itself that several answers may be ticked."""
 
 
 class _Page:
@@ -237,7 +242,7 @@ def _matrix(
 def _question(page: _Page, code: str, item: Item, numbers: Mapping[str, int]) -> dict[str, Any]:
     """Give one question with its options, and what to do before and after it."""
     hints = []
-    if item.kind == "multiple":
+    if item.kind == "multiple" and not _SEVERAL.search(page.plain(item.wording)):
         hints.append(page("several"))
     if item.protection == "sensitive":
         hints.append(page("sensitive"))
