@@ -20,11 +20,11 @@ _MOST = 300
 """Units that are listed; the workbook of results has all."""
 _MEASURES = {
     "count": ("受理的诉求", "requests received"),
-    "rate": ("每百户每年", "per 100 households and year"),
     "in_time": ("及时率", "answered in time"),
     "resolved": ("解决率", "resolved"),
     "called_back": ("回访率", "called back"),
     "satisfied": ("满意率", "satisfied when called back"),
+    "rate": ("每百户每年", "per 100 households and year"),
 }
 _SUMS = ("in_time", "resolved", "called_back", "satisfied")
 _KEPT = (
@@ -39,9 +39,9 @@ def handling(b: Batch) -> pd.DataFrame:
     -------
     DataFrame
         ``overview.handling.all.measure=<m>`` (sum of what the units tell, Wilson interval) and
-        ``overview.handling.<unit>.measure=<m>`` with the unit's own figures: ``count``, ``rate``
-        per 100 households and year, shares ``in_time``, ``resolved``, ``called_back``,
-        ``satisfied``. Of more than 300 units those with the lowest share resolved; a text says how
+        ``overview.handling.<unit>.measure=<m>`` with the unit's own figures: ``count``, shares
+        ``in_time``, ``resolved``, ``called_back``, ``satisfied``, ``rate`` per 100 households and
+        year (units only). Of more than 300 units those with the lowest share resolved; a text says how
         many are not listed. Empty where no unit has requests.
     """
     import pandas as pd
@@ -62,8 +62,8 @@ def handling(b: Batch) -> pd.DataFrame:
         en = zh if en is None or pd.isna(en) else str(en)
         for measure in _MEASURES:
             if one := own.get((unit, measure)):
-                row = _row(unit, measure, (zh, en))
-                out.append(row | {k: one[k] for k in _KEPT})
+                row = _row(unit, measure, (zh, en)) | {k: one[k] for k in _KEPT}
+                out.append(row | {"n": None} if measure == "count" else row)
     left = rows["community"].nunique() - len(units)
     if left:
         out.append(
@@ -104,7 +104,7 @@ def _sums(rows: pd.DataFrame, units: int) -> list[Row]:
         first = mine.iloc[0]
         row |= {"unit": first["unit"], "method": first["method"], "status": "ok"}
         if measure == "count":
-            row |= {"value": float(mine["value"].sum()), "n": int(mine["n"].sum())}
+            row["value"] = float(mine["value"].sum())
         else:
             met, n = int(mine["numerator"].sum()), int(mine["denominator"].sum())
             level = float(first["level"])

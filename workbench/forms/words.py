@@ -77,8 +77,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "rights": (
         "您可以凭问卷编号查阅、更正、删除自己的回答，或撤回同意。联系电话：________________",
-        "With the number of this form you may see, correct or delete your answers, or withdraw "
-        "your consent. Telephone:\u00a0________________",
+        "Telephone: ________________. With the number of this form you may see, correct or delete "
+        "your answers, or withdraw your consent.",
     ),
     "law": (
         "依据《中华人民共和国个人信息保护法》第十三条、第十四条、第十七条告知，经您同意后进行。",
