@@ -41,8 +41,8 @@ def handling(b: Batch) -> pd.DataFrame:
         ``overview.handling.all.measure=<m>`` (sum of what the units tell, Wilson interval) and
         ``overview.handling.<unit>.measure=<m>`` with the unit's own figures: ``count``, shares
         ``in_time``, ``resolved``, ``called_back``, ``satisfied``, ``rate`` per 100 households and
-        year (units only). Of more than 300 units those with the lowest share resolved; a text says how
-        many are not listed. Empty where no unit has requests.
+        year (units only). Of more than 300 units those with the lowest share resolved; a text says
+        how many are not listed. Empty where no unit has requests.
     """
     import pandas as pd
 
