@@ -139,7 +139,8 @@ def topics(b: Batch) -> pd.DataFrame:
     if rows.empty:
         return pd.DataFrame()
     rows = rows.assign(source=rows["finding"].str.split(".").str[1])
-    texts = rows.groupby(["source", "community"])["denominator"].max().groupby("source").sum()
+    most = rows.groupby(["source", "community"])["denominator"].max()
+    texts = most.groupby("source").sum().to_dict()
     out = []
     for (source, item), mine in rows.groupby(["source", "item"], sort=True):
         said = "not_validated" in ";".join(mine["flags"].dropna())

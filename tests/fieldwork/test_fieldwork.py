@@ -12,7 +12,7 @@ import pypdf
 import pytest
 
 from workbench import fieldwork
-from workbench.fieldwork import kept
+from workbench.fieldwork import kept, suites
 from workbench.fieldwork.paper import tasks_pdf
 from workbench.fieldwork.progress import cells, planned
 from workbench.fieldwork.reading import Field
@@ -297,6 +297,41 @@ def test_other_answers_are_counted_and_called_to_be_coded() -> None:
     answers["why"] = np.where(np.arange(400) < 100, 9.0, 1.0)
     told = _told(fieldwork.others(_field(answers)))["field.other.why.9"]
     assert (told["value"], told["verdict"]) == (0.25, "failed")
+
+
+def test_own_expectations_are_held_against_the_tables_as_far_as_they_are_there(
+    honest: Field,
+) -> None:
+    def one(name: str, kind: str, **kwargs: Any) -> dict[str, Any]:
+        meta = {"id": f"responses.{name}", "reach": "row", "zh": "说明", "en": "reason"}
+        return {"type": kind, "kwargs": kwargs, "severity": "critical", "meta": meta}
+
+    pair = "expect_column_pair_values_a_to_be_greater_than_b"
+    asked = [
+        one("range", "expect_column_values_to_be_between", column="q1", min_value=2, max_value=5),
+        one("order", pair, column_A="finished", column_B="started"),
+        one("mean", "expect_column_mean_to_be_between", column="q1", min_value=4.9, max_value=5),
+        one("gone", "expect_column_values_to_not_be_null", column="floor"),
+    ]
+    mine = {"meta": {"table": "responses"}, "expectations": asked}
+    votes = {"meta": {"table": "votes"}, "expectations": [asked[3]]}
+    f = dataclasses.replace(honest, suites=[mine])
+    told = _told(fieldwork.own(f))
+    low = int(f.answers()["q1"].eq(1).sum())
+    assert told["field.own.responses.range"]["numerator"] == low > 0
+    assert told["field.own.responses.range"]["remedy_zh"]
+    assert told["field.own.responses.order"]["verdict"] == "passed"
+    mean = told["field.own.responses.mean"]
+    assert (mean["verdict"], mean["value"]) == ("failed", pytest.approx(f.answers()["q1"].mean()))
+    assert told["field.own.responses.gone"]["status"] == "not_computed"
+    listed = suites.broken(f)
+    assert len(listed) == low
+    assert set(listed["row"]) <= {f"w {r}" for r in f.answers()["respondent"]} | set(
+        f.answers()["respondent"]
+    )
+    none = _told(fieldwork.own(dataclasses.replace(honest, suites=[votes])))
+    assert none["field.own.responses.gone"]["status"] == "not_computed"
+    assert fieldwork.own(honest).empty
 
 
 def test_two_readings_are_compared_by_questionnaire() -> None:

@@ -44,10 +44,21 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str], str
     now[0]["ip"] = address = "203.0.113.99"
     names = [*names, *(["ip"] if "ip" not in names else [])]
     gone = [row["respondent"] for row in now[-3:]]
+    (study / "expectations").mkdir(exist_ok=True)
+    told = {"severity": "warning", "meta": {"id": "responses.mine", "reach": "row",
+            "zh": "不应有的问卷", "en": "one that should not be"}}  # fmt: skip
+    one = told | {"type": "expect_column_values_to_not_be_in_set",
+                  "kwargs": {"column": "respondent", "value_set": [now[5]["respondent"]]}}  # fmt: skip
+    suite = {"name": "mine", "meta": {"table": "responses"}, "expectations": [one]}
+    (study / "expectations" / "mine.json").write_text(json.dumps(suite), encoding="utf-8")
     _write(file, names, [row for row in rows if row["respondent"] != now[1]["respondent"]])
     first = Study.load(study)
     kept.keep(first, collect(first)[0], wave, out / "private" / "fieldwork")
     _write(file, names, [row for row in rows if row["respondent"] not in gone])
+    code = one | {"kwargs": one["kwargs"] | {"row_condition": "1/0", "condition_parser": "pandas"}}
+    (study / "expectations" / "code.json").write_text(
+        json.dumps(suite | {"expectations": [code]}), encoding="utf-8"
+    )
     assert main(["check", str(study), "--fieldwork", "--out", str(out)]) in (0, 1)
     return out, [row["respondent"] for row in now], address
 
@@ -81,6 +92,22 @@ def test_ids_and_addresses_stay_in_the_private_folder(done: tuple[Path, list[str
     now = (out / "private" / "fieldwork" / "now").glob("*")
     assert not [p for p in now if address.encode() in p.read_bytes()]
     assert oct((out / "private" / "fieldwork").stat().st_mode)[-3:] == "700"
+
+
+def test_the_studys_own_expectations_are_held_and_failing_rows_listed_in_the_house(
+    done: tuple[Path, list[str], str],
+) -> None:
+    out, ids, _ = done
+    told = {f["finding"]: f for f in json.loads((out / "fieldwork" / "findings.json").read_bytes())}
+    mine = told["field.own.responses.mine"]
+    assert (mine["verdict"], mine["numerator"], mine["n"]) == ("failed", 1, len(ids) - 3)
+    assert mine["label_zh"] == "不应有的问卷"
+    assert "checks.csv" in mine["remedy_en"]
+    with (out / "private/fieldwork/checks.csv").open(encoding="utf-8-sig") as file:
+        (row,) = csv.DictReader(file)
+    assert row["check"] == "responses.mine"
+    assert ids[5] in row["row"]
+    assert "code" not in json.dumps([name for name in told if name.startswith("field.own")])
 
 
 def test_every_export_is_kept_by_digest(done: tuple[Path, list[str], str]) -> None:

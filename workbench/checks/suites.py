@@ -50,6 +50,13 @@ def suite_problems(folder: Path) -> list[Problem]:
     return problems
 
 
+def sound_suites(folder: Path) -> list[dict[str, Any]]:
+    """Read the suites in ``folder`` that nothing is wrong with; the others are told and not run."""
+    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    sound = [file for file in files if next(_faults(file), None) is None]
+    return [json.loads(file.read_bytes()) for file in sound]
+
+
 def code_in_suites(folder: Path) -> list[str]:
     """Names of the suites in ``folder``, a stranger's maybe, that would run code of their own."""
     found = []

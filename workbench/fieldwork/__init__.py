@@ -20,6 +20,7 @@ from workbench.fieldwork.quality import (
 from workbench.fieldwork.reading import Field, read
 from workbench.fieldwork.rows import BRIEF, FULL
 from workbench.fieldwork.signs import flags, signs, stands_out
+from workbench.fieldwork.suites import own
 from workbench.fieldwork.tomorrow import listed, tomorrow
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "listed",
     "missing",
     "others",
+    "own",
     "positions",
     "progress",
     "read",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,10 +49,13 @@ class Field:
         ``responses`` and ``dispositions`` of this wave, the other canonical tables whole; a table
         that the study lacks is not there. ``drawn`` is the sample as drawn, ``changes`` what is new
         since the last reading.
+    suites
+        The study's own expectations (``expectations/*.json``) that can be used.
     """
 
     settings: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
+    suites: Sequence[Mapping[str, Any]] = ()
 
     @property
     def wave(self) -> str:
@@ -174,7 +177,8 @@ def load(folder: Path) -> Field:
         file.stem: pq.read_table(file, use_threads=False).to_pandas(types_mapper=dtype_of)
         for file in sorted(folder.glob("*.parquet"))
     }
-    return Field(settings, {n: _typed(f, settings["timezone"]) for n, f in tables.items()})
+    suites = json.loads((folder / "suites.json").read_text(encoding="utf-8"))
+    return Field(settings, {n: _typed(f, settings["timezone"]) for n, f in tables.items()}, suites)
 
 
 def _typed(frame: pd.DataFrame, zone: str) -> pd.DataFrame:
@@ -249,13 +253,17 @@ def prepare(
     reads
         How many different exports have been read so far.
     """
+    from workbench.checks.suites import sound_suites
+
     wave = wave_of(study, wave)
+    suites = sound_suites(study.folder / "expectations")
     frames: dict[str, pd.DataFrame] = {}
-    for name in _KEPT:
+    asked = [suite["meta"]["table"] for suite in suites]
+    for name in dict.fromkeys([*_KEPT, *asked]):
         frame = tables.frames.get(name)
-        if frame is None:
+        if frame is None or name == "responses":
             continue
-        if "wave" in frame and name in ("dispositions", "backchecks"):
+        if ("wave" in frame and name not in _KEPT) or name in ("dispositions", "backchecks"):
             frame = frame[frame["wave"].eq(wave)]
         frames[name] = frame.drop(columns=["text", "lat", "lon", "_file", "_row"], errors="ignore")
     answers = tables.frames.get("responses")
@@ -271,6 +279,8 @@ def prepare(
     told = _settings(study, tables, problems, wave) | {"target": target, "reads": reads}
     text = json.dumps(told, ensure_ascii=False, indent=1, sort_keys=True, default=str)
     (folder / "field.json").write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(suites, ensure_ascii=False, indent=1)
+    (folder / "suites.json").write_text(text + "\n", encoding="utf-8")
 
 
 def coded(answers: pd.DataFrame, study: Study) -> pd.DataFrame:

@@ -110,6 +110,7 @@ def run(path: Path, out: Path, *, wave: str = "", target: int = 0) -> Done:
     from workbench.fieldwork import kept, page, paper
     from workbench.fieldwork.reading import load, prepare, wave_of
     from workbench.fieldwork.signs import signs
+    from workbench.fieldwork.suites import broken
     from workbench.fieldwork.tomorrow import listed
     from workbench.findings import extract, figures, to_csv, to_json
     from workbench.intake.building import collect
@@ -171,7 +172,9 @@ def run(path: Path, out: Path, *, wave: str = "", target: int = 0) -> Done:
     words = _words(study, tables.frames.get("responses"), wave)
     if len(words):
         private[house / "others.csv"] = _csv(words)
-    for name in ("changes.csv", "others.csv", "flags.csv"):
+    if any(one["finding"].startswith("field.own.") and one["verdict"] == "failed" for one in told):
+        private[house / "checks.csv"] = _csv(broken(f))
+    for name in ("changes.csv", "others.csv", "flags.csv", "checks.csv"):
         (house / name).unlink(missing_ok=True)
     for place, data in {**files, **private}.items():
         write_atomic(place, data)
