@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from workbench import findings
 from workbench.batch import state
 from workbench.batch.reduce import amendments
-from workbench.batch.render import sign_report
+from workbench.batch.render import sign_report, with_fields
 from workbench.evidence import bag as bags
 from workbench.evidence.files import replace_directory, sha256_bytes, staging_directory
 from workbench.evidence.keys import ROLES
@@ -149,19 +149,11 @@ def signed_reports(
     MachineError
         ``stamp.*``.
     """
-    from workbench.evidence import pdfsign
-    from workbench.evidence.signature import FieldBox
-
-    store, made = study.settings.timestamps == "each", {}
     in_order = {role: signing[role] for role in overview.roles}
-    for lang, pdf in overview.pages.items():
-        boxes: dict[Any, FieldBox] = {
-            role: FieldBox(box.page, box.x0, box.y0, box.x1, box.y1)
-            for role, box in pdf.boxes.items()
-        }
-        prepared = pdfsign.prepare(pdf.data, boxes, store=store, roles=overview.roles)
-        made[f"report.{lang}.pdf"] = sign_report(prepared, in_order, study)
-    return made
+    return {
+        f"report.{lang}.pdf": sign_report(with_fields(pdf, study, overview.roles), in_order, study)
+        for lang, pdf in overview.pages.items()
+    }
 
 
 def _results_of(

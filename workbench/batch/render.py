@@ -24,6 +24,7 @@ from workbench.evidence.files import sha256_bytes
 
 if TYPE_CHECKING:
     from workbench.evidence.keys import Role, SigningKey
+    from workbench.report.typst_pdf import Pdf
     from workbench.study import Study
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "open_keys",
     "render_unit",
     "sign_report",
+    "with_fields",
 ]
 
 
@@ -224,8 +226,6 @@ def _report(
 ) -> tuple[bytes, bytes]:
     """Typeset one language: the prepared PDF and the HTML page."""
     from workbench import report
-    from workbench.evidence import pdfsign
-    from workbench.evidence.signature import FieldBox
 
     common: dict[str, Any] = {
         "lang": lang,
@@ -246,8 +246,16 @@ def _report(
         notebook = json.loads((data / "notebook.ipynb").read_bytes())
         figures, pictures = findings.figures(notebook), findings.pictures(notebook)
         pdf, html = report.render_both(found, figures, pictures=pictures, **common, **attached)
+    return with_fields(pdf, study), html
+
+
+def with_fields(pdf: Pdf, study: Study, roles: Sequence[Role] = keys.ROLES) -> bytes:
+    """Lay the signature fields of some roles over the boxes that the pages have for them."""
+    from workbench.evidence import pdfsign
+    from workbench.evidence.signature import FieldBox
+
     boxes: dict[Any, FieldBox] = {
         role: FieldBox(box.page, box.x0, box.y0, box.x1, box.y1) for role, box in pdf.boxes.items()
     }
     store = study.settings.timestamps == "each"
-    return pdfsign.prepare(pdf.data, boxes, store=store), html
+    return pdfsign.prepare(pdf.data, boxes, store=store, roles=roles)
