@@ -60,8 +60,8 @@ _NONE_NOW = ("本期没有问卷", "there are no questionnaires in this wave")
 
 
 _OPT_IN_ONLY = (
-    "只有自愿参与样本的答卷，不能推断全体居民",
-    "only answers of an opt-in sample: no inference to all residents",
+    "没有可用的概率样本答卷，只有自愿参与样本的，不能推断全体居民",
+    "no usable answers of a probability sample, only opt-in ones: no inference to all residents",
 )
 
 

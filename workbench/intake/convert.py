@@ -14,6 +14,7 @@ from workbench.intake.cells import each, numbers, where
 from workbench.intake.dates import Parsed, parse_dates, parse_times, readable, swapped
 from workbench.intake.frames import FILE, ROW, Log, Problems
 from workbench.intake.tables import PERIOD, Column, Table, column_of
+from workbench.intake.titles import plain
 from workbench.study import Item, nearest_remedy
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _NAMES = {
         "a period (2026, 2026-H1, 2026-Q1, 2026-05, 2026-W07, 2026-05-01)",
     ),
 }
+_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _FIX_ZH = "在 corrections.csv 中更正，或用 values: 对应"
 _FIX_EN = "put it right in corrections.csv, or map it with values:"
 
@@ -164,6 +166,15 @@ class _Converter:
                 "export it again from its system, and do not save it in Excel",
             ),
         )
+        narrow = each(cells, lambda text: text.translate(_NARROW))
+        self.log.add(
+            "intake.id-wide",
+            int((narrow.fillna("") != cells.fillna("")).sum()),
+            f"{self.file} {name}：编号中的全角字符改为半角",
+            f"{self.file} {name}: wide characters of ids made narrow",
+            table=self.table.name,
+        )
+        cells = narrow
         decimal = cells.str.fullmatch(r"\d+\.0+").fillna(False).astype(bool)
         self.log.add(
             "intake.id-decimals",
@@ -341,12 +352,12 @@ class _Converter:
         if item.kind in ("scale", "single"):
             labels: dict[str, str | None] = {}
             for value, label in item.values.items():
-                for text in {label.zh, label.en} - {None}:
-                    labels[str(text)] = None if str(text) in labels else value
+                for text in {plain(str(said)) for said in (label.zh, label.en) if said}:
+                    labels[text] = None if text in labels else value
 
             def known(text: str) -> str | None:
                 given = _code_of(item, text)
-                return given if item.holds(given) else labels.get(given)
+                return given if item.holds(given) else labels.get(plain(text))
 
             values = each(cells, known)
             off = values.index[values.isna() & cells.notna()]

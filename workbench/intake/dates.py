@@ -50,8 +50,21 @@ def _plain(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).strip()
     text = re.sub(r"\s*年\s*|\s*月\s*", "-", text, count=2)
     text = re.sub(r"\s*[日号]\s*", " ", text, count=1)
-    text = re.sub(r"\s*时\s*|\s*分\s*", ":", text)
+    if re.search("[时点]", text):  # 9时5分 is 09:05, 9时 is 09:00
+        text = re.sub(r"\s*[时点]\s*整?|\s*分\s*", ":", text).replace("秒", "").rstrip(": ")
+        text = re.sub(r":\s*(?=\d(?!\d))", ":0", text)
+        text = text if ":" in text else text + ":00"
     return text.replace("秒", "").rstrip(": ").strip()
+
+
+_HALF = re.compile(r"\s*(?:(上午|am|a\.m\.)|(下午|pm|p\.m\.))\s*", re.I)
+
+
+def _hour(hour: int, half: re.Match[str] | None) -> int:
+    """Give the hour of the day: 3 in the afternoon is 15, 12 in the morning is 0."""
+    if half is None or hour > 12:
+        return hour
+    return hour % 12 + (12 if half[2] else 0)
 
 
 _NEVER = np.datetime64("NaT", "s")
@@ -100,7 +113,8 @@ def _ahead(offset: str) -> np.timedelta64:
 
 def _one(text: str, order: str | None) -> tuple[pd.Timestamp | None, bool, str]:
     """Give one text as naive or aware time, whether it has a time of day, and what is wrong."""
-    text = _plain(text)
+    half = _HALF.search(text)
+    text = _plain(_HALF.sub(" ", text))
     if match := _YMD.match(text):
         year, month, day, *clock = match.groups()
     elif match := _COMPACT.match(text):
@@ -114,12 +128,14 @@ def _one(text: str, order: str | None) -> tuple[pd.Timestamp | None, bool, str]:
     else:
         return None, False, "serial" if _SERIAL.match(text) else "wrong"
     hour, minute, second_, offset = clock
+    if half is not None and hour is None:
+        return None, False, "wrong"
     try:
         time = pd.Timestamp(
             year=int(year),
             month=int(month),
             day=int(day),
-            hour=int(hour or 0),
+            hour=_hour(int(hour or 0), half),
             minute=int(minute or 0),
             second=int(second_ or 0),
         )

@@ -109,6 +109,17 @@ class Definitions:
                 )
                 continue
             out[item] = {wave: _told(waves[wave]) for wave in (before, now)}
+            refused = _confirmed(study.judgements, item, before, now, refused=True)
+            if refused is not None:
+                log.add(
+                    "intake.asked-refused",
+                    1,
+                    f"{item}：两期问法不同，{refused} 判定不可比，不作比较",
+                    f"{item}: asked differently in both waves; {refused} says that no comparison "
+                    "is made",
+                    table="responses",
+                )
+                continue
             problems.add(
                 "item.asked-differently",
                 f"{item} 两期的题目文字或选项不同：确认之前不作比较",
@@ -169,10 +180,12 @@ def _said(told: Mapping[str, Any]) -> str:
     return "; ".join(part for part in (told["wording"], labels) if part)[:120]
 
 
-def _confirmed(lines: Iterable[Judgement], item: str, before: str, now: str) -> str | None:
-    """Give the id of the judgement that says both wordings ask the same."""
+def _confirmed(
+    lines: Iterable[Judgement], item: str, before: str, now: str, *, refused: bool = False
+) -> str | None:
+    """Give the id of the judgement that says both wordings ask the same, or that they do not."""
     for line in lines:
-        if line.kind != "comparability" or line.decision.strip() in _REFUSED:
+        if line.kind != "comparability" or (line.decision.strip() in _REFUSED) is not refused:
             continue
         whole = line.object.startswith("waves") and (line.from_, line.to) == (before, now)
         own = line.object == f"item:{item}" and {line.from_, line.to} <= {before, now, ""}

@@ -109,7 +109,7 @@ def draft(path: Path, how: Source, *, labels: tuple[Path, Source] | None = None)
     log = Log()
     problems: list[Problem] = []
     if xlsform.is_form(data := file_bytes(path, how.file)):
-        items = _from_form(xlsform.questions(data, file=how.file))
+        items = _from_form(xlsform.questions(data, file=how.file, log=log))
     else:
         raw = read_file(path, how, log, problems)
         words = None
@@ -169,17 +169,15 @@ def _from_export(raw: Raw, words: Raw | None) -> list[Drafted]:
         if asked.columns and asked.kind == "multiple":
             out.append(_multiple(asked, frame, missing))
         elif asked.columns:
-            out += [
-                _single(
-                    Question(
-                        column, f"{asked.wording}：{row}", "", asked.code + f"_{n}",
+            kind = "number" if asked.kind == "ranking" else ""
+            for n, (row, column) in enumerate(asked.columns, start=1):
+                if column in frame.columns:
+                    one = Question(
+                        column, f"{asked.wording}：{row}", kind, f"{asked.code}_{n}",
                         labels=asked.labels,
-                    ),
-                    frame, missing, meaning,
-                )
-                for n, (row, column) in enumerate(asked.columns, start=1)
-                if column in frame.columns
-            ]  # fmt: skip
+                    )  # fmt: skip
+                    said = _meaning(raw, words, one) if words is not None else {}
+                    out.append(_single(one, frame, missing, said))
         elif asked.title in frame.columns:
             out.append(_single(asked, frame, missing, meaning))
     return out
@@ -209,6 +207,8 @@ def _meaning(raw: Raw, words: Raw, asked: Question) -> dict[str, str]:
             met.setdefault(code, set()).add(other.sub("", label).strip() if other else label)
     if any(len(found) > 1 for found in met.values()):
         return {}
+    if all(found == {code} for code, found in met.items()):
+        return {}  # a text is the same in both
     return {code: found.pop() for code, found in met.items()}
 
 
@@ -233,7 +233,8 @@ def _single(
     """Tell a question of one column from its labels, or from the answers that occur."""
     cells = frame[asked.title].dropna().astype("str")
     gaps = {**missing, **asked.missing}
-    found = {code: why for code, why in gaps.items() if (cells == code).any()}
+    found = {code: why for code, why in missing.items() if (cells == code).any()}
+    found |= asked.missing  # what the file declares, whether it occurs or not
     given = cells[~cells.isin(set(found))].str.replace(r"\s*〖.*?〗", "", regex=True)
     labels = dict(asked.labels) or dict(meaning)
     notes: list[tuple[str, str]] = []
@@ -274,8 +275,9 @@ def _single(
     if values and few and max(map(len, values)) <= 60:
         notes.append(
             (
-                "取值取自答卷；没有人选的选项不在其中",
-                "options as they occur in the answers; one that nobody chose is not among them",
+                "取值取自答卷：没有人选的选项不在其中；代码是新编的，与按序号导出的代码未必相同",
+                "options as they occur in the answers: one that nobody chose is not among them; "
+                "the codes are new, and need not be those of an export by index",
             )
         )
         pairs = [(str(n), value) for n, value in enumerate(_by_number(values), start=1)]

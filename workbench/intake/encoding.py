@@ -41,7 +41,7 @@ _MAX_RATIO = 200
 _SMALL = 10 << 20
 """An archive may unpack to this many bytes whatever its ratio."""
 
-CANDIDATES = ("gb18030", "big5", "cp1252", "shift_jis", "utf-16")
+CANDIDATES = ("gb18030", "big5", "cp1252", "shift_jis", "utf-16-le", "utf-16-be")
 """Encodings offered for a file that is not UTF-8."""
 
 
@@ -169,8 +169,9 @@ def _sample(stream: BinaryIO, codec: str, at: int) -> str | None:
     stream.seek(0)
     head = stream.read(200)
     try:
-        if codec == "utf-16":
-            if head[:2] not in (b"\xff\xfe", b"\xfe\xff") and b"\x00" not in head:
+        if codec.startswith("utf-16"):
+            zeros = [head[k::2].count(0) for k in (0, 1)]
+            if zeros[codec == "utf-16-le"] <= zeros[codec == "utf-16-be"]:
                 return None
             first = "".join(decoded(stream, codec))
             return next(iter(first.splitlines()), "")[:60]

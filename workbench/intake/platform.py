@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -13,6 +14,7 @@ from workbench.intake.dates import parse_times
 from workbench.intake.frames import Raw
 from workbench.intake.readers.export import Export, Question
 from workbench.intake.readers.wjx import seconds
+from workbench.intake.recode import UNMAPPED, texts_behind
 from workbench.intake.titles import plain, tidy
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["block", "named", "settle"]
 
-_NOT = {"0", "false", "no", "n", "否", "0.0", "未选中", "unchecked", "not selected"}
+_NOT = {"0", "false", "no", "n", "否", "未选中", "未选", "unchecked", "notselected"}
+_YES = {"true", "yes", "y", "t", "x", "是", "选中", "已选", "√", "✓", "checked", "selected"}
+_OTHER = re.compile(r"其他|其它|\bother", re.I)
 _DECIMALS = re.compile(r"\.0+\Z")
 _RANK = re.compile(r"(?P<title>.+?)\s*[(（](?P<option>[^()（）]+)[)）]")
 
@@ -127,33 +131,46 @@ def block(
     for value, label in item.values.items():
         labels |= {plain(text): value for text in (label.zh, label.en) if text}
     frame, matched = raw.frame, {}
+    lost = {**export.missing, **asked.missing, **item.missing}
     for option, column in asked.columns:
         if column not in frame.columns:
             continue
         code = labels.get(plain(targets.get(plain(option), option) or ""))
         used.add(column)
+        own = {option, code, *((item.values[code].zh, item.values[code].en) if code else ())}
+        marks = _Marks.read(frame[column], own, lost, export.other)
         if code is None:
             _log(
                 here,
                 "intake.value-unnamed",
-                int(_ticked(frame[column], export.missing, asked).fillna(False).sum()),
+                int((marks.ticked.fillna(False) | marks.unread.notna()).sum()),
                 f"{name}：没有选项“{option[:40]}”，未计入",
                 f'{name}: no option "{option[:40]}"; not counted',
             )
-        else:
-            matched[code] = column
+            continue
+        matched[code] = marks
+        _log(
+            here,
+            "intake.mark-unread",
+            int(marks.unread.notna().sum()),
+            f"{name}：选项“{option[:40]}”下不是勾选的内容，记为缺失",
+            f'{name}: cells under the option "{option[:40]}" that are no mark, counted as missing',
+        )
+        texts_behind(here, name, marks.text, out)
     if asked.title in frame.columns:
         used.add(asked.title)
-    lost = {**export.missing, **asked.missing, **item.missing}
-    given = frame[list(matched.values())]
-    answered = (given.notna() & ~given.isin(set(lost))).any(axis=1)
+    answered = pd.Series(False, index=frame.index)
     reasons = pd.Series(None, index=frame.index, dtype="str")
-    for cell, why in lost.items():
-        reasons = reasons.mask((given == cell).any(axis=1) & ~answered, why)
-    for code, column in matched.items():
-        ticked = _ticked(frame[column], lost, asked).fillna(False)
-        words = ticked.map({True: "true", False: "false"}).astype("str")
-        out[f"{name}__{code}"] = words.where(answered)
+    for marks in matched.values():
+        answered = answered | marks.ticked.notna()
+        reasons = reasons.fillna(marks.reason)
+    reasons = reasons.mask(answered)
+    lacking = int(reasons.notna().sum())
+    for code, marks in matched.items():
+        unread = marks.unread.notna()
+        words = marks.ticked.fillna(False).map({True: "true", False: "false"}).astype("str")
+        out[f"{name}__{code}"] = words.where(answered & ~unread & (marks.reason != "not_asked"))
+        reasons = reasons.mask(reasons.isna() & ~answered & unread, UNMAPPED)
     out[f"{name}__missing"] = reasons
     absent = [code for code in item.values if code not in matched]
     _log(
@@ -167,7 +184,7 @@ def block(
     _log(
         here,
         "intake.missing-code",
-        int(reasons.notna().sum()),
+        lacking,
         f"{name}：平台的缺失代码，记为缺失",
         f"{name}: missing codes of the platform, counted as missing",
     )
@@ -175,17 +192,80 @@ def block(
 
 
 def _question(export: Export, wanted: str) -> Question | None:
-    """Give the question that a title of ``columns:`` means: its own title, or a beginning of it."""
-    whole = [q for q in export.questions if plain(q.title) == wanted or q.code == wanted]
-    begun = [q for q in export.questions if q.columns and plain(q.title).startswith(wanted)]
-    return whole[0] if whole else begun[0] if len(begun) == 1 else None
+    """Give the question that a title of ``columns:`` means.
+
+    Its own title, code, wording or number (第6题), or a beginning of its title.
+    """
+    number = re.fullmatch(r"第(\d{1,3})题", wanted)
+    code = f"q{int(number[1])}" if number else wanted
+    named = [q for q in export.questions if plain(q.title) == wanted or q.code == code]
+    blocks = [q for q in export.questions if q.columns]
+    named += [q for q in blocks if plain(q.wording) == wanted]
+    begun = [q for q in blocks if plain(q.title).startswith(wanted)]
+    return named[0] if named else begun[0] if len(begun) == 1 else None
 
 
-def _ticked(cells: pd.Series, lost: object, asked: Question) -> pd.Series:
-    """Say where an option was chosen; missing stays missing."""
-    present = cells.dropna()
-    present = present[~present.isin(set(lost))]  # type: ignore[call-overload]
-    return (~present.str.casefold().isin(_NOT)).reindex(cells.index).astype("boolean")
+@dataclass(frozen=True)
+class _Marks:
+    """The cells of one option's column, each of them one of four things."""
+
+    ticked: pd.Series
+    """Whether the option was chosen."""
+    reason: pd.Series
+    """Why there is no answer."""
+    text: pd.Series
+    """What was written behind the option; it is ticked then."""
+    unread: pd.Series
+    """What is none of these."""
+
+    @classmethod
+    def read(
+        cls,
+        cells: pd.Series,
+        own: Collection[str | None],
+        lost: dict[str, str],
+        form: re.Pattern[str] | None,
+    ) -> _Marks:
+        """Read a column.
+
+        Parameters
+        ----------
+        own
+            Names of the option itself, which some platforms write into its column.
+        lost
+            Cells that are no answer → reason.
+        form
+            How the platform writes a text behind an option.
+        """
+        names = {plain(text) for text in own if text}
+        free = any(_OTHER.search(text) for text in own if text)
+
+        def core(cell: str) -> str:
+            return _DECIMALS.sub("", plain(form.sub("", cell) if form else cell))
+
+        def mark(cell: str) -> str | None:
+            word = core(cell)
+            if word in _NOT:
+                return "0"
+            number = re.fullmatch(r"[0-9]+", word) is not None
+            return "1" if number or word in _YES or word in names or free else None
+
+        def text(cell: str) -> str | None:
+            if form is not None and (found := [t for t in form.findall(cell) if t.strip()]):
+                return "；".join(found)
+            word = core(cell)
+            known = word in _NOT or word in _YES or word in names
+            return cell if free and not known and not re.fullmatch(r"[0-9]+", word) else None
+
+        reason = each(cells, _reason(lost))
+        given = cells.where(reason.isna())
+        marks = each(given, mark)
+        return cls(
+            marks.map({"1": True, "0": False}).astype("boolean"),
+            reason,
+            each(given, text),
+            given.where(marks.isna()),
+        )
 
 
 def _rank(
@@ -223,12 +303,12 @@ def settle(here: Mapping, raw: Raw, out: dict[str, pd.Series], titles: dict[str,
     for name, title in titles.items():
         code, _, option = name.partition("__")
         item = here.study.codebook.get(code)
-        if item is None or name not in out or item.kind == "text":
+        if item is None or name not in out:
             continue
         asked = export.question(title)
         named_here = here.source.values.get(name)
         spoken = set(named_here.values) if named_here is not None else set()
-        if export.other is not None and not option:
+        if export.other is not None and not option and item.kind != "text":
             _free_text(here, name, out, export.other)
         lost = {**export.missing, **(asked.missing if asked else {})}
         lost = {
@@ -254,7 +334,7 @@ def settle(here: Mapping, raw: Raw, out: dict[str, pd.Series], titles: dict[str,
                 f"{name}: missing codes of the platform ({{listed}}), counted as missing",
                 listed=codes,
             )
-        if asked is not None and named_here is None:
+        if asked is not None and named_here is None and not option:
             _definition(here, name, asked, title)
 
 
@@ -269,24 +349,12 @@ def _free_text(here: Mapping, name: str, out: dict[str, pd.Series], form: re.Pat
     hit = where(cells, form.search)
     if not hit.any():
         return
-    target = f"{name}_other"
-    kept = here.known(target) and target not in out
-    if kept:
-        texts = each(
-            cells[hit], lambda cell: "；".join(t for t in form.findall(cell) if t.strip()) or None
-        )
-        out[target] = texts.reindex(cells.index)
+    texts = each(
+        cells[hit], lambda cell: "；".join(t for t in form.findall(cell) if t.strip()) or None
+    )
     plainly = each(cells[hit], lambda cell: form.sub("", cell).strip())
     out[name] = cells.mask(hit, plainly.reindex(cells.index))
-    _log(
-        here,
-        "intake.other-text",
-        int(hit.sum()),
-        f"{name}：选项后填写的文字，"
-        + (f"读入 {target}" if kept else f"未读入（码本没有 {target}）"),
-        f"{name}: text written behind an option, "
-        + (f"read into {target}" if kept else f"not read (the codebook has no {target})"),
-    )
+    texts_behind(here, name, texts.reindex(cells.index), out)
 
 
 def _definition(here: Mapping, name: str, asked: Question, title: str) -> None:

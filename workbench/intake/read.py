@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from workbench.intake.frames import FileUsed, Log, Raw, refuse, rows_shown
 from workbench.intake.readers.export import CELLS, Grid
 from workbench.intake.readers.sql import sql
 from workbench.intake.shelf import dtype_of
-from workbench.intake.titles import tidy
+from workbench.intake.titles import plain, tidy
 
 if TYPE_CHECKING:
     from workbench.study import Join, Source
@@ -217,6 +218,7 @@ def read_cells(
     else:
         with opened(path, name) as (stream, digest):
             grid = readers.read(stream, how, log, problems)
+    _totals(grid, name, log)
     long = [n - grid.body for n in grid.long if n > grid.body and n not in grid.left_out]
     if long:
         problems.append(
@@ -259,6 +261,34 @@ def read_cells(
             "export it again, or remove it from study.yaml",
         )
     return RawFile(FileUsed(name, digest, rows, how.outside), grid, places, frozenset(how.na))
+
+
+_TOTAL = re.compile(
+    r"合计|总计|共计|小计|总和|平均|平均值|平均分|均值|total|totals|sum|average|mean"
+)
+_LAST = 3
+
+
+def _totals(grid: Grid, name: str, log: Log) -> None:
+    """Leave out rows of totals (合计, 平均 …) that a person or a system set under a table.
+
+    Only the last rows are looked at, and only where the word is the first that stands in a row
+    and alone in its cell.
+    """
+    found: dict[int, str] = {}
+    for row, text in reversed(grid.last(_LAST)):
+        if not _TOTAL.fullmatch(plain(text).rstrip(":")):
+            break
+        found[row] = text
+    grid.left_out |= frozenset(found)
+    said = ", ".join(found.values())
+    shown = rows_shown(sorted(n - grid.body for n in found))
+    log.add(
+        "intake.totals",
+        len(found),
+        f"{name}：表尾的合计行（{said}；行：{shown}），未读入",
+        f"{name}: rows of totals at the end ({said}; rows: {shown}), left out",
+    )
 
 
 def read_file(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -15,13 +16,15 @@ from workbench.study import Item
 if TYPE_CHECKING:
     from workbench.intake.mapping import Mapping
 
-__all__ = ["UNMAPPED", "recode", "split_options"]
+__all__ = ["UNMAPPED", "recode", "split_options", "texts_behind"]
 
 UNMAPPED = "unmapped"
 """Reason in ``code__missing`` for an answer that the source's ``values:`` name nowhere."""
 
 _PARTS = re.compile(r"[┋→|;；,，、\n]")
 _SURE = re.compile(r"[┋→]")
+_MARKS = ("\n", ";", "；", "|", ",", "，", "、", " ")
+_OTHER = re.compile(r"其他|其它|\bother", re.I)
 
 
 def _accepts(here: Mapping, name: str, value: str) -> bool | None:
@@ -56,7 +59,8 @@ def recode(here: Mapping, name: str, out: dict[str, pd.Series]) -> None:
     for value in present.unique():
         new: str | None = value
         if how.pattern is not None:
-            match = re.search(how.pattern, value)
+            narrow = unicodedata.normalize("NFKC", value)
+            match = re.search(how.pattern, value) or re.search(how.pattern, narrow)
             new = match.group(1) if match else None
             if match is None and plain(value) not in targets:
                 unnamed.append(value)
@@ -103,21 +107,33 @@ def recode(here: Mapping, name: str, out: dict[str, pd.Series]) -> None:
         out[f"{name}__missing"] = reason if before is None else reason.fillna(before)
 
 
-def _options(cell: str, known: set[str], separator: str) -> list[str]:
+def _options(cell: str, known: dict[str, str], separator: str) -> list[str]:
     """Give the options in one cell of a multiple answer, in order, without blanks.
 
-    An option may hold a comma itself: a cell that is one is not split, and the platform's own
-    mark splits alone.
+    An option may hold a comma itself: a cell that is one is not split, the platform's own mark
+    splits alone, and a mark that leaves nothing but options is the one that was meant.
     """
     if plain(cell) in known:
         return [cell]
     if _SURE.search(cell):
         parts = _SURE.split(cell)
-    elif separator == " " and all(plain(part) in known for part in cell.split()):
-        parts = cell.split()
     else:
-        parts = _PARTS.split(cell)
+        ways = [cell.split(mark) for mark in (separator, *_MARKS) if mark and mark in cell]
+        parts = next((way for way in ways if _all(way, known)), _PARTS.split(cell))
     return [part.strip() for part in parts if part.strip()]
+
+
+def _all(parts: list[str], known: dict[str, str]) -> bool:
+    return all(plain(part) in known or _behind(part, known)[1] for part in parts if part.strip())
+
+
+def _behind(part: str, labels: dict[str, str]) -> tuple[str, str]:
+    """Give the code of an option with a text behind it (其他：凉亭) and the text, else nothing."""
+    for found in reversed(list(re.finditer(r"[:：(（—-]", part))):
+        option = labels.get(plain(part[: found.start()]))
+        if option is not None and _OTHER.search(part[: found.start()]):
+            return option, part[found.start() :].strip(":：()（）—- ")
+    return "", ""
 
 
 def split_options(here: Mapping, out: dict[str, pd.Series], separator: str = "") -> None:
@@ -133,22 +149,37 @@ def split_options(here: Mapping, out: dict[str, pd.Series], separator: str = "")
         labels = {plain(option): option for option in item.values}
         labels |= {plain(label.zh): option for option, label in item.values.items()}
         labels |= {plain(label.en): option for option, label in item.values.items() if label.en}
+        named = {text: option or "" for text, option in targets.items()} | labels
         chosen: dict[str, set[str]] = {}
         unnamed: dict[str, int] = {}
         reasons: dict[str, str] = {}
+        written: dict[str, str] = {}
         for cell, n in series.dropna().value_counts().items():
             whole = targets.get(plain(str(cell)), str(cell))
             if whole in item.missing:
                 reasons[str(cell)] = item.missing[whole]
                 continue
-            chosen[str(cell)] = set()
-            for part in _options(str(cell), {*targets, *labels}, separator):
+            if whole is None:
+                continue
+            picked: set[str] = set()
+            lost = 0
+            for part in _options(str(cell), named, separator):
                 option = targets.get(plain(part), part)
                 option = labels.get(plain(option or ""), option)
+                text = ""
+                if option is not None and option not in item.values:
+                    option, text = _behind(part, labels)
+                if text:
+                    written[str(cell)] = text
                 if option in item.values:
-                    chosen[str(cell)].add(option)
-                else:
+                    picked.add(option)
+                elif option is not None:
                     unnamed[part] = unnamed.get(part, 0) + int(n)
+                    lost += 1
+            if picked or not lost:
+                chosen[str(cell)] = picked
+            else:  # not one of them is an option: that nothing was chosen is not said
+                reasons[str(cell)] = UNMAPPED
         for part, n in unnamed.items():
             here.log.add(
                 "intake.value-unnamed",
@@ -162,6 +193,36 @@ def split_options(here: Mapping, out: dict[str, pd.Series], separator: str = "")
                 cell: "true" if option in picked else "false" for cell, picked in chosen.items()
             }
             out[f"{code}__{option}"] = each(series, words.get)
+        texts_behind(here, code, each(series, written.get), out)
         given = each(series, reasons.get)
         before = out.get(f"{code}__missing")
         out[f"{code}__missing"] = given if before is None else given.fillna(before)
+
+
+def texts_behind(here: Mapping, name: str, texts: pd.Series, out: dict[str, pd.Series]) -> None:
+    """Put texts written behind options into ``name_other``, if the codebook asks for them.
+
+    A source that maps ``name_other`` itself is left to do so.
+    """
+    if not texts.notna().any():
+        return
+    target = f"{name}_other"
+    if target in here.source.columns:
+        return  # it has a column of its own
+    kept = here.known(target)
+    if kept:
+        before = out.get(target)
+        both = texts if before is None else before.str.cat(texts, sep="；")
+        out[target] = both if before is None else both.fillna(before).fillna(texts)
+    zh, en = (
+        (f"读入 {target}", f"read into {target}")
+        if kept
+        else (f"未读入（码本没有 {target}）", f"not read (the codebook has no {target})")
+    )
+    here.log.add(
+        "intake.other-text",
+        int(texts.notna().sum()),
+        f"{here.file} {name}：选项后填写的文字，{zh}",
+        f"{here.file} {name}: text written behind an option, {en}",
+        table=here.table.name,
+    )

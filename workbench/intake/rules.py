@@ -75,6 +75,28 @@ def check_all(
     rules_survey.check(study, frames, units, problems)
 
 
+def _remedy(name: str, twice: pd.DataFrame) -> tuple[str, str]:
+    """Say what to do with ids that stand more than once."""
+    if name != "responses":
+        return (
+            "在 corrections.csv 中改正编号，或从原系统重新导出，每件一行",
+            "correct the id in corrections.csv, or export it again with one row for each",
+        )
+    if twice[FILE].nunique() > 1:
+        return (
+            '各文件各自从 1 编号的，在 columns: 中写 respondent: "row:n"（文件名加行号）；'
+            "同一份答卷读了两次的，删去一个数据源",
+            'where each file numbers from 1, write respondent: "row:n" under columns: (name of the '
+            "file and row); where the same answers are read twice, remove one of the sources",
+        )
+    return (
+        "在 corrections.csv 中改正编号；确为一人多份的，在 study.yaml 写 duplicates: "
+        "{respondents: {by: [respondent], keep: last}}",
+        "correct the id in corrections.csv; where one person did answer more than once, say "
+        "duplicates: {respondents: {by: [respondent], keep: last}} in study.yaml",
+    )
+
+
 def _looked_at(name: str, frames: Frames, study: Study) -> list[str]:
     """Name the columns that a rule about rows looks at: all but answers that are no text."""
     texts = [code for code, item in study.codebook.items() if item.kind == "text"]
@@ -109,8 +131,7 @@ def _duplicates(name: str, frames: Frames, problems: Problems) -> None:
         "the id stands more than once"
         if len(key) <= 2
         else "the same record stands more than once",
-        "删去重复的行，或在 corrections.csv 中改正编号",
-        "remove the repeated row, or correct the id in corrections.csv",
+        *_remedy(name, twice),
         frame=twice,
         column=table.id,
         values=words,

@@ -222,6 +222,18 @@ def _design(study: Study, responses: pd.DataFrame, problems: Problems) -> None:
     mine = responses[probability & responses["psu"].notna()]
     if mine.empty:
         return
+    have = responses.loc[responses["psu"].notna(), "community"].unique()
+    problems.cells(
+        "design.no-psu",
+        "概率样本的答卷没有楼栋（psu），而本单位其他答卷有：这些答卷不会进入估计",
+        "answers of the probability sample without a building (psu), where others of the unit have "
+        "one: they will not enter the estimates",
+        "补上楼栋，或在 sample: 中说明该方式不是概率样本",
+        "give the building, or say under sample: that the mode is no probability sample",
+        frame=responses[probability & responses["psu"].isna() & responses["community"].isin(have)],
+        column="psu",
+        severity="warning",
+    )
     by = [mine["community"], mine["wave"], mine["stratum"].fillna("")]
     count = mine.groupby(by)["psu"].transform("nunique")
     whole = mine["fpc1"] == 1

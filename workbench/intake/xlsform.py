@@ -8,7 +8,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from workbench.intake import xlsxfile
-from workbench.intake.frames import refuse
+from workbench.intake.frames import Log, refuse
 from workbench.intake.readers.export import Question, reason
 from workbench.intake.titles import tidy
 
@@ -87,8 +87,15 @@ def _where(condition: str) -> dict[str, tuple[str, ...]]:
     return out
 
 
-def questions(data: bytes, *, file: str) -> list[Question]:
+_SPACED = re.compile(r"^(begin|end|select) (group|repeat|one|multiple)\b")  # the old spelling
+
+
+def questions(data: bytes, *, file: str, log: Log) -> list[Question]:
     """Give the questions of a form, in its order; notes, calculations and groups ask nothing.
+
+    The condition of a group is that of each question in it. ``or_other`` adds an option and a
+    text. Questions of a repeat (another table of the export) and those whose choices lie in
+    another file are left out and counted in ``log``.
 
     Raises
     ------
@@ -101,13 +108,26 @@ def questions(data: bytes, *, file: str) -> list[Question]:
         if name and row.get("name"):
             zh, en = _said(row, "zh"), _said(row, "en")
             lists.setdefault(name, []).append((row["name"], zh or en or row["name"], en))
-    out = []
+    out: list[Question] = []
+    groups: list[tuple[str, str]] = []
+    left: list[str] = []
     for n, row in enumerate(_table(data, "survey", file), start=1):
-        kind, _, rest = row.get("type", "").partition(" ")
-        if kind not in _KINDS or not row.get("name"):
+        told = _SPACED.sub(r"\1_\2", row.get("type", ""))
+        kind, _, rest = told.partition(" ")
+        if kind in ("begin_group", "begin_repeat"):
+            groups.append((kind, row.get("relevant", "")))
+        elif kind in ("end_group", "end_repeat") and groups:
+            groups.pop()
+        name = row.get("name", "")
+        if name and (
+            kind.endswith("_from_file") or (kind in _KINDS and ("begin_repeat" in dict(groups)))
+        ):
+            left.append(name)
             continue
-        name = row["name"]
+        if kind not in _KINDS or not name:
+            continue
         choices: Iterable[tuple[str, str, str]] = ()
+        other = rest.endswith(("or_other", "or other", "or specify other"))
         if kind in ("select_one", "select_multiple", "rank"):
             wanted = rest.split()[0] if rest else ""
             if wanted not in lists:
@@ -123,11 +143,12 @@ def questions(data: bytes, *, file: str) -> list[Question]:
                     expected=" | ".join(lists)[:100],
                     found=wanted,
                 )
-            choices = lists[wanted]
+            choices = [*lists[wanted], *([("other", "其他", "Other")] if other else [])]
         labels = {code: zh for code, zh, _ in choices}
         lost = {c: reason(label) for c, label in labels.items() if re.fullmatch(r"-\d+|9{2,}", c)}
         zh, en = _said(row, "zh"), _said(row, "en")
-        skip = row.get("relevant", "")
+        conditions = [text for _, text in (*groups, ("", row.get("relevant", ""))) if text]
+        skip = conditions[0] if len(conditions) == 1 else " and ".join(f"({c})" for c in conditions)
         out.append(
             Question(
                 name,
@@ -142,4 +163,20 @@ def questions(data: bytes, *, file: str) -> list[Question]:
                 skip=skip,
             )
         )
+        if other:
+            words = (f"{zh or en or name}：其他", f"{en}: other" if en else "")
+            out.append(
+                Question(
+                    f"{name}_other", words[0], "text", f"{name}_other", words[1],
+                    where={name: ("other",)}, skip="other",
+                )
+            )  # fmt: skip
+    names = ", ".join(left)[:200]
+    log.add(
+        "intake.form-left-out",
+        len(left),
+        f"{file}：重复组中的题（导出为另一张表）和选项在别的文件中的题，未起草：{names}",
+        f"{file}: questions of a repeat (another table of the export) and those whose choices lie "
+        f"in another file are not drafted: {names}",
+    )
     return out

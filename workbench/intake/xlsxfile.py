@@ -76,8 +76,8 @@ def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
         raise refuse(
             "file.bomb",
             file,
-            "工作簿展开后过大，未打开",
-            "the workbook unpacks to too much and was not opened",
+            "文件展开后过大，未打开",
+            "the file unpacks to too much and was not opened",
             "检查文件来源；确有需要时导出为 CSV",
             "check where the file comes from; if it is genuine, export it as CSV",
             expected=f"≤ {MAX_TOTAL} bytes, ratio ≤ {MAX_RATIO}, ≤ {MAX_MEMBERS} members",

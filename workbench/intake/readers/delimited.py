@@ -27,8 +27,10 @@ _KNOWN = frozenset({
 """Titles of platforms and hotlines; two prove the encoding. Any other file has to declare it."""
 
 
-def _codec(stream: BinaryIO, how: Source | Join, log: Log) -> str:
+def _codec(stream: BinaryIO, how: Source | Join, log: Log, proved: bool) -> str:
     """Give the codec of a file; only a byte order mark or known titles prove an encoding.
+
+    ``proved``: it comes from a platform that writes GB18030 where it does not write UTF-8.
 
     Raises
     ------
@@ -50,14 +52,14 @@ def _codec(stream: BinaryIO, how: Source | Join, log: Log) -> str:
         try:
             return encoding.checked(stream, None, file=how.file)
         except InputError:
-            if not _proved(head):
+            if not proved and not _proved(head):
                 raise
         codec = "gb18030"
         log.add(
             "intake.encoding",
             1,
-            f"{how.file}：按表头认定为 GB18030",
-            f"{how.file}: GB18030, as its titles show",
+            f"{how.file}：按表头或平台认定为 GB18030",
+            f"{how.file}: GB18030, as its titles or its platform show",
         )
     if codec.lower().replace("-", "") in ("gb18030", "gbk", "gb2312", "cp936"):
         encoding.one_encoding(stream, file=how.file)
@@ -74,8 +76,10 @@ def _proved(data: bytes) -> bool:
 class _Text:
     """Delimited text: record by record, or a block of them at once where nothing is quoted."""
 
-    def __init__(self, stream: BinaryIO, how: Source | Join, log: Log) -> None:
-        codec = _codec(stream, how, log)
+    def __init__(
+        self, stream: BinaryIO, how: Source | Join, log: Log, *, proved: bool = False
+    ) -> None:
+        codec = _codec(stream, how, log, proved)
         self._file, self._log = how.file, log
         self._blocks = csvfile.blocks(encoding.decoded(stream, codec))
         first = next(self._blocks, "").removeprefix("\ufeff")
@@ -136,9 +140,14 @@ class _Text:
             yield from islice(rows, 1)
 
 
-def records(stream: BinaryIO, how: Source | Join, log: Log) -> Iterator[list[str]]:
-    """Give the records of delimited text one by one; see :class:`_Text`."""
-    return _Text(stream, how, log).records()
+def records(
+    stream: BinaryIO, how: Source | Join, log: Log, *, proved: bool = False
+) -> Iterator[list[str]]:
+    """Give the records of delimited text one by one; see :class:`_Text`.
+
+    ``proved``: it comes from a platform that writes GB18030 where it does not write UTF-8.
+    """
+    return _Text(stream, how, log, proved=proved).records()
 
 
 def delimited(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:

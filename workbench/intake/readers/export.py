@@ -219,6 +219,22 @@ class Grid:
                 cells = [table.column(name).combine_chunks() for name in wanted]
                 yield places[keep] - self.body, cells
 
+    def last(self, rows: int) -> list[tuple[int, str]]:
+        """Give the position, counted from the header, and the first text of the last records."""
+        out: list[tuple[int, str]] = []
+        names = [str(n) for n in range(len(self.titles) + 1)]
+        for k in reversed(range(len(self.shelf))):
+            table = self.shelf.take(k, names)
+            table = table.slice(max(table.num_rows - rows + len(out), 0))
+            cells = [table.column(name).to_pylist() for name in names]
+            own = [
+                (int(n), next((t for t in row if t), "")) for n, *row in zip(*cells, strict=True)
+            ]
+            out = [(n, text) for n, text in own if n > self.body] + out
+            if len(out) >= rows:
+                break
+        return out
+
     def column(self, n: int) -> list[str]:
         """Give the distinct texts of one column, in the order they come; not beyond 10,000."""
         now = (self.body, self.left_out)

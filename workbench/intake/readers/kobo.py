@@ -26,6 +26,7 @@ _OWN = {name for names in _META.values() for name in names} | {
     "SubmitterID", "AttachmentsPresent", "AttachmentsExpected", "Status", "ReviewState", "Edits",
     "FormVersion", "instanceName", "meta-instanceName", "_attachments", "_geolocation",
 }  # fmt: skip
+_MARKS = {"0", "1", "true", "false", "n/a"}
 _PLACE = ("_latitude", "_longitude", "_altitude", "_precision")
 
 
@@ -39,7 +40,8 @@ def kobo(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -> G
     """Give an export of KoboToolbox or ODK Central with its questions told.
 
     A column whose title is that of another and one option more (``use/lift`` beside ``use``)
-    belongs to that other, a question with several answers.
+    belongs to that other, a question with several answers; so do several columns of marks that
+    share the path before their last step, where the export leaves the question's own column out.
     """
     titles = grid.titles
     named = {}
@@ -59,8 +61,13 @@ def kobo(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -> G
     options: dict[str, list[tuple[str, str]]] = {}
     for title in mine:
         stem, slash, option = title.rpartition("/")
-        if slash and stem in mine:
+        if slash and (stem in mine or stem not in titles):
             options.setdefault(stem, []).append((option, title))
+    for stem, columns in list(options.items()):
+        cells = [c.casefold() for _, t in columns for c in grid.column(titles.index(t))]
+        marks = cells and len(columns) > 1 and set(cells) <= _MARKS
+        if stem not in mine and not marks:
+            del options[stem]  # a group of questions
     inside = {title for columns in options.values() for _, title in columns}
     questions = [
         Question(
@@ -70,8 +77,9 @@ def kobo(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -> G
             title.rpartition("/")[2].lower(),
             columns=tuple(options.get(title, ())),
         )
-        for title in mine
-        if title not in inside
+        for title in dict.fromkeys(
+            title if title not in inside else title.rpartition("/")[0] for title in mine
+        )
     ]
     grid.export = Export("kobo", named, tuple(questions), {"n/a": "not_asked"}, separator=" ")
     return grid

@@ -16,26 +16,31 @@ __all__ = ["is_mine", "limesurvey"]
 
 _META = {
     "respondent": ("id", "Response ID", "id. Response ID", "答复 ID", "回应 ID"),
-    "started": ("startdate", "Date started", "startdate. Date started"),
+    "started": ("startdate", "Date started", "startdate. Date started", "开始日期"),
     "finished": (
-        "submitdate", "Date submitted", "submitdate. Date submitted",
+        "submitdate", "Date submitted", "submitdate. Date submitted", "提交日期",
         "datestamp", "Date last action",
     ),
-    "ip": ("ipaddr", "IP address", "ipaddr. IP address"),
+    "ip": ("ipaddr", "IP address", "ipaddr. IP address", "IP 地址"),
 }  # fmt: skip
-_SUBMITTED = ("submitdate", "Date submitted", "submitdate. Date submitted")
+_SUBMITTED = ("submitdate", "Date submitted", "submitdate. Date submitted", "提交日期")
 _OWN = {name for names in _META.values() for name in names} | {
     "lastpage", "Last page", "startlanguage", "Start language", "seed", "Seed", "token",
     "Access code", "refurl", "Referrer URL", "interviewtime", "Total time",
+    "最后一页", "起始语言", "种子", "最近一次操作日期",
 }  # fmt: skip
 _TITLE = re.compile(r"(?P<code>[A-Za-z]\w*)(?:\[(?P<sub>[^\]]+)\])?(?:\.\s*(?P<wording>.+))?")
+_CODED = re.compile(r"(?P<stem>[A-Za-z]\w*)\[\w+\]\.\s*(.+?)\s*\[(?P<option>[^\]]+)\]")
+_TICKS = {"y", "n", "yes", "no", "是", "否", "1", "0"}
 _SUB = re.compile(r"(?P<stem>.+?)\s*\[(?P<option>[^\]]+)\]")
 
 
 def is_mine(titles: list[str]) -> bool:
     """Whether a header is that of an export of LimeSurvey."""
     have = set(titles)
-    return bool(have & set(_SUBMITTED)) and bool(have & {"lastpage", "Last page", "seed", "Seed"})
+    return bool(have & set(_SUBMITTED)) and bool(
+        have & {"lastpage", "Last page", "seed", "Seed", "最后一页"}
+    )
 
 
 def _no_time(cell: str) -> str | None:
@@ -60,7 +65,7 @@ def limesurvey(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]
     if submitted is not None:
         named["complete"] = Named(submitted, lambda _: "true", blank="false")
     mine = [t for t in titles if t not in _OWN and not t.startswith("#")]
-    grouped = blocks(mine, _SUB)
+    grouped = blocks(mine, _CODED) | blocks(mine, _SUB)
     inside = {title: stem for stem, columns in grouped.items() for _, title in columns}
     questions = []
     for title in mine:
@@ -72,10 +77,14 @@ def limesurvey(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]
             questions.append(Question(title, wording, "", code))
         elif title == grouped[stem][0][1]:
             pairs = tuple(grouped[stem])
+            told = _CODED.fullmatch(title)
             seen = {c for _, name in pairs for c in grid.column(titles.index(name))}
-            ticked = {s.casefold() for s in seen} <= {"y", "n", "yes", "no", "是", "否", "1", "0"}
+            ticked = {s.casefold() for s in seen} - {"n/a"} <= _TICKS
+            wording = told[2].strip() if told else stem
             questions.append(
-                Question(stem, stem, "multiple" if ticked else "matrix", code, columns=pairs)
+                Question(stem, wording, "multiple" if ticked else "matrix", code, columns=pairs)
             )
-    grid.export = Export("limesurvey", named, tuple(questions), {"-oth-": "other"})
+    grid.export = Export(
+        "limesurvey", named, tuple(questions), {"-oth-": "other", "N/A": "not_asked"}
+    )
     return grid

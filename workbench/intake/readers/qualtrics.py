@@ -34,8 +34,12 @@ _OTHER_META = {
     "RecipientFirstName", "RecipientEmail", "ExternalReference", "DistributionChannel",
     "UserLanguage",
 }  # fmt: skip
-_TEST = {"survey preview", "survey test", "spam", "1", "4", "8", "9", "12"}
-"""``Status`` of what nobody answered: preview 1, test 4, spam 8, their offline kinds 9, 12."""
+_TEST = {
+    "1": "survey preview", "2": "survey test", "8": "spam", "9": "survey preview spam",
+    "12": "imported spam", "17": "offline survey preview", "40": "ex spam",
+}  # fmt: skip
+"""``Status`` of what nobody answered, as number and as text; 0 (a link), 4 (imported) and 16
+(offline) are answers."""
 
 
 def is_mine(titles: list[str]) -> bool:
@@ -69,7 +73,7 @@ def qualtrics(grid: Grid, how: Source | Join, log: Log, problems: list[Problem])
     zone = next((z for cell in ids if (z := _zone(cell))), None)
     if "Status" in titles:
         k = titles.index("Status")
-        tests = [word for word in grid.column(k) if word.casefold() in _TEST]
+        tests = [word for word in grid.column(k) if word.casefold() in {*_TEST, *_TEST.values()}]
         left_out: set[int] = set()
         for rows, [cells] in grid.chunks([k]):
             hit = pd.Series(cells.dictionary_decode().to_pylist()).isin(tests)

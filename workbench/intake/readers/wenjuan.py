@@ -24,6 +24,8 @@ _KINDS = {
     "矩阵单选题": "matrix",
     "打分题": "number",
 }
+_START = ("start", "开始时间", "开始答题时间", "答题开始时间")
+_FINISH = ("finish", "结束时间", "结束答题时间", "答题结束时间", "提交时间")
 _TITLE = re.compile(r"(?P<code>[Qq]\d{1,3})(?:[_、.．：:\s]+(?P<wording>.+))?")
 
 
@@ -35,7 +37,10 @@ def is_mine(titles: list[str]) -> bool:
 def wenjuan(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
     """Give an export of 问卷网; what ``code.csv`` tells is added by :func:`labelled`."""
     titles = grid.titles
-    named = {"started": Named("start"), "finished": Named("finish")}
+    named = {}
+    for name, choices in (("started", _START), ("finished", _FINISH)):
+        if (found := next((t for t in choices if t in titles), None)) is not None:
+            named[name] = Named(found)
     for title in ("序号", "编号", "id", "ID", "seq"):
         if title in titles:
             named["respondent"] = Named(title)

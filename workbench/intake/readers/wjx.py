@@ -1,7 +1,8 @@
 """问卷星 (wjx.cn): exports as text, as index and as score, from any container.
 
 No description is published by the vendor; the form is that of public exports and parsers: metadata
-columns first, ``N、title`` for a question, ``第N题(option)`` for a column of a block, ``┋``
+columns first, ``N、title`` for a question; for a column of a block ``第N题(option)``, or
+``N、title(option)`` and ``N、(option)`` ever after, or ``N、title—row`` and ``N、row``; ``┋``
 between options, ``→`` between ranks, ``〖…〗`` around the free text of an option, ``(跳过)`` and
 ``(空)`` or −3 and −2 where there is no answer.
 """
@@ -23,7 +24,12 @@ __all__ = ["TITLES", "address", "is_mine", "seconds", "wjx"]
 TITLES = ("序号", "提交答卷时间", "所用时间", "来源", "来源详情", "来自IP", "总分")
 _TITLE = re.compile(r"(?P<n>\d{1,3})\s*[、．.：:，,]\s*(?P<wording>.+)")
 _BLOCK = re.compile(r"第\s*(?P<n>\d{1,3})\s*题\s*[(（](?P<option>.+)[)）]")
-_INNER = re.compile(r"(?P<stem>.+?)\s*[(（](?P<option>.+)[)）]")
+_BARE = re.compile(r"(?P<n>\d{1,3})\s*[(（](?P<option>.+)[)）]")
+_OWN = {
+    *TITLES, "用户ID", "用户id", "开始答卷时间", "开始答题时间", "自定义参数", "自定义链接参数",
+    "sojumpparm", "省份", "城市", "省市", "国家", "经纬度", "微信昵称", "微信OpenID", "答卷编号",
+}  # fmt: skip
+_TEXT = re.compile(r"〖(.*?)〗")
 _MARK = re.compile(
     r"\s*[\[【(（](?:单选|多选|下拉|填空|矩阵|量表|排序|评分|必答|选答)[^\]】)）]*[\]】)）]"
 )
@@ -113,7 +119,7 @@ def wjx(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -> Gr
         named=named,
         questions=tuple(questions),
         missing=_MISSING,
-        other=re.compile(r"〖(.*?)〗"),
+        other=_TEXT,
         seconds="所用时间" if "所用时间" in titles else "",
         separator="┋",
     )
@@ -121,49 +127,117 @@ def wjx(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -> Gr
 
 
 def _questions(grid: Grid, how: Source | Join, titles: list[str]) -> list[Question]:
-    """Group the columns by the number of their question."""
+    """Group the columns by the number of their question; one without a number stands alone."""
     groups: dict[str, list[tuple[int, str]]] = {}
+    before = ""
     for k, title in enumerate(titles):
-        match = _BLOCK.fullmatch(title) or _TITLE.fullmatch(title)
-        if match and title not in TITLES:
-            groups.setdefault(str(int(match["n"])), []).append((k, title))
-    return [_question(grid, how, n, columns) for n, columns in groups.items()]
+        match = _BLOCK.fullmatch(title) or _TITLE.fullmatch(title) or _BARE.fullmatch(title)
+        if title in _OWN or title.startswith("#"):
+            before = ""
+        elif match:
+            n = str(int(match["n"]))
+            if before and n not in groups and _BARE.fullmatch(title) and _parted(before)[1]:
+                groups[n] = groups.pop(before)  # the first option stands behind the wording
+            groups.setdefault(n, []).append((k, title))
+            before = ""
+        else:
+            groups[title] = [(k, title)]
+            before = title
+    return [
+        question
+        for n, columns in groups.items()
+        for question in _question(grid, how, n if n.isdecimal() else "", columns)
+    ]
 
 
-def _question(grid: Grid, how: Source | Join, n: str, columns: list[tuple[int, str]]) -> Question:
-    """Tell one question from its columns."""
-    options: list[tuple[str, str]] = []
-    wording, title = f"第{n}题", f"第{n}题"
-    for _, name in columns:
-        whole = _TITLE.fullmatch(name)
-        if block := _BLOCK.fullmatch(name):
-            options.append((block["option"].strip(), name))
-        elif whole and len(columns) > 1 and (inner := _INNER.fullmatch(whole["wording"])):
-            options.append((inner["option"].strip(), name))
-            wording, title = inner["stem"], name[: name.index(inner["stem"]) + len(inner["stem"])]
-        elif whole:
-            wording, title = whole["wording"], name
+def _parted(text: str) -> tuple[str, str]:
+    """Give what stands before the last brackets and what in them; all before, if there are none.
+
+    Examples
+    --------
+    >>> _parted("您常用（可多选）(超市（如：盒马）)"), _parted("(其他)"), _parted("年龄")
+    (('您常用（可多选）', '超市（如：盒马）'), ('', '其他'), ('年龄', ''))
+    """
+    depth = 0
+    for k in range(len(text) - 1, -1, -1):
+        depth += (text[k] in ")）") - (text[k] in "(（")
+        if depth == 0:
+            break
+    if not text or text[-1] not in ")）" or depth:
+        return text, ""
+    return text[:k].strip(), text[k + 1 : -1].strip()
+
+
+def _parts(words: list[str]) -> tuple[str, list[str]]:
+    """Give the wording and the options of the columns of one question; none if it has none."""
+    inner = [_parted(word) for word in words]
+    stem = inner[0][0]
+    if len(words) > 1 and all(option and own in ("", stem) for own, option in inner):
+        return stem, [option for _, option in inner]
+    stem, _, row = words[0].rpartition("—")
+    if len(words) > 1 and stem and row:
+        rows = [word.removeprefix(stem).removeprefix("—").strip() for word in words[1:]]
+        return stem.rstrip("—").strip(), [row.strip(), *rows]
+    return "", []
+
+
+def _question(
+    grid: Grid, how: Source | Join, n: str, columns: list[tuple[int, str]]
+) -> list[Question]:
+    """Tell one question from its columns; repeated titles without options are as many questions."""
+    whole = [(k, name) for k, name in columns if not _BLOCK.fullmatch(name)]
+    blocks = [(_BLOCK.fullmatch(name), name) for _, name in columns]
+    options = [(block["option"].strip(), name) for block, name in blocks if block]
+    words = [_wording(grid, name) for _, name in whole]
+    wording = title = f"第{n}题" if n else columns[0][1]
+    if options:
+        if whole:
+            wording, title = words[0], whole[0][1]
+    else:
+        stem, found = _parts(words)
+        if not found:
+            codes = [f"q{n}_{place}" for place in range(1, len(whole) + 1)]
+            if len(whole) == 1:
+                codes = [f"q{n}" if n else f"c{whole[0][0] + 1}"]
+            return [
+                _plain(grid, how, k, name, word, code)
+                for (k, name), word, code in zip(whole, words, codes, strict=True)
+            ]
+        options = [(option, name) for option, (_, name) in zip(found, whole, strict=True)]
+        if stem:
+            first = whole[0][1]
+            wording, title = stem, first[: first.index(stem) + len(stem)]
     wording = _MARK.sub("", wording).strip()
-    cells = [{c for c in grid.column(k) if c not in _MISSING} for k, name in columns]
-    seen = set().union(*cells)
-    if not options:
-        kind = ""
-        if any("┋" in cell for cell in seen):
-            kind = "multiple"
-        elif any("→" in cell for cell in seen):
-            kind = "ranking"
-        elif how.format == "wjx_score":
-            kind = "number"
-        return Question(title, wording, kind, f"q{n}")
-    kind = "multiple" if seen <= {"0", "1"} else "matrix"
-    ranks = [cell for cell in cells if cell]
-    if kind == "matrix" and _ranks(grid, how, [k for k, name in columns if _has(options, name)]):
+    places = [k for k, name in columns if any(name == column for _, column in options)]
+    cells = [_seen(grid, k) for k in places]
+    kind = "multiple" if set().union(*cells) <= {"0", "1"} else "matrix"
+    if kind == "matrix" and _ranks(grid, how, places):
         kind = "ranking"
-    return Question(title, wording, kind if ranks else "", f"q{n}", columns=tuple(options))
+    return [Question(title, wording, kind if any(cells) else "", f"q{n}", columns=tuple(options))]
 
 
-def _has(options: list[tuple[str, str]], name: str) -> bool:
-    return any(name == column for _, column in options)
+def _wording(grid: Grid, name: str) -> str:
+    """Give a title without its number, and without what was added to a repeated one."""
+    base, _, _ = name.rpartition("#")
+    name = base if base in grid.repeated else name
+    match, bare = _TITLE.fullmatch(name), _BARE.fullmatch(name)
+    return match["wording"] if match else f"({bare['option']})" if bare else name
+
+
+def _seen(grid: Grid, k: int) -> set[str]:
+    """Give the answers in a column, without texts behind options."""
+    return {_TEXT.sub("", cell).strip() for cell in grid.column(k) if cell not in _MISSING}
+
+
+def _plain(grid: Grid, how: Source | Join, k: int, name: str, wording: str, code: str) -> Question:
+    """Tell a question of one column."""
+    seen = _seen(grid, k)
+    kind = "number" if how.format == "wjx_score" else ""
+    if any("┋" in cell for cell in seen):
+        kind = "multiple"
+    elif any("→" in cell for cell in seen):
+        kind = "ranking"
+    return Question(name, _MARK.sub("", wording).strip(), kind, code)
 
 
 def _ranks(grid: Grid, how: Source | Join, places: list[int]) -> bool:

@@ -35,7 +35,7 @@ def rows_of(
     problems += sheet_problems(sheet, how.header, how.file)
     log.add(
         "intake.formula",
-        sheet.formulas,
+        sheet.formulas - len(sheet.bare),
         f"{how.file}：公式单元格，采用文件中存储的结果",
         f"{how.file}: cells with formulas; the stored result is used",
     )

@@ -11,7 +11,7 @@ from workbench.intake import xlsxfile
 from workbench.intake.encoding import whole
 from workbench.intake.frames import Log, refuse
 from workbench.intake.readers import wenjuan
-from workbench.intake.readers.delimited import delimited, records
+from workbench.intake.readers.delimited import records
 from workbench.intake.readers.export import Grid, Reader
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def zipped(
         )
         plain = how.model_copy(update={"sheet": None})
         if codes is not None and chosen == [base.get(wenjuan.ANSWERS)]:
-            grid = delimited(content(chosen[0]), plain, log, problems)
-            told = records(content(codes), plain, log)
+            grid = Grid(records(content(chosen[0]), plain, log, proved=True), plain)
+            told = records(content(codes), plain, log, proved=True)
             return wenjuan.labelled(wenjuan.wenjuan(grid, plain, log, problems), told)
         return inner(content(chosen[0]), plain, log, problems)
 
