@@ -282,6 +282,7 @@ def test_a_label_with_wide_brackets_is_found_in_either_width(read, folder):
         ("电梯，健身", [True, True, False]),
         ("lift gym", [True, True, False]),
         ("电梯\n健身", [True, True, False]),
+        ("wood lift gym", [True, True, False]),
         ("健身；其他、杂项：凉亭、秋千", [False, True, True]),
         ("未列出的", [NA, NA, NA]),
         ("电梯、未列出的", [True, False, False]),
@@ -289,6 +290,7 @@ def test_a_label_with_wide_brackets_is_found_in_either_width(read, folder):
 )
 def test_options_in_one_cell(read, folder, cell, expected):
     folder.edit("codebook.yaml", "其他（请注明）", "其他、杂项")
+    folder.edit("codebook.yaml", "en: lift", "en: wood lift")
     frame, log, _ = read(text_of([["respondent", "q1", "use"], ["1", "5", cell]]), "{}")
     assert used(frame) == [expected]
     assert ("intake.value-unnamed" in log) == ("未列出" in cell)
@@ -401,3 +403,46 @@ def test_an_xlsform_with_or_other_a_conditional_group_and_a_repeat(tmp_path):
     [told] = made.log.entries
     assert told.n == 2
     assert "age, place" in told.zh
+
+
+def test_wjx_as_sav_is_mapped_by_the_titles_of_its_labels(read, tmp_path):
+    import pyreadstat
+
+    path = tmp_path / "made.sav"
+    pyreadstat.write_sav(
+        pd.DataFrame(
+            {"i": ["1"], "t": ["2026/10/9 12:00:00"], "ip": ["10.0.0.1(江苏)"], "Q1": [5.0]}
+        ),
+        str(path),
+        column_labels=["序号", "提交答卷时间", "来自IP", "1、您满意吗？"],
+    )
+    frame, _, _ = read(path.read_bytes(), "{q1: '1、您满意吗？'}", name="b.sav")
+    assert frame["q1"].tolist() == [5]
+    assert frame["ip"].tolist() == ["10.0.0.1"]
+
+
+def test_a_case_that_lost_its_zeros_is_told(read, folder):
+    folder.write("data/d.csv", "case,community,wave,disposition\n7,A-1,w2,1.1\n8,A-1,w2,2.10\n")
+    folder.edit("study.yaml", "  requests:", "  dispositions: {file: data/d.csv}\n  requests:")
+    rows = [["respondent", "q1", "case", "psu"], ["1", "5", "007", "b1"], ["2", "5", "8", "b1"]]
+    _, _, made = read(text_of(rows), "{}")
+    told = [p for p in made.warnings if p.code == "responses.case-unlisted"]
+    assert [(p.row, p.found) for p in told] == [(1, "007")]
+
+
+def test_periods_as_ledgers_write_them(folder):
+    rows = [["2026年9月", "2026-09"], ["2026.10", "2026-10"], ["202608", "2026-08"],
+            ["２０２６年上半年", "2026-H1"], ["2026年第二季度", "2026-Q2"], ["2025年", "2025"]]  # fmt: skip
+    cells = "".join(f"A-1,m,{said},1,ledger\n" for said, _ in rows)
+    folder.write("data/m.csv", "community,indicator,period,value,origin\n" + cells)
+    folder.edit("study.yaml", "  requests:", "  measurements: {file: data/m.csv}\n  requests:")
+    made = folder.build()
+    assert sorted(made.frames["measurements"]["period"]) == sorted(want for _, want in rows)
+    assert {entry.code: entry.n for entry in made.log}["intake.period"] == 6
+
+
+def test_a_month_that_is_none_is_no_period(folder):
+    head = "community,indicator,period,value,origin\n"
+    folder.write("data/m.csv", head + "A-1,m,2026年13月,1,ledger\nA-1,n,20261,1,ledger\n")
+    folder.edit("study.yaml", "  requests:", "  measurements: {file: data/m.csv}\n  requests:")
+    assert folder.codes() == ["cell.period", "cell.period"]

@@ -59,6 +59,42 @@ def _code_of(item: Item, text: str) -> str:
     return text if item.holds(text) or text in item.missing else _code(text)
 
 
+_HALVES = {"上半年": "H1", "下半年": "H2"}
+_QUARTERS = {"一": "1", "二": "2", "三": "3", "四": "4"}
+_PERIOD = re.compile(
+    r"(?P<year>\d{4})(?:年|[-/.](?=\d))?(?:(?P<half>[上下]半年)|第?(?P<quarter>[1-4一二三四])季度|"
+    r"(?P<month>\d{1,2})月?)?\Z"
+)
+
+
+def _period(text: str) -> str:
+    """Give a period as people write it in the form of the table; other texts as they are.
+
+    Examples
+    --------
+    >>> [_period(text) for text in ("2026年9月", "2026.9", "202609", "2026年三季度", "20261")]
+    ['2026-09', '2026-09', '2026-09', '2026-Q3', '20261']
+    """
+    if PERIOD.match(text):
+        return text
+    match = _PERIOD.match("".join(_number(text).split()))
+    if match is None or not _lies(match):
+        return text
+    year, half, quarter, month = match.groups()
+    if half:
+        return f"{year}-{_HALVES[half]}"
+    if quarter:
+        return f"{year}-Q{_QUARTERS.get(quarter, quarter)}"
+    return f"{year}-{int(month):02d}" if month else year
+
+
+def _lies(match: re.Match[str]) -> bool:
+    """Whether a month is one of the year, with both digits where nothing parts it from the year."""
+    month = match["month"]
+    parted = match[0][4:5] in ("年", "-", "/", ".")
+    return month is None or (1 <= int(month) <= 12 and (parted or len(month) == 2))
+
+
 class _Converter:
     """One source's rows while they are converted."""
 
@@ -114,6 +150,15 @@ class _Converter:
         if kind in ("date", "time"):
             return self.dates(column.name, cells, kind)
         if kind == "period":
+            told = each(cells, _period)
+            self.log.add(
+                "intake.period",
+                int((told.fillna("") != cells.fillna("")).sum()),
+                f"{self.file} {column.name}：按写法改为 2026-09 的形式",
+                f"{self.file} {column.name}: written as 2026-09",
+                table=self.table.name,
+            )
+            cells = told
             wrong = cells.dropna()
             wrong = wrong[~where(wrong, PERIOD.match)]
             self.bad(

@@ -114,8 +114,9 @@ class Mapping:
                 )
                 return begins[0]
             said = () if raw.export is None else raw.export.questions
+            words = {plain(wanted), plain(_TITLE.sub("", wanted, count=1))}
             alike = [c for c in map(str, raw.frame.columns) if plain(c) == plain(wanted)] or [
-                q.title for q in said if not q.columns and plain(q.wording) == plain(wanted)
+                q.title for q in said if not q.columns and plain(q.wording) in words
             ]
             if len(alike) == 1:
                 self.log.add(
@@ -189,8 +190,10 @@ def map_source(
             out[name] = frame[found]
             titles[name] = found
             used.add(found)
+    own = {} if raw.export is None else raw.export.named
+    platforms = {how.title for how in own.values()} if table.name == "responses" else set()
     for title in map(str, frame.columns):
-        named = title in source.set or title in out or title in source.columns
+        named = title in (*source.set, *out, *source.columns) or title in platforms
         if not named and here.known(title) and title not in used:
             if title == "community" and source.community is not None:
                 continue

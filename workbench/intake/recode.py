@@ -119,8 +119,19 @@ def _options(cell: str, known: dict[str, str], separator: str) -> list[str]:
         parts = _SURE.split(cell)
     else:
         ways = [cell.split(mark) for mark in (separator, *_MARKS) if mark and mark in cell]
+        ways.append(_spaced(cell.split(), known))
         parts = next((way for way in ways if _all(way, known)), _PARTS.split(cell))
     return [part.strip() for part in parts if part.strip()]
+
+
+def _spaced(words: list[str], known: dict[str, str]) -> list[str]:
+    """Give labels that hold blanks themselves out of labels parted by blanks, the longest first."""
+    out: list[str] = []
+    while words:
+        n = next((n for n in range(len(words), 0, -1) if plain(" ".join(words[:n])) in known), 1)
+        out.append(" ".join(words[:n]))
+        words = words[n:]
+    return out
 
 
 def _all(parts: list[str], known: dict[str, str]) -> bool:

@@ -32,6 +32,7 @@ def check(study: Study, frames: Frames, units: Units, problems: Problems) -> Non
         for block in frames.blocks("responses", _looked_at(study)):
             _modes(study, block, problems)
             _interviews(study, block, problems)
+            _cases(frames, block, problems)
             _design(study, block, problems)
         _panel(frames, problems)
         _wave_counts(study, frames, problems)
@@ -168,6 +169,31 @@ def _interviews(study: Study, responses: pd.DataFrame, problems: Problems) -> No
             severity="warning",
             expected=f"{first} … {last}",
         )
+
+
+def _cases(frames: Frames, responses: pd.DataFrame, problems: Problems) -> None:
+    """Tell of questionnaires whose case is none of those that the unit's dispositions list."""
+    if "dispositions" not in frames or not responses["case"].notna().any():
+        return
+    listed = frames["dispositions"]
+    listed = listed[listed["case"].notna()]
+    unit, key = ["wave", "community"], ["wave", "community", "case"]
+    named = responses[responses["case"].notna()]
+    mine = pd.MultiIndex.from_frame(named[unit]).isin(pd.MultiIndex.from_frame(listed[unit]))
+    there = pd.MultiIndex.from_frame(named[key]).isin(pd.MultiIndex.from_frame(listed[key]))
+    lost = named[mine & ~there]
+    problems.cells(
+        "responses.case-unlisted",
+        "dispositions 中没有这个样本编号",
+        "dispositions list no such case",
+        "核对编号：007 与 7 是两个编号，前导零可能在电子表格中丢失；丢失的从原系统重新导出",
+        "check the number: 007 and 7 are two, and a spreadsheet may have lost the zeros; then "
+        "export it again from its system",
+        frame=lost,
+        column="case",
+        values=lost["case"],
+        severity="warning",
+    )
 
 
 def _wave_counts(study: Study, frames: Frames, problems: Problems) -> None:
