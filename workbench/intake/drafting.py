@@ -176,8 +176,8 @@ def _from_export(raw: Raw, words: Raw | None) -> list[Drafted]:
                         column, f"{asked.wording}：{row}", kind, f"{asked.code}_{n}",
                         labels=asked.labels,
                     )  # fmt: skip
-                    said = _meaning(raw, words, one) if words is not None else {}
-                    out.append(_single(one, frame, missing, said))
+                    means = _meaning(raw, words, one) if words is not None else {}
+                    out.append(_single(one, frame, missing, means))
         elif asked.title in frame.columns:
             out.append(_single(asked, frame, missing, meaning))
     return out
