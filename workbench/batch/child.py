@@ -79,10 +79,7 @@ def cells(source: Path, target: Path) -> None:
     """
     notebook = json.loads(source.read_bytes())
     own = _own_shell()
-    kept = _Outputs()
-    own.displayhook.session = own.display_pub.session = _session(kept)
-    own.displayhook.topic = own.display_pub.topic = b"output"
-    own.displayhook.pub_socket = own.display_pub.pub_socket = object()
+    kept = own.displayhook.session.kept
     sys.stdout, sys.stderr = _Stream("stdout", kept), _Stream("stderr", kept)
     files = {name: _captured(number) for name, number in (("stdout", 1), ("stderr", 2))}
     for cell in notebook["cells"]:
@@ -109,18 +106,24 @@ def cells(source: Path, target: Path) -> None:
 def shell() -> Any:
     """Give the shell of this process; the server makes one for all its children, before the fork.
 
-    It has no sockets, no thread and no history.
+    It has no sockets, no thread and no history; what it would send, its session keeps.
     """
     from types import SimpleNamespace
 
     from ipykernel.zmqshell import ZMQInteractiveShell
     from traitlets.config import Config
 
+    if ZMQInteractiveShell.initialized():
+        return ZMQInteractiveShell.instance()
     made: Any = ZMQInteractiveShell.instance(
         config=Config({"HistoryManager": {"enabled": False}}),
         kernel=SimpleNamespace(eventloop=None),
     )
     made.extension_manager.load_extension("storemagic")
+    made.displayhook.session = made.display_pub.session = _session()
+    made.displayhook.topic = made.display_pub.topic = b"output"
+    made.displayhook.pub_socket = made.display_pub.pub_socket = object()
+    made.transform_cell("pass")  # its regular expressions are compiled when first used
     return made
 
 
@@ -162,18 +165,20 @@ def _captured(number: int) -> Any:
     return Path(f"/proc/self/fd/{file.fileno()}").open("rb", buffering=0)
 
 
-def _session(kept: _Outputs) -> Any:
+def _session() -> Any:
     """Give a session that keeps what a kernel would send."""
     from jupyter_client.session import Session
 
     class Kept(Session):
+        kept = _Outputs()
+
         def send(
             self, stream: Any, msg_or_type: Any, content: Any = None, *_: Any, **__: Any
         ) -> Any:
             if isinstance(msg_or_type, str):
-                kept.message(msg_or_type, content or {})
+                self.kept.message(msg_or_type, content or {})
             else:
-                kept.message(msg_or_type["header"]["msg_type"], msg_or_type["content"])
+                self.kept.message(msg_or_type["header"]["msg_type"], msg_or_type["content"])
 
     return Kept()
 

@@ -77,10 +77,15 @@ def running() -> dict[str, Any]:
 
 def record_environment(data: Path) -> None:
     """Write ``protocol/environment.json`` into a unit's or the batch's ``data/``."""
-    text = json.dumps(running(), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     file = data / FILE
     file.parent.mkdir(exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    file.write_text(_recorded(), encoding="utf-8")
+
+
+@cache
+def _recorded() -> str:
+    """Write the environment out once per process, which keeps its own to its end."""
+    return json.dumps(running(), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 def differences(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -126,6 +126,12 @@ def _register_engine() -> None:
     papermill_engines.register(_ENGINE, Engine)
 
 
+@lru_cache(maxsize=1)
+def _quiet() -> None:
+    """Keep papermill's notes to itself; each setting of a level empties every logger's memory."""
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+
+
 def _in_kernel(
     source: Path, parameters: dict[str, Any], cwd: Path, scratch: Path, limits: Limits | None
 ) -> dict[str, Any]:
@@ -136,7 +142,7 @@ def _in_kernel(
     from workbench.batch import kernels
 
     _register_engine()
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    _quiet()
     raw = scratch / "executed.ipynb"
     os.environ[kernels.LIMITS] = _told(limits)
     try:
@@ -174,7 +180,7 @@ def _in_child(
     from workbench.batch.kernels import kernel_environment
     from workbench.batch.provisioner import Forked
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    _quiet()
     given, target = scratch / "given.ipynb", scratch / "executed.ipynb"
     notebook = parameterize_notebook(load_notebook_node(str(source)), parameters)
     given.write_text(json.dumps(notebook), encoding="utf-8")

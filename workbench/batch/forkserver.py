@@ -38,6 +38,8 @@ _STACK = (
     "ipykernel.zmqshell",
     "IPython.extensions.storemagic",
     "IPython.core.interactiveshell",
+    "IPython.core.logger",
+    "bdb",
     "pandas",
     "pyarrow",
     "scipy.stats",
@@ -214,15 +216,16 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
 
-def _code() -> tuple[tuple[str, int, int], ...]:
-    """Sizes and times of the package's files: an edit shows."""
+def _code(files: list[str]) -> list[tuple[int, int]]:
+    """Tell times and sizes of the package's files: an edit shows."""
     found = []
-    for folder, _, names in os.walk(_HOME):
-        for name in names:
-            if name.endswith((".py", ".yaml")):
-                told = os.stat(os.path.join(folder, name))  # noqa: PTH116, PTH118 (each request)
-                found.append((name, told.st_mtime_ns, told.st_size))
-    return tuple(sorted(found))
+    for name in files:
+        try:
+            told = os.stat(name)  # noqa: PTH116 (each request)
+        except OSError:
+            return []
+        found.append((told.st_mtime_ns, told.st_size))
+    return found
 
 
 def _loop(listener: socket.socket) -> None:
@@ -236,12 +239,13 @@ def _loop(listener: socket.socket) -> None:
     selector.register(woken, selectors.EVENT_READ)
     selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
     kernels: dict[int, socket.socket] = {}
-    loaded = _code()
+    files = [str(file) for kind in ("*.py", "*.yaml") for file in _HOME.rglob(kind)]
+    loaded = _code(files)
     while True:
         for key, _ in selector.select():
             if key.fileobj is listener:
                 pipe, _ = listener.accept()
-                stale = _code() != loaded
+                stale = _code(files) != loaded
                 pid = _fork(pipe, [listener, *kernels.values()], (woken, wake), stale=stale)
                 kernels[pid] = pipe
                 selector.register(pipe, selectors.EVENT_READ)

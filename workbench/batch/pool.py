@@ -104,8 +104,9 @@ def run_tasks(
     iterator, or leaving it by an exception, ends all workers.
     """
     source = iter(tasks)
-    env = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
-    env |= environment or {}
+    # one thread each: workers are as many as are wanted, and typst's would wait for each other
+    threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS")
+    env = dict.fromkeys(threads, "1") | {"MPLBACKEND": "agg"} | (environment or {})
     workers: list[_Worker] = []
     try:
         more = True
