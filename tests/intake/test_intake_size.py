@@ -117,8 +117,9 @@ def test_where_the_parts_end_leaves_no_trace(folder, tmp_path, monkeypatch, at):
         ("\n", 0.02, 1 << 21),
     ],
 )
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
 def test_a_text_gives_the_records_of_the_csv_module_however_it_is_cut(
-    monkeypatch, end, quoted, block
+    monkeypatch, end, quoted, block, quoting
 ):
     rng = random.Random(1)
     cells = ["a", "", " b ", "７", "a'b", "\ufeff", "x\u2028y", "9" * 30, "c"]
@@ -129,7 +130,7 @@ def test_a_text_gives_the_records_of_the_csv_module_however_it_is_cut(
         if rng.random() < quoted:
             row[:] = rng.choice([[], row[:3], [*row, ""]])
     sink = io.StringIO(newline="")
-    csv.writer(sink, lineterminator=end).writerows(rows)
+    csv.writer(sink, lineterminator=end, quoting=quoting).writerows(rows)
     monkeypatch.setattr(csvfile, "BLOCK", block)
     grid = delimited(io.BytesIO(sink.getvalue().encode()), source_of("a.csv"), Log(), [])
     read_ = {}
@@ -141,6 +142,22 @@ def test_a_text_gives_the_records_of_the_csv_module_however_it_is_cut(
         for n, row in enumerate(rows[1:], start=1)
     }
     assert read_ == {n: row for n, row in plain.items() if any(row)}
+
+
+def test_what_is_read_at_once_is_what_the_csv_module_reads():
+    rng = random.Random(2)
+    many = 0
+    for _ in range(3000):
+        text = "".join(
+            rng.choice(["a", ",", ",", '"', '",', ',"', "\n", "\r\n", " "]) for _ in range(9)
+        )
+        columns = csvfile.columns("x,y\n" + text, ",", 2)
+        if columns is not None:
+            many += '"' in text
+            rows = zip(*(column.to_pylist() for column in columns), strict=True)
+            told = csv.reader(io.StringIO("x,y\n" + text, newline=""), strict=True)
+            assert list(map(list, rows)) == [row or ["", ""] for row in told], text
+    assert many > 20
 
 
 def test_a_quote_that_never_closes_is_told_with_its_line_whatever_was_read_at_once(monkeypatch):

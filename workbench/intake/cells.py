@@ -7,13 +7,40 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-__all__ = ["each", "numbers", "where"]
+__all__ = ["Words", "each", "numbers", "where"]
 
 
-def _distinct(cells: pd.Series) -> tuple[np.ndarray, list[str]]:
-    """Give each row's place among the distinct texts, −1 for missing, and these texts."""
-    codes, words = pd.factorize(cells)
-    return codes, [str(word) for word in words.tolist()]
+class Words:
+    """A column's distinct texts, found once for whatever is asked of them.
+
+    Parameters
+    ----------
+    cells
+        Text; missing stays missing.
+    """
+
+    def __init__(self, cells: pd.Series) -> None:
+        self._index, self._name = cells.index, cells.name
+        codes, words = pd.factorize(cells)
+        self._codes: np.ndarray = codes
+        """Each row's place among the distinct texts, −1 for missing."""
+        self.words = [str(word) for word in words.tolist()]
+
+    def each(self, do: Callable[[str], str | None]) -> pd.Series:
+        """Give ``do`` of every text; see :func:`each`."""
+        told = pd.array([do(word) for word in self.words], dtype="str")
+        cells = told.take(self._codes, allow_fill=True)
+        return pd.Series(cells, index=self._index, name=self._name)
+
+    def where(self, holds: Callable[[str], object]) -> pd.Series:
+        """Say for every text whether ``holds`` is true of it; see :func:`where`."""
+        hit = np.array([bool(holds(word)) for word in self.words] + [False])
+        return pd.Series(hit[self._codes], index=self._index)
+
+    def numbers(self, value: Callable[[str], float | None]) -> pd.Series:
+        """Give the number of every text; see :func:`numbers`."""
+        found = [np.nan if (v := value(word)) is None else v for word in self.words]
+        return pd.Series(np.array([*found, np.nan])[self._codes], index=self._index)
 
 
 def each(cells: pd.Series, do: Callable[[str], str | None]) -> pd.Series:
@@ -31,9 +58,7 @@ def each(cells: pd.Series, do: Callable[[str], str | None]) -> pd.Series:
     >>> each(pd.Series(["a", None, "b"], dtype="str"), {"a": "x"}.get).tolist()
     ['x', nan, nan]
     """
-    codes, words = _distinct(cells)
-    told = pd.array([do(word) for word in words], dtype="str")
-    return pd.Series(told.take(codes, allow_fill=True), index=cells.index, name=cells.name)
+    return Words(cells).each(do)
 
 
 def where(cells: pd.Series, holds: Callable[[str], object]) -> pd.Series:
@@ -44,9 +69,7 @@ def where(cells: pd.Series, holds: Callable[[str], object]) -> pd.Series:
     >>> where(pd.Series(["a", None, "b"], dtype="str"), "a".__eq__).tolist()
     [True, False, False]
     """
-    codes, words = _distinct(cells)
-    hit = np.array([bool(holds(word)) for word in words] + [False])
-    return pd.Series(hit[codes], index=cells.index)
+    return Words(cells).where(holds)
 
 
 def numbers(cells: pd.Series, value: Callable[[str], float | None]) -> pd.Series:
@@ -57,6 +80,4 @@ def numbers(cells: pd.Series, value: Callable[[str], float | None]) -> pd.Series
     >>> numbers(pd.Series(["1", None, "x"], dtype="str"), {"1": 1.0}.get).tolist()
     [1.0, nan, nan]
     """
-    codes, words = _distinct(cells)
-    found = np.array([np.nan if (v := value(word)) is None else v for word in words] + [np.nan])
-    return pd.Series(found[codes], index=cells.index)
+    return Words(cells).numbers(value)

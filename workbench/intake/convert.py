@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from workbench.intake.cells import each, numbers, where
+from workbench.intake.cells import Words, each, numbers, where
 from workbench.intake.dates import Parsed, parse_dates, parse_times, readable, swapped
 from workbench.intake.frames import FILE, ROW, Log, Problems
 from workbench.intake.tables import PERIOD, Column, Table, column_of
@@ -383,16 +384,20 @@ class _Converter:
             if out:
                 out[name] = reason
             return out
-        cells = self.frame[code]
-        reasons = each(cells, lambda text: item.missing.get(_code_of(item, text)))
-        reason = reason.fillna(reasons)
-        lost = reasons.notna()
-        out[code] = self._answers(code, item, cells.mask(lost) if lost.any() else cells)
+        cells = Words(self.frame[code])
+        missing = {
+            word: why
+            for word in cells.words
+            if (why := item.missing.get(_code_of(item, word))) is not None
+        }
+        if missing:
+            reason = reason.fillna(cells.each(missing.get))
+        out[code] = self._answers(code, item, cells, missing)
         if item.missing or reason.notna().any():
             out[name] = reason
         return out
 
-    def _answers(self, code: str, item: Item, cells: pd.Series) -> pd.Series:
+    def _answers(self, code: str, item: Item, cells: Words, missing: Collection[str]) -> pd.Series:
         """Give the answers that are no missing codes."""
         if item.kind in ("scale", "single"):
             labels: dict[str, str | None] = {}
@@ -404,12 +409,12 @@ class _Converter:
                 given = _code_of(item, text)
                 return given if item.holds(given) else labels.get(plain(text))
 
-            values = each(cells, known)
-            off = values.index[values.isna() & cells.notna()]
+            told = {word: known(word) for word in cells.words if word not in missing}
+            wrong = {word for word, value in told.items() if value is None}
             self.bad(
                 "item.off-scale",
                 code,
-                off,
+                self.frame.index[cells.where(wrong.__contains__)],
                 "不在该题的取值范围内",
                 "not a value of the item",
                 fix=(
@@ -418,8 +423,12 @@ class _Converter:
                 ),
                 expected=" | ".join([*item.points, *item.missing][:24]),
             )
-            return numbers(values, float).astype("Int64") if item.whole else values
-        codes = each(cells, partial(_code_of, item))
+            if not item.whole:
+                return cells.each(told.get)
+            points = {word: float(value) for word, value in told.items() if value is not None}
+            return cells.numbers(points.get).astype("Int64")
+        plain = cells.each(lambda word: None if word in missing else word)
+        codes = each(plain, partial(_code_of, item))
         if item.kind == "number":
             low, high = item.range or (None, None)
             frame = self.frame
@@ -440,7 +449,7 @@ class _Converter:
             return self.booleans(code, codes)
         if item.kind == "date":
             return self.dates(code, codes, "date")
-        return cells
+        return plain
 
 
 def item_columns(study: Study) -> list[str]:

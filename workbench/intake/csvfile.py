@@ -73,8 +73,9 @@ def columns(block: str, delimiter: str, width: int) -> list[pa.DictionaryArray] 
     Returns
     -------
     list of DictionaryArray, or None
-        ``None`` for a block that holds a quote, a blank line, a record of other than ``width``
-        fields, a lone CR or very long fields.
+        A blank line is a record of empty fields. ``None`` for a block that holds a quote which
+        neither begins nor ends a field, a line end between quotes, a record of other than
+        ``width`` fields, a lone CR or a very long field.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow
@@ -83,13 +84,14 @@ def columns(block: str, delimiter: str, width: int) -> list[pa.DictionaryArray] 
         width < 2
         or not block
         or len(block) > 2 * BLOCK + _MAX_FIELD
-        or '"' in block
         or block[0] == "\ufeff"
         or block.count("\r") != block.count("\r\n")
         or not delimiter.isascii()
     ):
         return None
     data = block.encode()
+    if not _quoted_plainly(data, delimiter):
+        return None
     texts = pa.dictionary(pa.int32(), pa.string())
     try:
         table = arrow.read_csv(
@@ -97,7 +99,7 @@ def columns(block: str, delimiter: str, width: int) -> list[pa.DictionaryArray] 
             arrow.ReadOptions(
                 use_threads=False, block_size=len(data) + 1, autogenerate_column_names=True
             ),
-            arrow.ParseOptions(delimiter=delimiter, quote_char=False, ignore_empty_lines=False),
+            arrow.ParseOptions(delimiter=delimiter, double_quote=False, ignore_empty_lines=False),
             arrow.ConvertOptions(
                 column_types={f"f{n}": texts for n in range(width)},
                 null_values=[],
@@ -111,6 +113,28 @@ def columns(block: str, delimiter: str, width: int) -> list[pa.DictionaryArray] 
     found = [column.combine_chunks() for column in table.columns]
     longest = max(max(map(len, cells.dictionary.to_pylist()), default=0) for cells in found)
     return None if longest > _MAX_FIELD else found
+
+
+def _quoted_plainly(data: bytes, delimiter: str) -> bool:
+    """Whether quotes only enclose whole fields that hold neither quotes nor line ends."""
+    import numpy as np
+
+    byte = np.frombuffer(data, dtype=np.uint8)
+    quotes = np.flatnonzero(byte == ord('"'))
+    if not len(quotes):
+        return True
+    if len(quotes) % 2:
+        return False
+    begin, end = quotes[::2], quotes[1::2]
+    edges = [ord(delimiter), ord("\n"), ord("\r")]
+    before = byte[begin[begin > 0] - 1]
+    behind = byte[end[end < len(byte) - 1] + 1]
+    ends = np.flatnonzero(byte == ord("\n"))
+    return bool(
+        np.isin(before, edges).all()
+        and np.isin(behind, edges).all()
+        and (np.searchsorted(quotes, ends) % 2 == 0).all()
+    )
 
 
 def records(

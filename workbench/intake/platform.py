@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from workbench.intake.cells import each, numbers, where
+from workbench.intake.cells import Words, each, numbers, where
 from workbench.intake.dates import parse_times
 from workbench.intake.frames import Raw
 from workbench.intake.readers.export import Export, Question
@@ -308,8 +308,15 @@ def settle(here: Mapping, raw: Raw, out: dict[str, pd.Series], titles: dict[str,
         asked = export.question(title)
         named_here = here.source.values.get(name)
         spoken = set(named_here.values) if named_here is not None else set()
-        if export.other is not None and not option and item.kind != "text":
+        cells = Words(out[name])
+        if (
+            export.other is not None
+            and not option
+            and item.kind != "text"
+            and any(map(export.other.search, cells.words))
+        ):
             _free_text(here, name, out, export.other)
+            cells = Words(out[name])
         lost = {**export.missing, **(asked.missing if asked else {})}
         lost = {
             cell: why
@@ -318,21 +325,21 @@ def settle(here: Mapping, raw: Raw, out: dict[str, pd.Series], titles: dict[str,
         }
         if item.kind == "number" and item.range is not None and item.range[0] < 0:
             lost = {cell: why for cell, why in lost.items() if not cell.startswith("-")}
-        cells = out[name]
-        why = each(cells, _reason(lost))
-        hit = why.notna()
-        if hit.any():
-            codes = {_DECIMALS.sub("", cell) for cell in cells[hit].unique()}
+        reason = _reason(lost)
+        coded = {cell: why for cell in cells.words if (why := reason(cell)) is not None}
+        if coded:
+            why = cells.each(coded.get)
+            hit = cells.where(coded.__contains__)
             before = out.get(f"{code}__missing")
             out[f"{code}__missing"] = why if before is None else before.mask(hit, why)
-            out[name] = cells.mask(hit)
+            out[name] = cells.each(lambda cell, coded=coded: None if cell in coded else cell)
             _log(
                 here,
                 "intake.missing-code",
                 int(hit.sum()),
                 f"{name}：平台的缺失代码（{{listed}}），记为缺失",
                 f"{name}: missing codes of the platform ({{listed}}), counted as missing",
-                listed=codes,
+                listed={_DECIMALS.sub("", cell) for cell in coded},
             )
         if asked is not None and named_here is None and not option:
             _definition(here, name, asked, title)
