@@ -101,8 +101,12 @@ def test_where_the_parts_end_leaves_no_trace(folder, tmp_path, monkeypatch, at):
         "{file: data/responses.csv}",
         "{file: data/responses.csv, values: {use: {泳池: null}, sex: {m: male}}}",
     )
+    if at == 7:
+        rule = "duplicates: {respondents: {by: [psu, ip], keep: most_complete}}"
+        folder.edit("study.yaml", "seed: 7\n", f"seed: 7\n{rule}\n")
     whole = told(folder.path, tmp_path / "whole")
     assert whole["n"] > 12  # type: ignore[operator]
+    assert ("duplicates.csv" in whole) == (at == 7)
     parts(monkeypatch, 12 * at, at)
     assert told(folder.path, tmp_path / "parts") == whole
 

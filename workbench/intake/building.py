@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from workbench.intake import rules
 from workbench.intake.convert import convert, item_columns
 from workbench.intake.corrections import Applied, Corrector, Patches, patched
 from workbench.intake.definitions import Definitions
-from workbench.intake.duplicates import not_itself, settle
+from workbench.intake.duplicates import looked_at, not_itself, settle
 from workbench.intake.earlier import add_earlier, join_predecessors
 from workbench.intake.entered import placed
 from workbench.intake.flags import add_alike, add_flags, flagged_by
@@ -217,20 +218,17 @@ class _Intake:
         return stack
 
     def _settled(self, stacks: dict[str, Stack]) -> pd.DataFrame:
-        """Apply the rules for duplicates; the tables that have one are looked at whole."""
+        """Apply the rules for duplicates; what they look at is held of all rows."""
         rules = self.study.settings.duplicates
         ruled = {"responses": rules.respondents, "requests": rules.requests}
         frames = {
-            n: stacks[n].whole()
+            n: stacks[n].whole(partial(looked_at, n, study=self.study))
             for n, rule in ruled.items()
             if rule and n in stacks and len(stacks[n])
         }
         twice = settle(frames, self.study, self.log, self.problems)
         for name, frame in frames.items():
-            types = stacks[name].types
-            stacks[name] = Stack(TABLES[name].unit)
-            stacks[name].types |= types
-            stacks[name].add(frame)
+            stacks[name] = stacks[name].kept(frame, "duplicate_of" if name == "requests" else "")
         return twice
 
     def _parts(self, table: Table, sources: list[Source]) -> Iterator[pd.DataFrame]:

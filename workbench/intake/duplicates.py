@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from workbench.intake.convert import item_columns
 from workbench.intake.frames import FILE, ROW, Log, Problems
-from workbench.intake.tables import TABLES, column_of
+from workbench.intake.tables import TABLES
 from workbench.intake.titles import plain
 from workbench.study import nearest_remedy
 
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from workbench.study import Study
     from workbench.study.settings import RequestsTwice, RespondentsTwice
 
-__all__ = ["COLUMNS", "lines", "not_itself", "same_words", "settle"]
+__all__ = ["COLUMNS", "lines", "looked_at", "not_itself", "same_words", "settle"]
 
 COLUMNS = ["table", "rule", "community", "wave", "kept", "duplicate", "file", "row"]
 """What is told of each match; it names persons and stays in the house."""
 
+_ANSWERS = "_answers"
+_KEPT = ("community", "wave", "started", "finished", "received", "duplicate_of", FILE, ROW)
 _MARKS = re.compile(r"[\W_]+")
 _BLOCK = re.compile(r"(?<=[\d一二三四五六七八九十])(?:号楼|号院|幢|栋|座|#)")
 _KEEP = {
@@ -46,6 +49,22 @@ def same_words(text: str) -> str:
     return _MARKS.sub("", _BLOCK.sub("楼", plain(text).replace("#", "号楼")))
 
 
+def looked_at(name: str, frame: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Give of some rows what :func:`settle` looks at: a few columns and the number of answers."""
+    rules = study.settings.duplicates
+    rule = rules.respondents if name == "responses" else rules.requests
+    wanted = {TABLES[name].id, *_KEPT, *(rule.by if rule is not None else ())}
+    told = frame[[column for column in frame if column in wanted]]
+    if name != "responses":
+        return told
+    items = [column for column in _items(study) if column in frame]
+    return told.assign(**{_ANSWERS: frame[items].notna().sum(axis=1)})
+
+
+def _items(study: Study) -> list[str]:
+    return [name for name in item_columns(study) if not name.endswith("__missing")]
+
+
 def settle(
     frames: dict[str, pd.DataFrame], study: Study, log: Log, problems: Problems
 ) -> pd.DataFrame:
@@ -54,7 +73,8 @@ def settle(
     Parameters
     ----------
     frames
-        Tables by name, as read from the study's own files; those two are replaced in it.
+        Tables by name, as read from the study's own files and as far as `looked_at` gives them;
+        those two are replaced in it.
     study
         ``duplicates:`` of its settings.
     log, problems
@@ -94,8 +114,10 @@ def lines(rows: Sequence[Mapping[str, Any]], lang: str) -> list[str]:
     return [f"{head} ({len(rows)})", *out] if rows else []
 
 
-def _known(by: list[str], names: list[str], rule: str, problems: Problems) -> bool:
-    wrong = [name for name in by if name not in names]
+def _known(
+    by: list[str], names: list[str], frame: pd.DataFrame, rule: str, problems: Problems
+) -> bool:
+    wrong = [name for name in by if name not in names or name not in frame]
     for name in wrong:
         zh, en = nearest_remedy(name, names)
         problems.add(
@@ -133,15 +155,13 @@ def _respondents(
     frame: pd.DataFrame, rule: RespondentsTwice, study: Study, log: Log, problems: Problems
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Keep one questionnaire of each person and wave."""
-    items = [c for c in map(str, frame.columns)
-             if not c.endswith("__missing") and c.partition("__")[0] in study.codebook]  # fmt: skip
-    known = [n for n in map(str, frame.columns) if n in items or column_of(TABLES["responses"], n)]
-    if not _known(rule.by, known, "respondents", problems):
+    names = [*TABLES["responses"].names(), *_items(study)]
+    if not _known(rule.by, names, frame, "respondents", problems):
         return frame, []
     keys = _keys(frame, ["wave", *rule.by])
     when = _instants(frame["finished"]).fillna(_instants(frame["started"]))
     order = pd.DataFrame(
-        {"key": keys, "when": when, "answers": frame[items].notna().sum(axis=1)}, index=frame.index
+        {"key": keys, "when": when, "answers": frame[_ANSWERS]}, index=frame.index
     ).dropna(subset="key")
     # the kept one comes last; whoever has no time loses against those who have one
     if rule.keep == "first":
@@ -206,7 +226,7 @@ def _requests(
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Name the original of each request that is told again within so many days."""
     names = [n for n in TABLES["requests"].names() if n not in ("request", "duplicate_of")]
-    if not _known(rule.by, names, "requests", problems):
+    if not _known(rule.by, names, frame, "requests", problems):
         return frame, []
     by = list(dict.fromkeys(["community", *rule.by]))
     keys = _keys(frame, by, words=("text", "address"))

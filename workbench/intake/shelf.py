@@ -7,7 +7,7 @@ folder, which is gone with the process whatever happens to it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from tempfile import SpooledTemporaryFile
 from typing import Any
 from weakref import finalize
@@ -24,6 +24,9 @@ BLOCK = 50_000
 
 PIECE = 4096
 """Rows that are put aside together: what is read for one unit is a few of them."""
+
+AT = "_at"
+"""Column for the place of a row on its stack."""
 
 _IN_MEMORY = 16 << 20
 
@@ -130,12 +133,31 @@ class Stack:
             frame = frame_of(self._complete(self._shelf.take(n, columns)))
             yield frame if columns is None else frame[list(columns)]
 
-    def whole(self) -> pd.DataFrame:
-        """Give all rows at once in the order of their files."""
-        frame = pd.concat(self.pieces(), ignore_index=True)
+    def whole(self, of: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+        """Give what ``of`` takes of all rows at once, in the order of their files.
+
+        ``of`` keeps every row with its file and row; the column ``AT`` is added, its place on the
+        stack.
+        """
+        frame = pd.concat((of(piece) for piece in self.pieces()), ignore_index=True)
         order = pd.DataFrame({"file": pd.factorize(frame["_file"])[0], "row": frame["_row"]})
         rows = order.sort_values(["file", "row"], kind="stable").index
-        return frame.loc[rows].reset_index(drop=True)
+        return frame.loc[rows].rename_axis(AT).reset_index()
+
+    def kept(self, rows: pd.DataFrame, column: str = "") -> Stack:
+        """Give a stack of some rows, named by their ``AT``, with a column of theirs laid over."""
+        stack = Stack(self.unit)
+        stack.types |= self.types
+        rows = rows.set_index(AT)
+        begin = 0
+        for piece in self.pieces():
+            piece.index = pd.RangeIndex(begin, begin + len(piece))
+            begin += len(piece)
+            piece = piece[piece.index.isin(rows.index)]
+            if column:
+                piece = piece.assign(**{column: rows.loc[piece.index, column]})
+            stack.add(piece)
+        return stack
 
     def blocks(self, by: Sequence[str], rows: int | None = None) -> Iterator[pa.Table]:
         """Give all rows sorted, the rows of one unit together, about ``rows`` at once.
