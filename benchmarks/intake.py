@@ -2,8 +2,8 @@
 
 Every figure is that of a process of its own: questionnaires a second of processor time, all
 threads together, so that other work on the machine counts little; and the peak of its memory as the
-kernel counts it (``ru_maxrss``), the interpreter and its libraries included. What a process holds
-that only imports the package is given as the floor.
+kernel counts it (``VmHWM``; ``ru_maxrss`` begins at what the parent held), the interpreter and its
+libraries included. What a process holds that only imports the package is given as the floor.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PANDAS = {
     "sav": "pyreadstat.read_sav(path)",
 }
 _CHILD = """
-import json, os, resource, sys, time
+import json, os, sys, time
 from pathlib import Path
 import pandas, pyreadstat
 from workbench.intake import build, write_tables
@@ -40,7 +40,8 @@ def whole():
 begun = time.process_time()
 {call}
 spent = time.process_time() - begun
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+status = Path("/proc/self/status").read_text()
+peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
 print(json.dumps([spent, peak]))
 """
 _LARGEST_BOOK = 20_000

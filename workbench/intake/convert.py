@@ -384,15 +384,15 @@ class _Converter:
             if out:
                 out[name] = reason
             return out
-        cells = Words(self.frame[code])
+        words = Words(self.frame[code])
         missing = {
             word: why
-            for word in cells.words
+            for word in words.words
             if (why := item.missing.get(_code_of(item, word))) is not None
         }
         if missing:
-            reason = reason.fillna(cells.each(missing.get))
-        out[code] = self._answers(code, item, cells, missing)
+            reason = reason.fillna(words.each(missing.get))
+        out[code] = self._answers(code, item, words, missing)
         if item.missing or reason.notna().any():
             out[name] = reason
         return out

@@ -326,13 +326,14 @@ def settle(here: Mapping, raw: Raw, out: dict[str, pd.Series], titles: dict[str,
         if item.kind == "number" and item.range is not None and item.range[0] < 0:
             lost = {cell: why for cell, why in lost.items() if not cell.startswith("-")}
         reason = _reason(lost)
-        coded = {cell: why for cell in cells.words if (why := reason(cell)) is not None}
+        coded = {cell: word for cell in cells.words if (word := reason(cell)) is not None}
         if coded:
+            given = {cell: cell for cell in cells.words if cell not in coded}
             why = cells.each(coded.get)
             hit = cells.where(coded.__contains__)
             before = out.get(f"{code}__missing")
             out[f"{code}__missing"] = why if before is None else before.mask(hit, why)
-            out[name] = cells.each(lambda cell, coded=coded: None if cell in coded else cell)
+            out[name] = cells.each(given.get)
             _log(
                 here,
                 "intake.missing-code",
