@@ -427,8 +427,8 @@ class _Converter:
                 return cells.each(told.get)
             points = {word: float(value) for word, value in told.items() if value is not None}
             return cells.numbers(points.get).astype("Int64")
-        plain = cells.each(lambda word: None if word in missing else word)
-        codes = each(plain, partial(_code_of, item))
+        answers = cells.each(lambda word: None if word in missing else word)
+        codes = each(answers, partial(_code_of, item))
         if item.kind == "number":
             low, high = item.range or (None, None)
             frame = self.frame
@@ -449,7 +449,7 @@ class _Converter:
             return self.booleans(code, codes)
         if item.kind == "date":
             return self.dates(code, codes, "date")
-        return plain
+        return answers
 
 
 def item_columns(study: Study) -> list[str]:
