@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
+from workbench.intake import check
 from workbench.intake.dates import parse_dates, parse_times
 
 SHANGHAI, NEW_YORK = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")
@@ -87,6 +88,31 @@ def test_a_limit_without_a_time_of_day_runs_out_with_its_day() -> None:
     end = "2026-05-03T23:59:59+08:00"
     assert found.values.dropna().tolist() == [end, "2026-05-03T10:00:00+08:00", end]
     assert found.date_only == 2
+
+
+def test_a_step_without_a_time_of_day_on_the_day_of_receipt_is_not_impossible(folder) -> None:
+    folder.write(
+        "data/requests.csv",
+        "request,community,kind,received,answered,closed\n"
+        "r1,A-1,complaint,2026-05-01 10:00,2026-05-01,2026-05-01\n"  # on the day
+        "r2,A-1,complaint,2026-05-01 10:00,2026-05-01 09:00,2026-05-03\n"  # an hour before; later
+        "r3,A-1,complaint,2026-05-01,2026-05-01,2026-05-02\n"  # no time of day at all
+        "r4,A-1,complaint,2026-05-02 10:00,2026-05-02 11:00,2026-05-01\n",  # the day before
+    )
+    report = check(folder.path)
+    tables = folder.build()
+    frame = tables.frames["requests"].set_index("request")
+    end = "2026-05-01T23:59:59+08:00"
+    assert frame.loc["r1", ["answered", "closed"]].tolist() == [end, end]
+    assert frame.loc["r2", "closed"] == "2026-05-03T00:00:00+08:00"
+    assert frame.loc["r3", ["answered", "closed"]].tolist() == [
+        "2026-05-01T00:00:00+08:00",
+        "2026-05-02T00:00:00+08:00",
+    ]
+    told = {e.en.partition(":")[0]: e.n for e in tables.log if e.code == "intake.same-day"}
+    assert told == {"requests.csv answered": 1, "requests.csv closed": 1}
+    early = [(p.row, p.column) for p in report.problems if p.code == "requests.order"]
+    assert sorted(early) == [(2, "answered"), (4, "closed")]
 
 
 def test_an_answer_on_the_last_day_is_in_time(folder) -> None:

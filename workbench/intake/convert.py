@@ -111,6 +111,8 @@ class _Converter:
         self.study, self.table, self.source = study, table, source
         self.log, self.problems, self.frame = log, problems, frame
         self.file = Path(source.file).name
+        self.whole: dict[str, pd.Index] = {}
+        """Rows in which an instant has no time of day, by column."""
 
     def bad(
         self,
@@ -362,7 +364,35 @@ class _Converter:
                 f"{self.file} {name}: {en}",
                 table=self.table.name,
             )
+        if kind == "time":
+            self.whole[name] = parsed.whole
         return parsed.values
+
+    def same_day(self, out: dict[str, pd.Series]) -> None:
+        """Put a step without a time of day at the end of the day on which the request came in.
+
+        At midnight it would stand before the receipt, and its duration would be set aside.
+        """
+        if "received" not in self.whole:
+            return
+        received = out["received"]
+        for name in ("assigned", "answered", "closed"):
+            if name not in self.whole:
+                continue
+            rows = self.whole[name].difference(self.whole["received"])
+            told = received[rows].dropna()
+            told = told[told.str[:10].eq(out[name][told.index].str[:10])]
+            if told.empty:
+                continue
+            out[name] = out[name].copy()
+            out[name].loc[told.index] = told.str[:11] + "23:59:59" + told.str[19:]
+            self.log.add(
+                "intake.same-day",
+                len(told),
+                f"{self.file} {name}：没有时刻且与受理同日，按当日末计",
+                f"{self.file} {name}: no time of day, on the day of receipt; its end is taken",
+                table=self.table.name,
+            )
 
     def item(self, code: str, item: Item) -> dict[str, pd.Series]:
         """Give an item's columns: its values, and the reason where a missing code stood."""
@@ -506,6 +536,8 @@ def convert(
             out[name] = worker.column(column)
             if column.required and name not in (table.unit,):
                 _required(worker, name, mapped[name].isna())
+    if table.name == "requests":
+        worker.same_day(out)
     if table.items:
         for code, item in study.codebook.items():
             if (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,6 +21,9 @@ _FIRST, _LAST = 1900, 2200
 ORDERS = ("ymd", "dmy", "mdy")
 
 
+_NONE = pd.Index([], dtype="int64")
+
+
 @dataclass(frozen=True)
 class Parsed:
     """Parsed cells and what could not be parsed, each by row."""
@@ -33,12 +36,17 @@ class Parsed:
     """Numbers that look like Excel's days since 1900."""
     wrong: pd.Index
     """No date of the declared form, or none at all."""
-    date_only: int = 0
+    whole: pd.Index = field(default_factory=lambda: _NONE)
     """Instants given without a time of day, taken as midnight."""
     repeated: int = 0
     """Local times that occur twice when clocks go back, taken as the first."""
     skipped: int = 0
     """Local times that no clock showed, moved to the next that one did."""
+
+    @property
+    def date_only(self) -> int:
+        """Number of instants given without a time of day."""
+        return len(self.whole)
 
 
 def readable(declared: str) -> bool:
@@ -184,9 +192,6 @@ def _parse(cells: pd.Series, declared: str | None) -> tuple[pd.DataFrame, dict[s
     return frame, {name: present.index[fault == name] for name in ("unclear", "serial", "wrong")}
 
 
-_NONE = pd.Index([], dtype="int64")
-
-
 def parse_dates(cells: pd.Series, declared: str | None) -> Parsed:
     """Give calendar dates ``YYYY-MM-DD``.
 
@@ -252,7 +257,7 @@ def parse_times(
         faults.get("unclear", _NONE),
         faults.get("serial", _NONE),
         faults.get("wrong", _NONE),
-        int((~frame["clock"].astype(bool) & ~aware).sum()),
+        frame.index[~frame["clock"].astype(bool) & ~aware],
         repeated,
         skipped,
     )
