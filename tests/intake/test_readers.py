@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from workbench.errors import InputError
+from workbench.intake.building import collect
 from workbench.intake.frames import Log
 from workbench.intake.read import read_file
 from workbench.study import Source
@@ -272,6 +273,29 @@ def test_kobo_joins_the_columns_of_a_question_with_several_answers(tmp_path):
     assert raw.export.platform == "kobo"
     assert raw.export.named["respondent"].title == "_uuid"
     assert raw.export.questions[1].columns == (("lift", "g/use/lift"), ("gym", "g/use/gym"))
+
+
+@pytest.mark.parametrize("tail", ["_latitude _longitude", "-Latitude -Longitude"])
+def test_positions_of_odk_are_wgs84_unless_the_source_says_otherwise(folder, tail):
+    lat, lon = (f"place{t}" for t in tail.split())
+    rows = [
+        ["q1", "community", lat, lon, "_uuid", "_submission_time"],
+        ["5", "A-1", "30.25", "120.16", "u-1", "2026-10-09T01:03:00"],
+        ["4", "A-1", "", "", "u-2", "2026-10-09T01:04:00"],
+    ]
+    folder.write("data/kobo.xlsx", book(rows))
+    folder.edit("study.yaml", "data/responses.csv", "data/kobo.xlsx, set: {wave: w2}")
+    tables, _ = collect(folder.load())
+    frame = tables.frames["responses"]
+    assert frame["lat"].tolist()[:1] == [30.25]
+    assert frame["crs"].tolist()[0] == "WGS-84"
+    (told,) = [e for e in tables.log if e.code == "intake.crs"]
+    assert "WGS-84" in told.zh
+    assert "set: {crs: …}" in told.en
+    folder.edit("study.yaml", "set: {wave: w2}", "set: {wave: w2, crs: GCJ-02}")
+    tables, _ = collect(folder.load())
+    assert set(tables.frames["responses"]["crs"]) == {"GCJ-02"}
+    assert not [e for e in tables.log if e.code == "intake.crs"]
 
 
 @pytest.fixture

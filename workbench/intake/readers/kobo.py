@@ -27,7 +27,10 @@ _OWN = {name for names in _META.values() for name in names} | {
     "FormVersion", "instanceName", "meta-instanceName", "_attachments", "_geolocation",
 }  # fmt: skip
 _MARKS = {"0", "1", "true", "false", "n/a"}
-_PLACE = ("_latitude", "_longitude", "_altitude", "_precision")
+_LAT, _LON = ("_latitude", "-Latitude"), ("_longitude", "-Longitude")
+_PLACE = (*_LAT, *_LON, "_altitude", "_precision", "-Altitude", "-Accuracy")
+_CRS = "WGS-84"
+"""System of every geopoint of ODK (XForms: latitude and longitude as the device's GPS gives)."""
 
 
 def is_mine(titles: list[str]) -> bool:
@@ -42,6 +45,7 @@ def kobo(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -> G
     A column whose title is that of another and one option more (``use/lift`` beside ``use``)
     belongs to that other, a question with several answers; so do several columns of marks that
     share the path before their last step, where the export leaves the question's own column out.
+    Positions are in WGS-84 unless the source says otherwise (``set: {crs: …}``).
     """
     titles = grid.titles
     named = {}
@@ -49,10 +53,21 @@ def kobo(grid: Grid, how: Source | Join, log: Log, problems: list[Problem]) -> G
         found = next((t for t in choices if t in titles), None)
         if found is not None:
             named[name] = Named(found)
-    for name, tail in (("lat", "_latitude"), ("lon", "_longitude")):
-        places = [t for t in titles if t.endswith(tail)]
+    for name, tails in (("lat", _LAT), ("lon", _LON)):
+        places = [t for t in titles if t.endswith(tails)]
         if len(places) == 1:
             named[name] = Named(places[0])
+        if places and name == "lat":
+            named["crs"] = Named(places[0], lambda _: _CRS, blank=_CRS)
+            if "crs" not in {*getattr(how, "set", ()), *titles}:
+                log.add(
+                    "intake.crs",
+                    1,
+                    f"{how.file}：ODK 的位置按 {_CRS} 读取；不是的，写 set: {{crs: …}}",
+                    f"{how.file}: positions of ODK are read as {_CRS}; if they are not, "
+                    "write set: {crs: …}",
+                    once=True,
+                )
     mine = [
         t
         for t in titles
