@@ -160,6 +160,44 @@ def test_a_unit_with_copied_ledgers_stands_out_from_the_others() -> None:
     assert alone["verdict"].tolist() == ["failed"]
 
 
+def _ledgers(rng: np.random.Generator, *, copied: int) -> pd.DataFrame:
+    """Twelve ledgers of ten units on one form; some of unit 0's are unit 1's with words changed."""
+    letters = np.array([chr(0x4E00 + k) for k in range(800)])
+    words = ["".join(rng.choice(letters, 6)) for _ in range(80)]
+    form = words[:3]  # what the form itself says: a quarter of every text
+    texts = [[*form, *rng.choice(words[3:], 9)] for _ in range(120)]
+    for k in range(copied):
+        texts[k] = list(texts[12 + k])
+        texts[k][3 + int(rng.integers(9))] = str(rng.choice(words[3:]))
+        texts[k][3 + int(rng.integers(9))] = str(rng.choice(words[3:]))
+    told = pd.DataFrame({"document": range(120), "community": np.repeat([f"U{k}" for k in range(10)], 12),
+                         "kind": "ledger", "text": ["".join(words) for words in texts]})  # fmt: skip
+    return told.assign(alike=scoring.copied_texts(told))
+
+
+def _copied_rates(runs: int, copied: int) -> tuple[float, float, float]:
+    """Shares of copying units that stand out, of other units that do, and of ledgers alike."""
+    rng = np.random.default_rng(7)
+    hits = false = alike = 0.0
+    for _ in range(runs):
+        told = _ledgers(rng, copied=copied)
+        found = scoring.ledgers_alike(told).set_index("community")
+        out = found["flags"].fillna("").str.contains("stands_out")
+        hits += float(out["U0"])
+        false += float(out.drop(["U0", "U1"]).mean())
+        alike += float(told["alike"].iloc[24:].ge(0.5).mean())
+    return hits / runs, false / runs, alike / runs
+
+
+@pytest.mark.parametrize("runs", [2, pytest.param(400, marks=pytest.mark.soak)])
+def test_copied_ledgers_are_found_and_those_on_one_form_let_be(runs: int) -> None:
+    hit, false, alike = _copied_rates(runs, 9)
+    assert hit == 1.0
+    assert max(false, alike) <= 0.001
+    assert _copied_rates(runs, 6)[0] >= 0.99
+    assert _copied_rates(runs, 0) == (0.0, 0.0, 0.0)
+
+
 def test_ordered_sign_ins_are_found_by_burst_and_by_emptiness() -> None:
     rng = np.random.default_rng(9)
     steady = pd.Timestamp("2026-10-01") + pd.to_timedelta(rng.random(300) * 28 * 86400, unit="s")
