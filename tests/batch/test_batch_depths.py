@@ -15,9 +15,8 @@ import pytest
 
 from workbench.batch.execute import execute, sealed_bytes
 from workbench.batch.forkserver import available, server
-from workbench.batch.kernels import kernel_environment
 from workbench.batch.limits import Limits, Lost
-from workbench.batch.provisioner import Forked
+from workbench.batch.provisioner import Forked, _connect
 
 pytestmark = pytest.mark.skipif(not available(), reason="this system cannot fork kernels")
 
@@ -48,7 +47,7 @@ CELLS = (
 
 @pytest.fixture(scope="module")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with server(kernel_environment(tmp_path_factory.mktemp("home"))) as address:
+    with server(tmp_path_factory.mktemp("home")) as address:
         yield address
 
 
@@ -160,9 +159,10 @@ def test_a_process_that_is_gone_says_why(ran: Execute, how: str, cell: str, code
     assert lost.value.code == code
 
 
-def test_a_cell_that_sleeps_is_ended_by_the_clock(ran: Execute) -> None:
+@pytest.mark.parametrize("how", ["fresh", "forked", "in-child"])
+def test_a_cell_that_sleeps_is_ended_by_the_clock(ran: Execute, how: str) -> None:
     with pytest.raises(Lost) as lost:
-        ran("in-child", "import time; time.sleep(600)", limits=Limits(wall=2))
+        ran(how, "import time; time.sleep(600)", limits=Limits(wall=2 if how != "fresh" else 8))
     assert lost.value.code == "time-out"
 
 
@@ -207,6 +207,13 @@ def test_nothing_that_a_notebook_started_outlives_it(ran: Execute, tmp_path: Pat
     pytest.fail(f"{running} still run")
 
 
+def test_a_server_that_a_notebook_ended_is_started_again(ran: Execute) -> None:
+    with pytest.raises(Lost) as lost:
+        ran("in-child", "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
+    assert (lost.value.code, lost.value.retryable) == ("server", True)
+    assert ran("in-child", "1 + 1")["error"] is None
+
+
 def _serving(code: str, tmp_path: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "s")],
@@ -227,6 +234,27 @@ def test_a_server_with_a_second_thread_does_not_serve(tmp_path: Path) -> None:
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "thread" in said
+
+
+def test_a_client_that_goes_before_it_has_asked_ends_no_server(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom workbench.batch import forkserver\n"
+        "forkserver._STACK = ('ipykernel.zmqshell',)\nforkserver._warm = lambda: None\n"
+        "forkserver.serve(sys.argv[1])"
+    )
+    process = _serving(code, tmp_path)
+    address, notebook = tmp_path / "s", tmp_path / "n.ipynb"
+    notebook.write_text(json.dumps({"cells": []}))
+    request = {"notebook": str(notebook), "target": str(tmp_path / "out.ipynb"), "env": {},
+               "cwd": str(tmp_path), "limits": {}}  # fmt: skip
+    try:
+        for said in (b"", b'{"env"', json.dumps(request).encode() + b"\n"):
+            gone = _connect(str(address))
+            gone.sendall(said)
+            gone.close()
+        assert Forked(str(address), request).wait(60) == 0
+    finally:
+        process.communicate(timeout=30)
 
 
 def test_a_server_whose_code_was_edited_refuses(tmp_path: Path) -> None:

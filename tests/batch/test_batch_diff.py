@@ -72,6 +72,21 @@ def test_a_moved_figure_a_flipped_verdict_and_another_input_are_told_apart(
     assert "50% → 40%" in diff(one, two).text("en")
 
 
+def test_other_code_is_told_and_alone_is_no_difference(tmp_path: Path) -> None:
+    one = batch(tmp_path / "a", {"A-1": [row("x", 0.5)]})
+    two = batch(tmp_path / "b", {"A-1": [row("x", 0.5)]})
+    for folder, package, pandas in ((one, "1" * 64, "3.1.1"), (two, "2" * 64, "3.1.1")):
+        told = {"versions": {"package": package, "pandas": pandas}}
+        (folder / "batch.json").write_text(json.dumps(told))
+    found = diff(one, two)
+    assert found.exit_code == 0
+    assert found.as_dict()["versions"] == [
+        {"name": "package", "before": "1" * 64, "after": "2" * 64}
+    ]
+    assert "package  111111111111 → 222222222222" in found.text("en")
+    assert diff(one, one).versions == []
+
+
 def test_a_bag_that_cannot_be_read_is_not_called_equal(tmp_path: Path) -> None:
     one = batch(tmp_path / "a", {"A-1": [row("x", 0.5)]})
     two = batch(tmp_path / "b", {"A-1": [row("x", 0.5)]})

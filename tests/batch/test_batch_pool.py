@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
+
+import psutil
+import pytest
 
 from workbench.batch.pool import Failure, Task, run_tasks
 
@@ -48,10 +54,35 @@ def test_every_task_gives_its_result_and_a_dead_worker_fails_its_task_only() -> 
 def test_a_task_over_its_time_is_ended_and_the_next_one_runs() -> None:
     started = time.monotonic()
     tasks = [Task("slow", sleep_long, 1), Task("next", double, 4)]
-    done = {task.name: answer for task, answer in run_tasks(tasks, jobs=1, seconds=3)}
+    done = {task.name: answer for task, answer in run_tasks(tasks, jobs=1, seconds=8)}
     assert done["slow"].code == "time-out"
     assert done["next"] == 8
-    assert time.monotonic() - started < 40
+    assert time.monotonic() - started < 50
+
+
+def told_and_asleep(file: str) -> None:
+    Path(file).write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+def test_a_worker_does_not_outlive_its_supervisor(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    code = (
+        "from workbench.batch.pool import Task, run_tasks\n"
+        "from tests.batch.test_batch_pool import told_and_asleep\n"
+        f"list(run_tasks([Task('t', told_and_asleep, {str(file)!r})], jobs=1, seconds=60))"
+    )
+    supervisor = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
+    while not (file.exists() and file.read_text()):
+        assert supervisor.poll() is None
+        time.sleep(0.05)
+    supervisor.kill()
+    supervisor.wait()
+    for _ in range(200):
+        if not psutil.pid_exists(int(file.read_text())):
+            return
+        time.sleep(0.05)
+    pytest.fail("the worker still runs")
 
 
 def test_no_tasks_start_no_worker() -> None:

@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,15 +59,25 @@ def tree(out: Path) -> dict[str, str]:
         ("while True: pass", "shutil.rmtree(os.getcwd())", ("cpu-time", "folder")),
         ("kept = [bytearray(10**8) for _ in range(100)]", "os._exit(3)", ("memory", "ended")),
         ("os.fork()", "open('inputs/study.json', 'a').write(' ')", ("RuntimeError", "inputs")),
+        ("os.kill(os.getppid(), 9)", "__import__('json').dumps = None", ("server", "broken")),
     ],
-    ids=["loops, deletes", "eats, exits", "forks, tampers"],
+    ids=["loops, deletes", "eats, exits", "forks, tampers", "ends the server, breaks itself"],
 )
 def test_poisoned_units_fail_alone_and_by_name(
-    tiny: Write, tmp_path: Path, kernels: Any, first: str, second: str, codes: tuple[str, str]
+    tiny: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kernels: Any,
+    first: str,
+    second: str,
+    codes: tuple[str, str],
 ) -> None:
     if kernels == "forked" and "while" not in first:
         pytest.skip("one pair is enough for the slower way")
     study = tiny(POISON.format(first=first, second=second))
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     limits = Limits(wall=60, cpu=6, memory=2 << 30)
     out = tmp_path / "out"
     outcome = run(str(study), out, jobs=2, limits=limits, kernels=kernels)
@@ -77,6 +88,7 @@ def test_poisoned_units_fail_alone_and_by_name(
     for unit in found:
         assert not (out / "communities" / unit).exists()
         assert state.read(out)[unit]["reason"]["zh"]
+    assert list(temporary.iterdir()) == []
     lines = (out / "communities.jsonl").read_text().splitlines()
     again = run(str(study), out, jobs=2, limits=limits, kernels=kernels)
     assert again.as_dict() == outcome.as_dict()
@@ -102,6 +114,19 @@ def test_failures_are_grouped_by_cause_and_retried_when_asked(tiny: Write, tmp_p
     assert run(str(study), out, jobs=2, kernels="in-child").code == 4, "a cell error stays"
     mended = run(str(study), out, jobs=2, kernels="in-child", retry_failed=True)
     assert (mended.code, mended.signed) == (0, 3)
+
+
+@pytest.mark.usefixtures("home")
+def test_where_every_unit_fails_the_cause_is_told_all_the_same(tiny: Write, tmp_path: Path) -> None:
+    bad = (
+        "from IPython.display import display\ndisplay({'application/json': float('nan')}, raw=True)"
+    )
+    link = f"if community == 'AA-02':\n    import os; os.symlink('/', 'link')\n{bad}"
+    outcome = run(str(tiny(link)), tmp_path / "out", jobs=2, kernels="in-child")
+    found = {cause.code: units for cause, units in outcome.failed.items()}
+    assert found == {"outputs": ["AA-01", "AA-03"], "file": ["AA-02"]}
+    assert outcome.code == 4
+    assert list((tmp_path / "out" / "private" / "work").iterdir()) == []
 
 
 @pytest.mark.usefixtures("home")

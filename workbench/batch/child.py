@@ -8,17 +8,24 @@ kept.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
+import threading
 from collections.abc import Mapping
+from functools import wraps
 from pathlib import Path
 from typing import Any
+
+from workbench.batch.limits import TOO_MUCH
 
 __all__ = ["LIMITS", "cells", "kernel", "prepare", "shell"]
 
 LIMITS = "WORKBENCH_LIMITS"
-"""Environment variable of a kernel: ``{"cpu": seconds, "memory": bytes}``."""
+"""Environment variable of a kernel: ``{"cpu": seconds, "memory": bytes, "output": bytes}``."""
+
+_printed = [0, 0]  # characters so far, and how many there may be; 0: no limit
 
 
 def prepare(limits: Mapping[str, float]) -> None:
@@ -36,6 +43,7 @@ def prepare(limits: Mapping[str, float]) -> None:
 
 
 def _limit(limits: Mapping[str, float]) -> None:
+    _printed[:] = [0, int(limits.get("output", 0))]
     try:
         import resource
     except ImportError:  # Windows: the supervisor's clock is what remains
@@ -44,6 +52,28 @@ def _limit(limits: Mapping[str, float]) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 5))
     if size := limits.get("memory"):
         resource.setrlimit(resource.RLIMIT_DATA, (int(size), int(size)))
+    if size := limits.get("output"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))
+
+
+def _count(characters: int) -> None:
+    """Count what is printed; too much of it is an error of its cell, as a file too large is."""
+    _printed[0] += characters
+    if 0 < _printed[1] < _printed[0]:
+        if threading.current_thread() is not threading.main_thread():  # of no cell
+            os._exit(TOO_MUCH)
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+
+def _counting(write: Any) -> Any:
+    """Count what a kernel's stream is given."""
+
+    @wraps(write)
+    def counted(stream: Any, text: str) -> Any:
+        _count(len(text))
+        return write(stream, text)
+
+    return counted
 
 
 def _refuse_forks() -> None:
@@ -59,9 +89,11 @@ def _refuse_forks() -> None:
 
 def kernel(connection_file: str) -> None:
     """Be a kernel: ipykernel's own application, without a history."""
+    from ipykernel.iostream import OutStream
     from ipykernel.kernelapp import IPKernelApp
     from ipykernel.zmqshell import ZMQInteractiveShell
 
+    OutStream.write = _counting(OutStream.write)  # type: ignore[method-assign]
     ZMQInteractiveShell.clear_instance()  # the server's; the application makes its own
     # nobody attaches a debugger to a batch: ipykernel would take longer to load one than to start
     sys.modules["debugpy"] = None  # type: ignore[assignment]
@@ -255,10 +287,13 @@ class _Outputs:
             self.now.clear()
             self.clear = False
         last = self.now[-1] if self.now else None
-        if kind == "stream" and last and last.get("name") == content["name"]:
-            last["text"] += content["text"]
-            return
         output = {"output_type": kind} | {key: content[key] for key in keys}
+        if kind == "stream":
+            _count(len(content["text"]))
+            if last and last.get("name") == content["name"]:
+                last["text"].append(content["text"])
+                return
+            output["text"] = [content["text"]]  # a list of pieces: a long text is not copied
         self.now.append(output)
         if name:
             self.shown.setdefault(name, []).append(output)

@@ -43,6 +43,9 @@ class Diff:
         Units that only one has, or whose state or outcome differs.
     unknown
         Units whose bag cannot be read, and why.
+    versions
+        Code and packages that made the batches: ``name``, ``before``, ``after``, those that differ.
+        What is compared is what they found: other versions alone are no difference.
     compared
         Number of units that were compared.
     """
@@ -53,6 +56,7 @@ class Diff:
     findings: list[Row] = field(default_factory=list)
     units: list[Row] = field(default_factory=list)
     unknown: list[Row] = field(default_factory=list)
+    versions: list[Row] = field(default_factory=list)
     compared: int = 0
 
     @property
@@ -86,6 +90,12 @@ class Diff:
                 lines += ["  " + "  ".join(_cells(row, lang)) for row in rows]
         if len(lines) == 1:
             lines.append("没有差别" if zh else "no difference")
+        if self.versions:
+            lines.append(f"{'版本不同' if zh else 'versions differ'}: {len(self.versions)}")
+            lines += [
+                f"  {row['name']}  {_said(row['before'], lang)} → {_said(row['after'], lang)}"
+                for row in self.versions
+            ]
         return "\n".join(lines)
 
 
@@ -158,6 +168,7 @@ def diff(before: Path, after: Path | None = None) -> Diff:
     if after is None:
         _editions(found, before)
         return found
+    found.versions = _versions(before, after)
     first, second = state.brief(before), state.brief(after)
     for unit in sorted(first.keys() | second.keys()):
         told = [rows.get(unit) for rows in (first, second)]
@@ -168,6 +179,17 @@ def diff(before: Path, after: Path | None = None) -> Diff:
         if all(bag.is_dir() for bag in bags):
             _unit(found, unit, *bags)
     return found
+
+
+def _versions(before: Path, after: Path) -> list[Row]:
+    """Versions in ``batch.json`` that differ; a batch that was not run to its end has none."""
+    told: list[Row] = []
+    for out in (before, after):
+        file = out / "batch.json"
+        told.append(json.loads(file.read_bytes())["versions"] if file.is_file() else {})
+    names = sorted({*told[0], *told[1]} if all(told) else ())
+    rows = [{"name": n, "before": told[0].get(n), "after": told[1].get(n)} for n in names]
+    return [row for row in rows if row["before"] != row["after"]]
 
 
 def _editions(found: Diff, out: Path) -> None:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from workbench.batch.limits import Limits, Lost, lost_by
+from workbench.batch.limits import NO_SERVER, Limits, Lost, lost_by
 
 __all__ = ["Execution", "execute", "parameters_of", "seal"]
 
@@ -104,7 +104,8 @@ def execute(
 
 
 def _told(limits: Limits | None) -> str:
-    return json.dumps({"cpu": limits.cpu, "memory": limits.memory} if limits else {})
+    names = ("cpu", "memory", "output")
+    return json.dumps({name: getattr(limits, name) for name in names} if limits else {})
 
 
 @lru_cache(maxsize=1)
@@ -145,6 +146,7 @@ def _in_kernel(
     _quiet()
     raw = scratch / "executed.ipynb"
     os.environ[kernels.LIMITS] = _told(limits)
+    clock = kernels.Clock(limits.wall if limits else None)
     try:
         # an error in a cell is in the notebook, with its cell
         with contextlib.suppress(papermill.PapermillExecutionError):
@@ -163,8 +165,9 @@ def _in_kernel(
     except (DeadKernelError, RuntimeError) as error:
         if type(error) is RuntimeError and "Kernel died" not in str(error):
             raise
-        raise lost_by(kernels.last_exit()) from None
+        raise (Lost("time-out") if clock.struck else lost_by(kernels.last_exit())) from None
     finally:
+        clock.stop()
         del os.environ[kernels.LIMITS]
     executed: dict[str, Any] = json.loads(raw.read_bytes())
     return executed
@@ -198,7 +201,7 @@ def _in_child(
         raise Lost("time-out") from None
     finally:
         process.close()
-    if not target.exists():
+    if code == NO_SERVER or not target.exists():
         raise lost_by(code)
     executed: dict[str, Any] = json.loads(target.read_bytes())
     return executed

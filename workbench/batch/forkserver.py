@@ -6,13 +6,15 @@ environment, working directory, limits, and either a connection file or a notebo
 to be run in the child itself; the answer is the process id, and later the exit status. When the
 connection closes, the kernel is killed, and with it whatever it has started.
 
-``python -m workbench.batch.forkserver SOCKET`` serves until its standard input closes.
+``python -m workbench.batch.forkserver SOCKET [CODE]`` serves until its standard input closes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
+import hashlib
 import json
 import os
 import selectors
@@ -21,7 +23,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -73,6 +74,8 @@ _HOME = Path(__file__).resolve().parents[1]
 # start threads when imported; libraries of the stack take them along where they are installed
 _THREADED = ("polars",)
 
+_FRUITLESS = 3  # starts in a row that came to nothing, after which there is no further one
+
 
 def available() -> bool:
     """Say whether kernels can be forked here: POSIX, and not a system whose libraries forbid it."""
@@ -80,37 +83,94 @@ def available() -> bool:
 
 
 @contextlib.contextmanager
-def server(environment: dict[str, str]) -> Iterator[str]:
+def server(folder: Path) -> Iterator[str]:
     """Run a fork server while the block runs and give the path of its socket.
 
-    ``environment`` is the whole environment it is started with; what libraries read when they are
-    imported is fixed by it.
+    The socket lies in ``folder``, which is this server's own: it is removed when the process that
+    started it is gone.
     """
-    folder = Path(tempfile.mkdtemp(prefix="wb-fork-"))
-    address = str(folder / "s")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603  (this interpreter, our own module)
-            [sys.executable, "-P", "-m", "workbench.batch.forkserver", address],
-            env=environment | _LARGE_PAGES,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            start_new_session=True,
-        )
+    kept = _Kept(folder)
     try:
-        while not Path(address).exists():
-            if process.poll() is not None:
-                raise MachineError(_dead((folder / "log").read_text(errors="replace")))
-            time.sleep(0.05)
-        yield address
+        kept.start()
+        yield kept.address
     finally:
-        assert process.stdin is not None
-        process.stdin.close()
+        kept.end()
+
+
+class _Kept:
+    """A fork server that is started again when it was ended; its code stays that of the first.
+
+    A notebook can end its parent, and the system may where memory is short.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from workbench.batch.kernels import kernel_environment
+
+        self.folder, self.address = folder, str(folder / "s")
+        # the whole environment: what libraries read when they are imported is fixed by it
+        self._environment = kernel_environment(folder) | _LARGE_PAGES
+        self._code = _code(_files())
+        self._end = threading.Event()
+        self._watch = threading.Thread(target=self._keep, daemon=True)
+        self._process = self._popen()
+
+    def _popen(self) -> subprocess.Popen[bytes]:
+        with (self.folder / "log").open("wb") as log:
+            return subprocess.Popen(  # noqa: S603  (this interpreter, our own module)
+                [sys.executable, "-P", "-m", __name__, self.address, self._code],
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def start(self) -> None:
+        """Wait until it serves.
+
+        Raises
+        ------
+        MachineError
+            When it ends before.
+        """
+        if not self._serves():
+            raise MachineError(_dead((self.folder / "log").read_text(errors="replace")))
+        self._watch.start()
+
+    def _serves(self) -> bool:
+        while not Path(self.address).exists():
+            if self._process.poll() is not None or self._end.is_set():
+                return False
+            time.sleep(0.05)
+        return True
+
+    def _keep(self) -> None:
+        fruitless = 0
+        while not self._end.wait(0.2):
+            if self._process.poll() is None:
+                continue
+            Path(self.address).unlink(missing_ok=True)
+            if fruitless == _FRUITLESS:
+                shutil.rmtree(self.folder, ignore_errors=True)  # who waits for it sees it is gone
+                return
+            self._let_go()
+            self._process = self._popen()
+            fruitless = 0 if self._serves() else fruitless + 1
+
+    def _let_go(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def end(self) -> None:
+        """End the server and what it has forked."""
+        self._end.set()
+        if self._watch.is_alive():
+            self._watch.join()
+        self._let_go()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-        process.kill()
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+            self._process.wait(5)
+        self._process.kill()
+        self._process.wait()
 
 
 @contextlib.contextmanager
@@ -122,35 +182,39 @@ def kernels_of(
     Yields
     ------
     (dict of str, bool)
-        The environment in which workers find it, and whether cells may run in its children.
+        The environment in which workers find it, their temporary files beside it in a folder that
+        goes with the block, and whether cells may run in its children.
 
     Raises
     ------
     MachineError
         When ``forked`` or ``in-child`` was asked for and cannot be had; ``auto`` goes on fresh.
     """
-    from workbench.batch.kernels import kernel_environment
+    from workbench.batch.kernels import private_folder
 
-    if how == "fresh" or (how == "auto" and not available()):
-        yield {}, False
-        return
-    with contextlib.ExitStack() as stack:
-        private = stack.enter_context(tempfile.TemporaryDirectory(prefix="wb-home-"))
-        try:
-            address = stack.enter_context(server(kernel_environment(Path(private))))
-        except MachineError as error:
-            if how != "auto":
-                raise
-            found = error.problems[0].found
-            say(
-                f"预载进程未能启动，改用新内核：{found}",
-                f"no fork server, kernels are fresh: {found}",
-            )
+    folder = private_folder("wb-run-")
+    temporary = folder / "t"
+    temporary.mkdir()
+    try:
+        with contextlib.ExitStack() as stack:
             address = ""
-        yield (
-            {"WORKBENCH_FORKSERVER": address} if address else {},
-            bool(address) and how != "forked",
-        )
+            if how != "fresh" and (how != "auto" or available()):
+                try:
+                    address = stack.enter_context(server(folder))
+                except MachineError as error:
+                    if how != "auto":
+                        raise
+                    found = error.problems[0].found
+                    say(
+                        f"预载进程未能启动，改用新内核：{found}",
+                        f"no fork server, kernels are fresh: {found}",
+                    )
+            yield (
+                {"TMPDIR": str(temporary)} | ({"WORKBENCH_FORKSERVER": address} if address else {}),
+                bool(address) and how != "forked",
+            )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _dead(log: str) -> Problem:
@@ -165,8 +229,12 @@ def _dead(log: str) -> Problem:
     )
 
 
-def serve(address: str) -> None:
-    """Import the stack, then fork a kernel for every connection until standard input closes."""
+def serve(address: str, code: str = "") -> None:
+    """Import the stack, then fork a kernel for every connection until standard input closes.
+
+    ``code`` is the digest of the package's files that the kernels are to run; empty: as they are.
+    """
+    code = code or _code(_files())
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import importlib
 
@@ -190,7 +258,7 @@ def serve(address: str) -> None:
     listener.bind(aside)
     listener.listen(64)
     Path(aside).rename(address)  # who sees the socket can connect to it
-    _loop(listener)
+    _loop(listener, code)
 
 
 def _warm() -> None:
@@ -209,26 +277,36 @@ def threads() -> int:
 
 
 def _adopt_orphans() -> None:
-    """Become the parent of what a kernel leaves behind, so that it can be ended (Linux)."""
+    """Become the parent of what a kernel leaves behind, so that it can be ended."""
+    _prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+
+
+def _prctl(option: int, value: int) -> None:
+    """Tell the system about this process (Linux)."""
     import ctypes
 
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _code(files: list[str]) -> list[tuple[int, int]]:
-    """Tell times and sizes of the package's files: an edit shows."""
+def _files() -> list[str]:
+    """List the package's files that kernels read."""
+    return sorted(str(file) for kind in ("*.py", "*.yaml") for file in _HOME.rglob(kind))
+
+
+def _code(files: list[str]) -> str:
+    """Digest of times and sizes of the package's files: an edit shows."""
     found = []
     for name in files:
         try:
             told = os.stat(name)  # noqa: PTH116 (each request)
         except OSError:
-            return []
+            return ""
         found.append((told.st_mtime_ns, told.st_size))
-    return found
+    return hashlib.sha256(repr(found).encode()).hexdigest()
 
 
-def _loop(listener: socket.socket) -> None:
+def _loop(listener: socket.socket, code: str) -> None:
     woken, wake = os.pipe()
     for end in (woken, wake):
         os.set_blocking(end, False)
@@ -239,14 +317,16 @@ def _loop(listener: socket.socket) -> None:
     selector.register(woken, selectors.EVENT_READ)
     selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
     kernels: dict[int, socket.socket] = {}
-    files = [str(file) for kind in ("*.py", "*.yaml") for file in _HOME.rglob(kind)]
-    loaded = _code(files)
+    files = _files()
     while True:
         for key, _ in selector.select():
             if key.fileobj is listener:
                 pipe, _ = listener.accept()
-                stale = _code(files) != loaded
+                stale = _code(files) != code
                 pid = _fork(pipe, [listener, *kernels.values()], (woken, wake), stale=stale)
+                if pid is None:
+                    pipe.close()
+                    continue
                 kernels[pid] = pipe
                 selector.register(pipe, selectors.EVENT_READ)
             elif key.fileobj == woken:
@@ -305,15 +385,21 @@ def _end_orphans(kernels: dict[int, socket.socket]) -> None:
 
 def _fork(
     pipe: socket.socket, inherited: list[socket.socket], wake: tuple[int, int], *, stale: bool
-) -> int:
-    request = json.loads(pipe.makefile("rb").readline())
-    pid = os.fork()
+) -> int | None:
+    """Fork what a client asks for; none where it went before it had asked, or no fork is left."""
+    try:
+        request = json.loads(pipe.makefile("rb").readline())
+        pid = os.fork()
+    except (OSError, ValueError):
+        return None
     if pid:
-        pipe.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+        with contextlib.suppress(OSError):  # it is gone: so is its kernel, soon
+            pipe.sendall(json.dumps({"pid": pid}).encode() + b"\n")
         return pid
     status = 1
     try:
         os.setsid()
+        _prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: a kernel goes with its server
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for one in (pipe, *inherited):
@@ -328,6 +414,11 @@ def _fork(
         else:
             _kernel(request)
             status = 0
+    except MemoryError:
+        status = limits.NO_MEMORY
+    except Exception as error:
+        much = isinstance(error, OSError) and error.errno == errno.EFBIG
+        status = limits.TOO_MUCH if much else limits.BROKEN
     finally:
         os._exit(status)
 
@@ -354,4 +445,5 @@ def _kernel(request: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(*sys.argv[1:])
+    shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)

@@ -10,9 +10,11 @@ import contextlib
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -25,9 +27,17 @@ from jupyter_client.manager import AsyncKernelManager
 
 from workbench.batch.child import LIMITS
 
-__all__ = ["LIMITS", "PrivateKernelManager", "kernel_environment", "last_exit"]
+__all__ = [
+    "LIMITS",
+    "Clock",
+    "PrivateKernelManager",
+    "kernel_environment",
+    "last_exit",
+    "private_folder",
+]
 
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_ROOM = 90  # bytes of a private folder's path
 _PASSED_ON = ("PATH", "HOME", "LANG", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE")
 
 
@@ -53,6 +63,41 @@ def kernel_environment(private: Path) -> dict[str, str]:
     return {name: value for name, value in env.items() if value}
 
 
+def private_folder(prefix: str) -> Path:
+    """Make a folder of mode 0700 among the temporary files, with room for sockets' names.
+
+    The path of a socket has at most 107 bytes (103 on macOS); a longer ``TMPDIR`` is left aside.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    if os.name != "posix" or len(os.fsencode(folder)) <= _ROOM:
+        return folder
+    folder.rmdir()
+    return Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
+
+
+class Clock:
+    """Ends the kernel that this process has started when ``seconds`` are over; none is never."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.struck = False
+        _running.clear()
+        self._timer = threading.Timer(seconds or 0.0, self._strike)
+        self._timer.daemon = True
+        if seconds is not None:
+            self._timer.start()
+
+    def _strike(self) -> None:
+        for pid in _running:
+            self.struck = True
+            with contextlib.suppress(OSError):
+                os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def stop(self) -> None:
+        """Let go: the notebook is done."""
+        self._timer.cancel()
+
+
+_running: list[int] = []  # process id of the kernel, once there is one
 _ended: list[int | None] = [None]
 
 
@@ -89,7 +134,7 @@ class PrivateKernelManager(AsyncKernelManager):
     """Starts this environment's own ipykernel; its connection lives in a private directory."""
 
     def __init__(self, **kwargs: Any) -> None:
-        self._private = Path(tempfile.mkdtemp(prefix="wb-"))
+        self._private = private_folder("wb-")
         if os.name == "posix":
             kwargs["transport"] = "ipc"
         super().__init__(connection_file=str(self._private / "k.json"), **kwargs)
@@ -114,6 +159,12 @@ class PrivateKernelManager(AsyncKernelManager):
             )
         command, launch = await super()._async_pre_start_kernel(**kw)
         return command, launch
+
+    async def _async_launch_kernel(self, kernel_cmd: list[str], **kw: Any) -> None:
+        await super()._async_launch_kernel(kernel_cmd, **kw)
+        pid = getattr(self.provisioner, "pid", None)
+        if pid is not None:
+            _running[:] = [pid]
 
     async def _async_is_alive(self) -> bool:
         alive = await super()._async_is_alive()

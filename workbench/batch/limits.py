@@ -6,10 +6,34 @@ import errno
 import signal
 from dataclasses import dataclass
 
-__all__ = ["CAUSES", "DEFAULT", "STALE", "Limits", "Lost", "lost_by", "of_error"]
+__all__ = [
+    "BROKEN",
+    "CAUSES",
+    "DEFAULT",
+    "NO_MEMORY",
+    "NO_SERVER",
+    "STALE",
+    "TOO_MUCH",
+    "Limits",
+    "Lost",
+    "lost_by",
+    "of_error",
+]
 
 STALE = 91
 """Exit status of a kernel that was refused because the package was edited since it was loaded."""
+
+BROKEN = 92
+"""Exit status of a child in which the notebook has broken what executes it."""
+
+NO_MEMORY = 93
+"""Exit status of a child without the memory to write what came of its cells."""
+
+TOO_MUCH = 94
+"""Exit status of a child whose cells have written more than they may."""
+
+NO_SERVER = 300
+"""Said of a kernel whose fork server is gone; no process ends with it."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +47,15 @@ class Limits:
     cpu
         Seconds of processor time (POSIX).
     memory
-        Bytes of data a kernel may hold (Linux; macOS and Windows do not enforce it).
+        Bytes of data each process of it may hold (Linux; macOS and Windows do not enforce it).
+    output
+        Bytes it may print, and bytes of what it may leave in its folder (each file: POSIX).
     """
 
     wall: float = 1800.0
     cpu: float = 1800.0
     memory: int = 4 << 30
+    output: int = 256 << 20
 
 
 DEFAULT = Limits()
@@ -38,7 +65,12 @@ CAUSES: dict[str, tuple[str, str, bool]] = {
     "time-out": ("超过时限", "time limit reached", True),
     "cpu-time": ("超过处理器时间上限", "limit of processor time reached", True),
     "memory": ("超过内存上限", "limit of memory reached", False),
+    "output": ("输出超过上限", "limit of output reached", False),
+    "outputs": ("笔记本的输出不合格式", "the notebook's outputs are malformed", False),
+    "file": ("笔记本留下了非普通文件", "the notebook left what is no plain file", False),
     "killed": ("执行进程被终止", "the executing process was ended", True),
+    "server": ("预载进程被终止", "the fork server was ended", True),
+    "broken": ("笔记本破坏了执行环境", "the notebook broke what executes it", False),
     "storage": ("读写文件失败", "files could not be read or written", True),
     "disk-full": ("磁盘已满", "the disk is full", True),
     "ended": ("笔记本结束了自己的进程", "the notebook ended its own process", False),
@@ -65,10 +97,19 @@ class Lost(Exception):
         return f"{said}: {self.detail}" if self.detail else said
 
 
+_TOLD = {
+    STALE: "code-changed",
+    BROKEN: "broken",
+    NO_MEMORY: "memory",
+    TOO_MUCH: "output",
+    NO_SERVER: "server",
+}
+
+
 def lost_by(code: int | None) -> Lost:
     """Say what an exit code of a kernel means: negative ones are signals."""
-    if code == STALE:
-        return Lost("code-changed")
+    if code in _TOLD:
+        return Lost(_TOLD[code])
     if code is not None and -code == getattr(signal, "SIGXCPU", None):
         return Lost("cpu-time")
     if code is not None and code < 0:

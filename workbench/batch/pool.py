@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -46,7 +48,20 @@ class _Worker:
     deadline: float = field(default=float("inf"))
 
 
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, in the middle of a task too.
+
+    What it writes would come between the tasks of the run that takes its place.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
 def _serve(pipe: Connection, environment: dict[str, str]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the supervisor ends its workers
     os.environ.update(environment)
     while True:
         try:

@@ -14,12 +14,13 @@ from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from workbench.batch import limits
 from workbench.batch.child import LIMITS
 from workbench.batch.limits import Lost
 
 __all__ = ["ForkProvisioner", "Forked"]
 
-_PATIENCE = 120.0  # seconds the fork server may need for its imports
+_PATIENCE = 600.0  # seconds the fork server may need for its imports; its folder goes when it does
 
 
 class Forked:
@@ -38,7 +39,10 @@ class Forked:
         self._pipe.sendall(json.dumps(request).encode() + b"\n")
         self._buffer = b""
         self.returncode: int | None = None
-        self.pid = int(self._line(block=True)["pid"])
+        told = self._line(block=True)
+        if "pid" not in told:
+            raise Lost("server")
+        self.pid = int(told["pid"])
 
     def _line(self, *, block: bool) -> dict[str, Any]:
         self._pipe.setblocking(block)
@@ -49,8 +53,8 @@ class Forked:
                 return {}
             except OSError:
                 more = b""
-            if not more:
-                return {"exit": -signal.SIGKILL}
+            if not more:  # the server is gone, and its kernels with it
+                return {"exit": limits.NO_SERVER}
             self._buffer += more
         line, _, self._buffer = self._buffer.partition(b"\n")
         told: dict[str, Any] = json.loads(line)
@@ -62,6 +66,9 @@ class Forked:
             told = self._line(block=False)
             if "exit" in told:
                 self.returncode = int(told["exit"])
+                if self.returncode == limits.NO_SERVER:  # which would have ended it
+                    with contextlib.suppress(OSError):
+                        os.killpg(self.pid, signal.SIGKILL)
                 Forked.spent += float(told.get("cpu", 0.0))
                 self._pipe.close()
         return self.returncode
@@ -111,7 +118,7 @@ def _connect(address: str) -> socket.socket:
         except OSError:
             pipe.close()
             if time.monotonic() > until or not Path(address).parent.is_dir():
-                raise Lost("killed", "the fork server is gone") from None
+                raise Lost("server") from None
             time.sleep(0.05)
         else:
             return pipe

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
@@ -217,7 +217,7 @@ class Runner:
             if not alone:
                 rows = state.brief(out)  # others were at work meanwhile
             mapped = sum(_mapped(out, u, keys.get(u)) for u in units)
-            settled = all(
+            settled = mapped > 0 and all(  # with none there is nothing to reduce
                 _mapped(out, u, keys.get(u)) or _lost(rows.get(u), keys.get(u)) for u in units
             )
             if settled:
@@ -298,19 +298,25 @@ class Runner:
         ]
         in_child = bool(pending) and self._in_child(pending, workers)
         told.begin("执行笔记本", "notebooks", len(pending))
-        for last in range(TRIES):
+
+        def execute(units: Sequence[str]) -> Iterator[tuple[Task, Any]]:
             tasks = (
                 Task(
                     unit,
                     map_unit,
                     MapJob(str(out.resolve()), unit, notebook, keys[unit], in_child, self.limits),
                 )
-                for unit in pending
+                for unit in units
             )
+            # a notebook is ended by its own limit; this is for a worker that hangs, and its imports
+            yield from workers.run(tasks, seconds=self.limits.wall + 60)
+
+        for last in range(TRIES):
             again = []
-            # a child is ended by its own limit; a kernel has no other than this one
-            grace = 60 if in_child else 0
-            for task, answer in workers.run(tasks, seconds=self.limits.wall + grace):
+            # one of those at work when the server went may have ended it: each alone, once more
+            alone = [unit for unit in pending if unit in rows and rows[unit].code == "server"]
+            together = [unit for unit in pending if unit not in set(alone)]
+            for task, answer in chain.from_iterable(map(execute, [together, *zip(alone)])):
                 unit = task.name
                 row = _row_of(rows.get(unit), unit, keys[unit], answer)
                 if row is not None:

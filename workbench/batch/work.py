@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 import time
 from dataclasses import dataclass
@@ -184,9 +185,13 @@ def map_unit(job: MapJob) -> dict[str, Any]:
     target = map_folder(out, job.community)
     staged = working_folder(out, job.community)
     data = staged / "data"
-    done, settings, parameters = executed(job, data)
-    outcome, reason = _outcome(done["error"])
-    _write(data, done["notebook"], job.community, settings, strict=outcome != "failed")
+    try:
+        done, settings, parameters = executed(job, data)
+        outcome, reason = _outcome(done["error"])
+        _write(data, done["notebook"], job.community, settings, strict=outcome != "failed")
+    except BaseException:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
     told = {"key": job.key, "outcome": outcome, "reason": reason}
     used = {"cpu_seconds": round(_cpu() - cpu, 3)}
     ran = {"started": begun.isoformat(), "finished": datetime.now(UTC).isoformat()}
@@ -248,9 +253,23 @@ def executed(job: MapJob, data: Path) -> tuple[Execution, dict[str, Any], dict[s
                 raise
     if not data.is_dir():
         raise Lost("folder")
+    _refuse_left(data, job.limits)
     if _inputs_digest(data) != before:
         raise Lost("inputs")
     return done, settings, parameters
+
+
+def _refuse_left(data: Path, limits: Limits) -> None:
+    """Refuse what may not lie in a bag: links, pipes, devices, more than a notebook may write."""
+    size = 0
+    for folder, folders, files in os.walk(data):
+        for name in [*folders, *files]:
+            told = (Path(folder) / name).lstat()
+            if not (stat.S_ISREG(told.st_mode) or stat.S_ISDIR(told.st_mode)):
+                raise Lost("file", name)
+            size += told.st_size
+    if size > limits.output:
+        raise Lost("output", f"{size} bytes")
 
 
 def _inputs_digest(data: Path) -> list[str]:
@@ -277,19 +296,28 @@ def _outcome(error: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
 def _write(
     data: Path, notebook: dict[str, Any], community: str, settings: dict[str, Any], *, strict: bool
 ) -> None:
-    """Write the sealed notebook, and what is extracted from it, into ``data``."""
+    """Write the sealed notebook, and what is extracted from it, into ``data``.
+
+    Raises
+    ------
+    Lost
+        When the outputs do not have the form of findings and figures, or are no JSON.
+    """
     from workbench import findings
     from workbench.batch.execute import sealed_bytes
 
-    (data / "notebook.ipynb").write_bytes(sealed_bytes(notebook))
-    if not strict:
-        return
     inputs = {name: table["sha256"] for name, table in settings.get("tables", {}).items()}
-    found = findings.extract(
-        notebook, community=community, edition=settings["edition"], inputs=inputs
-    )
-    (data / "findings.json").write_bytes(findings.to_json(found))
-    figures = findings.figures(notebook)
+    try:
+        (data / "notebook.ipynb").write_bytes(sealed_bytes(notebook))
+        if not strict:
+            return
+        found = findings.extract(
+            notebook, community=community, edition=settings["edition"], inputs=inputs
+        )
+        (data / "findings.json").write_bytes(findings.to_json(found))
+        figures = findings.figures(notebook)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Lost("outputs", f"{type(error).__name__}: {error}") from error
     (data / "figures").mkdir(exist_ok=True)
     for name, figure in figures.items():
         (data / "figures" / f"{name}.svg").write_text(figure["svg"], encoding="utf-8")
