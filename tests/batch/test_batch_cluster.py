@@ -73,7 +73,9 @@ def machines() -> Iterator[Machines]:
         made.end()
 
 
-def test_tasks_are_done_in_shards_and_failures_come_back_as_data(machines: Machines) -> None:
+def test_tasks_are_done_in_shards_and_failures_come_back_as_data(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for _ in range(2):
         machines.start_worker()
     tasks = [Task(f"t{i}", operator.neg, i) for i in range(60)]
@@ -84,6 +86,10 @@ def test_tasks_are_done_in_shards_and_failures_come_back_as_data(machines: Machi
         assert failure.code == "raised"
         assert failure.message.startswith("ValueError: ")
         assert list(cluster.run([])) == []
+        monkeypatch.setattr("workbench.batch.cluster._own_code", lambda: "another")
+        with pytest.raises(MachineError) as refused:
+            list(cluster.run(tasks))
+        assert refused.value.problems[0].code == "cluster.code"
 
 
 def test_a_scheduler_that_is_restarted_is_found_again(machines: Machines) -> None:
@@ -110,8 +116,9 @@ def test_an_address_where_nobody_answers_is_refused() -> None:
 
 @pytest.mark.soak
 @pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("shared", [True, False], ids=["one path", "by URL"])
 def test_workers_killed_at_random_leave_the_tree_of_an_undisturbed_run(
-    tiny: Callable[..., Path], tmp_path: Path, machines: Machines
+    tiny: Callable[..., Path], tmp_path: Path, machines: Machines, shared: bool
 ) -> None:
     import threading
 
@@ -133,7 +140,14 @@ def test_workers_killed_at_random_leave_the_tree_of_an_undisturbed_run(
     thread = threading.Thread(target=killer)
     thread.start()
     try:
-        outcome = run(str(study), out, jobs=1, kernels="in-child", cluster=machines.address)
+        outcome = run(
+            str(study),
+            out,
+            jobs=1,
+            kernels="in-child",
+            cluster=machines.address,
+            exchange="" if shared else (tmp_path / "exchange").as_uri(),
+        )
     finally:
         stop.set()
         thread.join()

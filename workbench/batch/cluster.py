@@ -19,6 +19,7 @@ import contextlib
 import itertools
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +30,7 @@ from typing import Any
 
 from workbench.batch.limits import Lost
 from workbench.batch.pool import Failure, Task
+from workbench.batch.slices import digest, environment, package_digest
 from workbench.errors import MachineError, Problem
 
 __all__ = ["Cluster", "connected", "do_shard"]
@@ -48,7 +50,8 @@ def connected(address: str, *, jobs: int, kernels: str) -> Iterator[Cluster]:
     Raises
     ------
     MachineError
-        When ``distributed`` is not installed, or nobody answers at ``address``.
+        When ``distributed`` is not installed, or nobody answers at ``address``. Later: when a
+        worker's code is not the runner's, whose keys its results would bear.
     """
     cluster = Cluster(address, jobs, kernels, kernels != "forked" and kernels != "fresh")
     cluster.connect(30.0)
@@ -144,6 +147,8 @@ class Cluster:
             for future in done:
                 shard, lost = window.pop(future), losses.pop(future) + 1
                 answers = _answers(future)
+                if isinstance(answers, str):
+                    raise MachineError(_other_code(answers))
                 if answers is not None:
                     yield from zip(shard, answers, strict=True)
                 elif lost < LOSSES:
@@ -158,7 +163,7 @@ class Cluster:
 
     def _order(self, shard: list[Task], seconds: float) -> Any:
         # pickled here: the scheduler only passes bytes on
-        order = pickle.dumps((shard, self.jobs, self.kernels, seconds))
+        order = pickle.dumps((_own_code(), shard, self.jobs, self.kernels, seconds))
         return self._client.submit(do_shard, order, pure=False, retries=0)
 
     def _finished(self, window: dict[Any, list[Task]]) -> list[Any]:
@@ -176,11 +181,30 @@ class Cluster:
         return self._client.status != "running" or bool(states & {"cancelled", "lost"})
 
 
-def _answers(future: Any) -> list[Any] | None:
-    """Give a shard's answers, none where it was lost with its worker."""
+def _own_code() -> str:
+    """Digest of what executes notebooks here: the package, and versions of what is installed."""
+    return digest([package_digest(), environment()])
+
+
+def _other_code(host: str) -> Problem:
+    return Problem(
+        code="cluster.code",
+        zh="工作节点的程序或软件包版本与运行端不同，运行停止",
+        en="a worker has other code or other versions of packages than the runner: stopped",
+        found=host,
+        remedy_zh="在各节点安装同一版本，重启 dask worker 后再次运行",
+        remedy_en="install the same on every machine, start its dask worker anew, and run again",
+    )
+
+
+def _answers(future: Any) -> list[Any] | str | None:
+    """Give a shard's answers, none where it was lost with its worker.
+
+    The name of the host, where its code is another.
+    """
     if future.status == "finished":
         with contextlib.suppress(OSError, TimeoutError, *_CANCELLED):
-            answers: list[Any] = pickle.loads(future.result(timeout=60))  # noqa: S301  (our own)
+            answers: list[Any] | str = pickle.loads(future.result(timeout=60))  # noqa: S301  (our own)
             return answers
     return None
 
@@ -223,12 +247,16 @@ _one = threading.Lock()
 def do_shard(order: bytes) -> bytes:
     """Do a shard's tasks in this Dask worker's host process; give their answers.
 
+    The name of this host instead, where its code is not that of the runner.
+
     Raises
     ------
     RuntimeError
         When the host process is gone: the shard is lost and ordered again.
     """
-    shard, jobs, kernels, seconds = pickle.loads(order)  # noqa: S301  (our own)
+    code, shard, jobs, kernels, seconds = pickle.loads(order)  # noqa: S301  (our own)
+    if code != _own_code():
+        return pickle.dumps(socket.gethostname())
     with _one:  # a worker with several threads has one host, whose processes are its parallelism
         if _host and (_host[0].order != (jobs, kernels) or _host[0].process.poll() is not None):
             _host.pop().end()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -98,6 +98,7 @@ def run(
     kernels: Kernels = "auto",
     retry_failed: bool = False,
     cluster: str = "",
+    exchange: str = "",
 ) -> Outcome:
     """Assess the units of a study.
 
@@ -129,6 +130,9 @@ def run(
         Execute again what failed, cell errors and units that were left alone included.
     cluster
         Address of a Dask scheduler whose workers share ``out``; empty: this machine.
+    exchange
+        URL, as fsspec knows them, by which workers of the cluster that do not share ``out`` get
+        slices and hand in executed notebooks; all else is then done on this machine.
 
     Raises
     ------
@@ -149,9 +153,9 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     try:
         with state.lock(out, shard):
-            return Runner(opened, study, out, only, shard, told, limits, jobs, kernels, cluster).go(
-                languages, retry_failed=retry_failed
-            )
+            return Runner(
+                opened, study, out, only, shard, told, limits, jobs, kernels, cluster, exchange
+            ).go(languages, retry_failed=retry_failed)
     except InputError:
         if made and not any(out.iterdir()):  # a study that is refused leaves no folder
             out.rmdir()
@@ -190,6 +194,7 @@ class Runner:
     jobs: int
     kernels: Kernels
     cluster: str
+    exchange: str = ""
     left: list[str] = field(default_factory=list)  # signed and not entered before a crash
 
     def go(self, languages: Sequence[str], *, retry_failed: bool) -> Outcome:
@@ -256,16 +261,27 @@ class Runner:
     @contextmanager
     def workers(self) -> Iterator[Workers]:
         """Give what does the tasks: a cluster, or processes here, with a fork server."""
-        if self.cluster:
-            from workbench.batch.cluster import connected
-
-            with connected(self.cluster, jobs=self.jobs, kernels=self.kernels) as workers:
-                yield workers
-            return
         from workbench.batch.forkserver import kernels_of
 
-        with kernels_of(self.kernels, self.told.say) as (named, in_child):
-            yield Local(self.jobs, named, in_child)
+        with ExitStack() as stack:
+            away: Workers | None = None
+            if self.cluster:
+                from workbench.batch.cluster import connected
+
+                away = stack.enter_context(
+                    connected(self.cluster, jobs=self.jobs, kernels=self.kernels)
+                )
+                if not self.exchange:
+                    yield away
+                    return
+            named, in_child = stack.enter_context(kernels_of(self.kernels, self.told.say))
+            here = Local(self.jobs, named, in_child)
+            if away is None:
+                yield here
+                return
+            from workbench.batch.exchange import Exchange
+
+            yield Exchange(self.exchange, away, here)
 
     def _in_child(self, pending: Sequence[str], workers: Workers) -> bool:
         """Say whether cells may run in the forked child: where asked for, or after the test."""

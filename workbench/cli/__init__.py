@@ -78,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1)
     run.add_argument("--shard", type=_shard, default=(1, 1), metavar="i/n")
     run.add_argument("--cluster", default="", metavar="ADDRESS", help="Dask, tcp://host:port")
+    run.add_argument(
+        "--exchange", default="", metavar="URL", help="--cluster: 不共享目录时 / no shared path"
+    )
     run.add_argument("--lang", type=_languages, default=(), metavar="zh,en")
     run.add_argument("--retry-failed", action="store_true", help="重试失败的 / execute them again")
     run.add_argument("--seconds", type=float, default=1800.0, help="每个单位的时限 / limit of one")
@@ -193,6 +196,9 @@ def _run(args: argparse.Namespace) -> int:
     from workbench.batch.progress import Events, Progress
     from workbench.batch.run import run
 
+    if args.exchange and not args.cluster:
+        print("--exchange: --cluster", file=sys.stderr)
+        return 2
     events = Events() if args.json else None
     out = args.out or Path("reports") / Path(args.study).resolve().name
     outcome = run(
@@ -207,6 +213,7 @@ def _run(args: argparse.Namespace) -> int:
         kernels=args.kernels,
         retry_failed=args.retry_failed,
         cluster=args.cluster,
+        exchange=args.exchange,
     )
     if args.keep_environment:
         from workbench.batch.environment import keep
