@@ -117,6 +117,19 @@ def test_failures_are_grouped_by_cause_and_retried_when_asked(tiny: Write, tmp_p
 
 
 @pytest.mark.usefixtures("home")
+def test_without_its_state_a_batch_is_what_lies_there(tiny: Write, tmp_path: Path) -> None:
+    """Lines that a crash swallowed, a failed unit's among them, hold up no batch."""
+    study, out = tiny("if community == 'AA-02':\n    1 / 0"), tmp_path / "out"
+    more: dict[str, Any] = {"jobs": 1, "kernels": "in-child", "languages": ["zh"]}
+    before = run(str(study), out, **more)
+    bags = tree(out)
+    (out / "communities.jsonl").unlink()
+    assert run(str(study), out, **more).as_dict() == before.as_dict()
+    assert (before.signed, before.code) == (2, 4)
+    assert tree(out) == bags
+
+
+@pytest.mark.usefixtures("home")
 def test_where_every_unit_fails_the_cause_is_told_all_the_same(tiny: Write, tmp_path: Path) -> None:
     bad = (
         "from IPython.display import display\ndisplay({'application/json': float('nan')}, raw=True)"

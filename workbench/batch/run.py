@@ -310,7 +310,7 @@ class Runner:
             unit
             for unit in chosen
             if (retry_failed and _failed(out, unit, keys[unit], rows.get(unit)))
-            or not (_done(out, unit, keys[unit]) or _given_up(rows.get(unit), keys[unit]))
+            or not (_mapped(out, unit, keys[unit]) or _given_up(rows.get(unit), keys[unit]))
         ]
         in_child = bool(pending) and self._in_child(pending, workers)
         told.begin("执行笔记本", "notebooks", len(pending))
@@ -526,12 +526,6 @@ def _mapped(out: Path, unit: str, key: str | None) -> bool:
     """Say whether the unit's notebook was executed to an end under this key."""
     kept = map_note(out, unit)
     return kept is not None and kept["key"] == key and kept["outcome"] != "failed"
-
-
-def _done(out: Path, unit: str, key: str) -> bool:
-    """Say whether a unit's notebook was executed under this key; a failing cell fails again."""
-    kept = map_note(out, unit)
-    return kept is not None and bool(kept["key"] == key)
 
 
 def _lost(row: state.Brief | None, key: str | None) -> bool:
