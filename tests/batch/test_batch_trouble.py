@@ -19,10 +19,12 @@ from typing import Any
 import pytest
 
 from workbench.batch import state
-from workbench.batch.limits import Limits
+from workbench.batch.limits import Limits, Lost
 from workbench.batch.progress import Events, Progress
 from workbench.batch.reduce import write_findings
+from workbench.batch.render import RenderJob, render_unit, settings_digest
 from workbench.batch.run import run
+from workbench.batch.slices import load_study
 from workbench.errors import InputError, MachineError
 
 Write = Callable[..., Path]
@@ -114,6 +116,20 @@ def test_failures_are_grouped_by_cause_and_retried_when_asked(tiny: Write, tmp_p
     assert run(str(study), out, jobs=2, kernels="in-child").code == 4, "a cell error stays"
     mended = run(str(study), out, jobs=2, kernels="in-child", retry_failed=True)
     assert (mended.code, mended.signed) == (0, 3)
+
+
+def test_no_report_is_made_of_other_settings_than_the_run_began_with(
+    tiny: Write, tmp_path: Path
+) -> None:
+    study = tiny()
+    began = settings_digest(load_study(str(study)))
+    file = study / "study.yaml"
+    file.write_text(file.read_text().replace("issued: 2026-12-20", "issued: 2026-12-21"))
+    assert settings_digest(load_study(str(study))) != began
+    job = (str(study), str(tmp_path / "out"), "AA-01", "k", "r", ("zh",), "assessed")
+    with pytest.raises(Lost) as lost:
+        render_unit(RenderJob(*job, settings=began))
+    assert lost.value.code == "study-changed"
 
 
 @pytest.mark.usefixtures("home")

@@ -76,6 +76,7 @@ CAUSES: dict[str, tuple[str, str, bool]] = {
     "ended": ("笔记本结束了自己的进程", "the notebook ended its own process", False),
     "folder": ("笔记本删除了工作目录", "the notebook deleted its working directory", False),
     "inputs": ("笔记本改动了输入文件", "the notebook changed its inputs", False),
+    "study-changed": ("运行期间项目设置被修改", "study.yaml was edited while the batch ran", True),
     "code-changed": ("运行期间程序被修改", "the code was edited while the batch ran", True),
 }
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from workbench import findings
 from workbench.batch import seal
+from workbench.batch.limits import Lost
 from workbench.batch.reduce import context_of
+from workbench.batch.slices import digest
 from workbench.batch.state import turn
 from workbench.batch.work import commit, map_folder, opened_study, working_folder
 from workbench.errors import InputError
@@ -32,6 +34,7 @@ __all__ = [
     "RenderJob",
     "open_keys",
     "render_unit",
+    "settings_digest",
     "sign_report",
     "with_fields",
 ]
@@ -55,6 +58,13 @@ class RenderJob:
     edition: int = 1
     marked: bool = False
     """Whether the pages bear the mark of a demonstration whatever the study says of its keys."""
+    settings: str = ""
+    """Digest of the study's settings that the run began with; empty: whatever they are."""
+
+
+def settings_digest(study: Study) -> str:
+    """Digest of what ``study.yaml`` says."""
+    return digest(study.settings.model_dump(mode="json"))
 
 
 def render_unit(job: RenderJob) -> dict[str, Any]:
@@ -65,12 +75,19 @@ def render_unit(job: RenderJob) -> dict[str, Any]:
     dict
         Fields of the state line: ``state``, ``outcome``, ``map_key``, ``render_key``, ``digests``,
         ``reason``, ``cpu_seconds``, ``wall_seconds``.
+
+    Raises
+    ------
+    Lost
+        When ``study.yaml`` says something else than when the run began.
     """
     import time
 
     started, cpu = time.monotonic(), sum(os.times()[:4])
     out = Path(job.out)
     study = opened_study(job.study)
+    if job.settings not in ("", settings_digest(study)):
+        raise Lost("study-changed")
     note = json.loads((map_folder(out, job.community) / "map.json").read_bytes())
     target = out / "communities" / bags.bag_name(job.community, job.edition)
     staged = working_folder(out, job.community)

@@ -24,7 +24,7 @@ from workbench.batch.overviews import write_overview
 from workbench.batch.pool import Failure, Task
 from workbench.batch.progress import Progress
 from workbench.batch.reduce import context_digest, reduce
-from workbench.batch.render import RenderJob, open_keys, render_unit
+from workbench.batch.render import RenderJob, open_keys, render_unit, settings_digest
 from workbench.batch.slices import digest, environment, load_study, package_digest, read_study
 from workbench.batch.work import MapJob, map_note, map_unit, opened_study
 from workbench.batch.workers import Local, Workers, apart
@@ -377,6 +377,7 @@ class Runner:
     ) -> None:
         """Make the reports of these units, sign them as far as keys open, and enter them."""
         out, told = self.out, self.told
+        settings = settings_digest(self.opened)
         numbers = {unit: (editions or {}).get(unit, 1) for unit in pending}
         tasks = (
             Task(
@@ -391,6 +392,7 @@ class Runner:
                     langs,
                     str((map_note(out, unit) or {}).get("outcome")),
                     edition=n,
+                    settings=settings,
                 ),
             )
             for unit, n in numbers.items()
