@@ -176,6 +176,37 @@ def test_conditions_of_a_form_become_skips_where_they_name_answers(tmp_path):
     assert "# 跳转条件没有转写：${later} = '1'" in made.text("zh")
 
 
+def test_unequal_and_greater_become_skips_where_the_answers_left_can_be_named(tmp_path):
+    form = book(
+        survey=[
+            ["type", "name", "label", "relevant"],
+            ["select_one sat", "q", "满意吗", ""],
+            ["select_multiple yn", "many", "哪些", ""],
+            ["text", "a", "甲", "${q} != '5'"],
+            ["text", "b", "乙", "${q} < 3"],
+            ["text", "c", "丙", "${q} >= 2 and ${q} != '4'"],
+            ["text", "d", "丁", "${q}!='1' and ${many} = '1'"],
+            ["text", "e", "戊", "${many} != '1'"],
+            ["text", "f", "己", "${q} > 5"],
+            ["text", "g", "庚", "not(selected(${q}, '3'))"],
+        ],
+        choices=[
+            ["list_name", "name", "label"],
+            *[["sat", str(n), label] for n, label in enumerate(SCALE, 1)],
+            ["sat", "99", "拒答"], ["yn", "1", "是"], ["yn", "2", "否"],
+        ],
+    )  # fmt: skip
+    made, items = drafted(tmp_path, form, "form.xlsx")
+    assert items["a"].where == {"q": ["1", "2", "3", "4"]}
+    assert items["b"].where == {"q": ["1", "2"]}
+    assert items["c"].where == {"q": ["2", "3", "5"]}
+    assert items["d"].where == {"q": ["2", "3", "4", "5"], "many": ["1"]}
+    assert items["g"].where == {"q": ["1", "2", "4", "5"]}
+    for name in ("e", "f"):  # of several answers nothing is left to name; nobody can answer more
+        assert not items[name].where
+    assert "# its condition is not taken over: ${many} != '1'" in made.text("en")
+
+
 def test_a_form_with_a_list_that_is_not_there_is_told(tmp_path):
     form = book(
         survey=[["type", "name"], ["select_one none", "q1"]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import operator
 import re
 import zipfile
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from workbench.intake.readers.export import Question, reason
 from workbench.intake.titles import tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["is_form", "questions"]
 
@@ -61,30 +62,65 @@ def _said(row: dict[str, str], language: str) -> str:
 
 
 _ONE = re.compile(
-    r"""\$\{(\w+)\}\s*=\s*["']?([\w.-]+)["']?|selected\(\s*\$\{(\w+)\}\s*,\s*["']([\w.-]+)["']\s*\)"""
+    r"""\$\{(\w+)\}\s*(!=|[<>]=?|=)\s*["']?([\w.-]*)["']?"""
+    r"""|(not\s*\(\s*)?selected\(\s*\$\{(\w+)\}\s*,\s*["']([\w.-]+)["']\s*\)(?(4)\s*\))"""
 )
+_ORDER: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
 
 
-def _where(condition: str) -> dict[str, tuple[str, ...]]:
+def _where(condition: str, known: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
     """Give the answers that a condition names; nothing where it says more than that.
+
+    ``known`` holds the choices of the questions with one answer: what is not equal, greater or less
+    is told by the answers that are left.
 
     Examples
     --------
-    >>> _where("${a} = '1' or ${a}='2'"), _where("selected(${u}, 'x') and (${a} = 1)")
+    >>> a = {"a": ["1", "2", "3"]}
+    >>> _where("${a} = '1' or ${a}='2'", {}), _where("selected(${u}, 'x') and (${a} = 1)", a)
     ({'a': ('1', '2')}, {'u': ('x',), 'a': ('1',)})
-    >>> _where("${a} > 3"), _where("${a} = 1 or ${b} = 1")
-    ({}, {})
+    >>> _where("${a} != '2'", a), _where("${a} > 1 and ${a} <= 3", a), _where("${hh} > 3", a)
+    ({'a': ('1', '3')}, {'a': ('2', '3')}, {})
+    >>> _where("not(selected(${a}, '1'))", a), _where("not(selected(${u}, 'x'))", a)
+    ({'a': ('2', '3')}, {})
     """
     out: dict[str, tuple[str, ...]] = {}
     for part in re.split(r"\s+and\s+", condition.strip()):
         inner = re.fullmatch(r"\((.*)\)", part.strip())
         pieces = re.split(r"\s+or\s+", inner[1] if inner is not None else part)
-        found = [_ONE.fullmatch(piece.strip()) for piece in pieces]
-        names = {match[1] or match[3] for match in found if match is not None}
-        if None in found or len(names) != 1 or names & set(out):
+        found = [_term(piece.strip(), known) for piece in pieces]
+        names = {name for name, _ in filter(None, found)}
+        if None in found or len(names) != 1:
             return {}
-        out[names.pop()] = tuple(match[2] or match[4] for match in found if match is not None)
+        name = names.pop()
+        codes = tuple(dict.fromkeys(c for term in found if term is not None for c in term[1]))
+        if name in out:
+            codes = tuple(c for c in out[name] if c in codes) if name in known else ()
+        if not codes:
+            return {}
+        out[name] = codes
     return out
+
+
+def _term(text: str, known: Mapping[str, Sequence[str]]) -> tuple[str, list[str]] | None:
+    """Give the question and the answers that one comparison names."""
+    match = _ONE.fullmatch(text)
+    if match is None:
+        return None
+    name, code = match[1] or match[5], match[3] if match[1] else match[6]
+    how = match[2] or ("!=" if match[4] else "=")
+    if how == "=":
+        return (name, [code]) if code else None
+    if name not in known:
+        return None
+    if how == "!=":
+        return name, [c for c in known[name] if c != code]
+    try:
+        return name, [c for c in known[name] if _ORDER[how](float(c), float(code))]
+    except ValueError:
+        return None
 
 
 _SPACED = re.compile(r"^(begin|end|select) (group|repeat|one|multiple)\b")  # the old spelling
@@ -111,6 +147,7 @@ def questions(data: bytes, *, file: str, log: Log) -> list[Question]:
     out: list[Question] = []
     groups: list[tuple[str, str]] = []
     left: list[str] = []
+    single: dict[str, list[str]] = {}
     for n, row in enumerate(_table(data, "survey", file), start=1):
         told = _SPACED.sub(r"\1_\2", row.get("type", ""))
         kind, _, rest = told.partition(" ")
@@ -159,10 +196,12 @@ def questions(data: bytes, *, file: str, log: Log) -> list[Question]:
                 labels={code: label for code, label in labels.items() if code not in lost},
                 labels_en={code: en_ for code, _, en_ in choices if en_},
                 missing=lost,
-                where=_where(skip),
+                where=_where(skip, single),
                 skip=skip,
             )
         )
+        if kind == "select_one":
+            single[name] = [code for code in labels if code not in lost]
         if other:
             words = (f"{zh or en or name}：其他", f"{en}: other" if en else "")
             out.append(
