@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from workbench.batch.kernels import private_folder
 from workbench.batch.pool import Failure, Task, run_tasks
 
 
@@ -83,6 +87,22 @@ def test_a_worker_does_not_outlive_its_supervisor(tmp_path: Path) -> None:
             return
         time.sleep(0.05)
     pytest.fail("the worker still runs")
+
+
+def test_sockets_have_room_where_the_temporary_folder_has_a_long_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("长 " * 20) / ("x" * 60)
+    long.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    folder = private_folder("wb-")
+    try:
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(str(folder / "k-ipc-5"))
+        assert folder.stat().st_mode & 0o777 == 0o700
+    finally:
+        shutil.rmtree(folder)
+    assert list(long.iterdir()) == []
 
 
 def test_no_tasks_start_no_worker() -> None:

@@ -249,6 +249,8 @@ class Runner:
         for folder in ("communities", "failed", "private/slices", "private/map"):
             recover(self.out / folder, mine)
         for left in (self.out / "private" / "work").glob("*"):
+            if left.is_file() and state.alive(left):  # a cluster's worker, of a runner that is gone
+                continue
             if mine is None or left.name.partition("@")[0] in set(mine):
                 shutil.rmtree(left, ignore_errors=True)
                 left.unlink(missing_ok=True) if left.is_file() else None

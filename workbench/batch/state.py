@@ -24,7 +24,18 @@ from typing import Any, NamedTuple
 from workbench.errors import MachineError, Problem
 from workbench.evidence.bag import bag_name
 
-__all__ = ["Brief", "append", "brief", "brief_of", "editions", "lock", "name_of", "read", "turn"]
+__all__ = [
+    "Brief",
+    "alive",
+    "append",
+    "brief",
+    "brief_of",
+    "editions",
+    "lock",
+    "name_of",
+    "read",
+    "turn",
+]
 
 FIELDS = (
     "community edition state outcome attempt map_key render_key reason digests cpu_seconds "
@@ -215,7 +226,7 @@ def _take(out: Path, name: str) -> bool:
             try:
                 os.link(aside, file)
             except FileExistsError:
-                if _alive(file):
+                if alive(file):
                     return False
                 file.unlink(missing_ok=True)
             else:
@@ -231,7 +242,7 @@ def _conflicting(out: Path, name: str, n: int) -> str | None:
         if file.name == name or file.name.endswith(".part"):
             continue
         same = n > 1 and file.name.startswith(".lock-") and file.name.endswith(f"-{n}")
-        if not same and _alive(file):
+        if not same and alive(file):
             return file.name
     return None
 
@@ -255,7 +266,8 @@ def _held(out: Path, name: str) -> MachineError:
     )
 
 
-def _alive(file: Path) -> bool:
+def alive(file: Path) -> bool:
+    """Say whether who holds a lock lives, as far as this machine can tell."""
     import psutil
 
     try:
