@@ -24,7 +24,6 @@ _MEASURES = {
     "resolved": ("解决率", "resolved"),
     "called_back": ("回访率", "called back"),
     "satisfied": ("满意率", "satisfied when called back"),
-    "rate": ("每百户每年", "per 100 households and year"),
 }
 _SUMS = ("in_time", "resolved", "called_back", "satisfied")
 _KEPT = (
@@ -40,9 +39,9 @@ def handling(b: Batch) -> pd.DataFrame:
     DataFrame
         ``overview.handling.all.measure=<m>`` (sum of what the units tell, Wilson interval) and
         ``overview.handling.<unit>.measure=<m>`` with the unit's own figures: ``count``, shares
-        ``in_time``, ``resolved``, ``called_back``, ``satisfied``, ``rate`` per 100 households and
-        year (units only). Of more than 300 units those with the lowest share resolved; a text says
-        how many are not listed. Empty where no unit has requests.
+        ``in_time``, ``resolved``, ``called_back``, ``satisfied``. Of more than 300 units those
+        with the lowest share resolved; a text says how many are not listed. Empty where no unit
+        has requests.
     """
     import pandas as pd
 

@@ -33,7 +33,7 @@ def closed(demo_batch: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         signing = signers(study, open_keys(study)["institution"])
         pages, code = shown(study, out, signing)  # what is about to be signed
         assert list(signing) == ["lead", "reviewer", "institution"]
-        assert [pdf.pages for pdf in pages.pages.values()] == [2, 2]
+        assert [pdf.pages for pdf in pages.pages.values()] == [3, 3]
         assert not list((out / "overview" / "data").glob("report.*"))
         _, entry = close(study, out, signing)
         assert entry["evidence_sha256"].startswith(code)
