@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,8 +15,9 @@ import pytest
 
 from tests.batch.test_batch_trouble import tree
 from workbench.batch import cluster, state
-from workbench.batch.exchange import Exchange, do_errand
+from workbench.batch.exchange import Exchange, _unpack, do_errand
 from workbench.batch.forkserver import available, kernels_of
+from workbench.batch.limits import Lost
 from workbench.batch.pool import Task
 from workbench.batch.run import run
 from workbench.batch.workers import Local
@@ -82,3 +85,15 @@ def test_an_address_that_cannot_be_used_is_refused() -> None:
     with pytest.raises(MachineError) as refused:
         Exchange("nowhere://x", Local(1), Local(1))
     assert refused.value.problems[0].code == "cluster.exchange"
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/x"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a/in", b"1")
+        archive.writestr(name, b"2")
+    (tmp_path / "to").mkdir()
+    with pytest.raises(Lost):
+        _unpack(packed.getvalue(), tmp_path / "to")
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["in"]

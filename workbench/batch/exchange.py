@@ -209,5 +209,15 @@ def _packed(folders: dict[str, Path]) -> bytes:
 
 
 def _unpack(data: bytes, folder: Path) -> None:
+    """Write the files of an archive below ``folder``; one whose name leads out of it is refused."""
+    root = folder.resolve()
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        archive.extractall(folder)
+        for entry in archive.infolist():
+            target = root / entry.filename
+            if not target.resolve().is_relative_to(root):
+                raise Lost("storage", f"{entry.filename}: outside its folder")
+            if entry.is_dir():
+                target.mkdir(parents=True, exist_ok=True)
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(archive.read(entry))
