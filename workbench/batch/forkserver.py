@@ -234,7 +234,8 @@ def serve(address: str, code: str = "") -> None:
 
     ``code`` is the digest of the package's files that the kernels are to run; empty: as they are.
     """
-    code = code or _code(_files())
+    files = _files()
+    code = code or _code(files)
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import importlib
 
@@ -258,7 +259,7 @@ def serve(address: str, code: str = "") -> None:
     listener.bind(aside)
     listener.listen(64)
     Path(aside).rename(address)  # who sees the socket can connect to it
-    _loop(listener, code)
+    _loop(listener, files, code)
 
 
 def _warm() -> None:
@@ -306,7 +307,7 @@ def _code(files: list[str]) -> str:
     return hashlib.sha256(repr(found).encode()).hexdigest()
 
 
-def _loop(listener: socket.socket, code: str) -> None:
+def _loop(listener: socket.socket, files: list[str], code: str) -> None:
     woken, wake = os.pipe()
     for end in (woken, wake):
         os.set_blocking(end, False)
@@ -317,7 +318,6 @@ def _loop(listener: socket.socket, code: str) -> None:
     selector.register(woken, selectors.EVENT_READ)
     selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
     kernels: dict[int, socket.socket] = {}
-    files = _files()
     while True:
         for key, _ in selector.select():
             if key.fileobj is listener:

@@ -168,7 +168,8 @@ def entered(here: Source, raw: Raw, out: dict[str, pd.Series], units: Units) -> 
 
 def _left_out(here: Source, units: pd.Series) -> None:
     """Leave out the marks of a sheet that its assessor has not called complete (R-28), counted."""
-    for unit, rows in units.fillna("").groupby(units.fillna("")):
+    named = units.fillna("")
+    for unit, rows in named.groupby(named):
         here.log.add(
             "intake.form-open",
             len(rows),

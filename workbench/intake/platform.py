@@ -14,7 +14,7 @@ from workbench.intake.dates import parse_times
 from workbench.intake.frames import Raw
 from workbench.intake.readers.export import Export, Question
 from workbench.intake.readers.wjx import seconds
-from workbench.intake.recode import UNMAPPED, texts_behind
+from workbench.intake.recode import OTHER, UNMAPPED, texts_behind
 from workbench.intake.titles import plain, tidy
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ __all__ = ["block", "named", "settle"]
 
 _NOT = {"0", "false", "no", "n", "否", "未选中", "未选", "unchecked", "notselected"}
 _YES = {"true", "yes", "y", "t", "x", "是", "选中", "已选", "√", "✓", "checked", "selected"}
-_OTHER = re.compile(r"其他|其它|\bother", re.I)
 _DECIMALS = re.compile(r"\.0+\Z")
 _RANK = re.compile(r"(?P<title>.+?)\s*[(（](?P<option>[^()（）]+)[)）]")
 
@@ -238,7 +237,7 @@ class _Marks:
             How the platform writes a text behind an option.
         """
         names = {plain(text) for text in own if text}
-        free = any(_OTHER.search(text) for text in own if text)
+        free = any(OTHER.search(text) for text in own if text)
 
         def core(cell: str) -> str:
             return _DECIMALS.sub("", plain(form.sub("", cell) if form else cell))

@@ -16,7 +16,7 @@ from workbench.study import Item
 if TYPE_CHECKING:
     from workbench.intake.mapping import Mapping
 
-__all__ = ["UNMAPPED", "recode", "split_options", "texts_behind"]
+__all__ = ["OTHER", "UNMAPPED", "recode", "split_options", "texts_behind"]
 
 UNMAPPED = "unmapped"
 """Reason in ``code__missing`` for an answer that the source's ``values:`` name nowhere."""
@@ -24,7 +24,8 @@ UNMAPPED = "unmapped"
 _PARTS = re.compile(r"[┋→|;；,，、\n]")
 _SURE = re.compile(r"[┋→]")
 _MARKS = ("\n", ";", "；", "|", ",", "，", "、", " ")
-_OTHER = re.compile(r"其他|其它|\bother", re.I)
+OTHER = re.compile(r"其他|其它|\bother", re.I)
+"""In the label of an option that takes a text of its own."""
 
 
 def _accepts(here: Mapping, name: str, value: str) -> bool | None:
@@ -142,7 +143,7 @@ def _behind(part: str, labels: dict[str, str]) -> tuple[str, str]:
     """Give the code of an option with a text behind it (其他：凉亭) and the text, else nothing."""
     for found in reversed(list(re.finditer(r"[:：(（—-]", part))):
         option = labels.get(plain(part[: found.start()]))
-        if option is not None and _OTHER.search(part[: found.start()]):
+        if option is not None and OTHER.search(part[: found.start()]):
             return option, part[found.start() :].strip(":：()（）—- ")
     return "", ""
 
