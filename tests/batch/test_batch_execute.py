@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from workbench.batch.execute import execute, parameters_of, seal, sealed_bytes
+from workbench.batch.limits import Limits, Lost
+from workbench.batch.work import _refuse_left
 from workbench.findings import extract
 
 CELLS = (
@@ -74,3 +76,12 @@ def test_parameters_are_read_from_the_tagged_cell_only(notebook: Callable[..., s
 def test_sealing_twice_changes_nothing(notebook: Callable[..., str]) -> None:
     once = seal(json.loads(notebook("x = 1")))
     assert sealed_bytes(seal(once)) == sealed_bytes(once)
+
+
+def test_what_a_notebook_was_given_is_not_counted_as_its_output(tmp_path: Path) -> None:
+    (tmp_path / "inputs" / "photos").mkdir(parents=True)
+    (tmp_path / "inputs" / "photos" / "large.jpg").write_bytes(b"x" * 100)
+    _refuse_left(tmp_path, Limits(output=10))
+    (tmp_path / "made.bin").write_bytes(b"x" * 11)
+    with pytest.raises(Lost, match="11 bytes"):
+        _refuse_left(tmp_path, Limits(output=10))

@@ -260,14 +260,19 @@ def executed(job: MapJob, data: Path) -> tuple[Execution, dict[str, Any], dict[s
 
 
 def _refuse_left(data: Path, limits: Limits) -> None:
-    """Refuse what may not lie in a bag: links, pipes, devices, more than a notebook may write."""
-    size = 0
+    """Refuse what may not lie in a bag: links, pipes, devices, more than a notebook may write.
+
+    What it was given, pictures among it, may be larger; whether that is unchanged is looked at too.
+    """
+    given, size = (data / "inputs", data / "protocol"), 0
     for folder, folders, files in os.walk(data):
         for name in [*folders, *files]:
             told = (Path(folder) / name).lstat()
             if not (stat.S_ISREG(told.st_mode) or stat.S_ISDIR(told.st_mode)):
                 raise Lost("file", name)
-            size += told.st_size
+            own = not any(Path(folder).is_relative_to(one) for one in given)
+            if own and stat.S_ISREG(told.st_mode):
+                size += told.st_size
     if size > limits.output:
         raise Lost("output", f"{size} bytes")
 
