@@ -13,6 +13,7 @@ import pytest
 
 from workbench import fieldwork
 from workbench.fieldwork import kept, suites
+from workbench.fieldwork.cases import standing
 from workbench.fieldwork.paper import tasks_pdf
 from workbench.fieldwork.progress import cells, planned
 from workbench.fieldwork.reading import Field
@@ -233,7 +234,7 @@ def test_the_list_calls_open_cases_again_never_refusals_and_by_team(honest: Fiel
     calls = todo[todo["kind"].eq("call_back")]
     assert len(calls) > 50
     assert not calls["reason_en"].str.startswith("2.1").any()
-    assert calls["attempts"].astype(float).max() < 5
+    assert calls["attempts"].astype(float).max() < 5  # as many as a study without recontact: allows
     assert set(calls["team"]) == {"T1", "T2"}
     assert calls["team"].eq(calls["interviewer"].map(dict(zip(people["assessor"], people["team"],
                                                               strict=True)))).all()  # fmt: skip
@@ -241,6 +242,122 @@ def test_the_list_calls_open_cases_again_never_refusals_and_by_team(honest: Fiel
     assert (
         not counts.astype(str).apply(lambda s: s.str.contains(r"N0\d\d\d|R0\d\d\d")).any(axis=None)
     )
+
+
+# the last questionnaires came on Tuesday 20 October: tomorrow is a Wednesday
+TUESDAY = pd.Timestamp("2026-10-20 17:00", tz="Asia/Shanghai")
+
+
+def _sampled(codes: dict[str, str], **more: Any) -> pd.DataFrame:
+    """Give one case for each code, by a name that says what is expected of it."""
+    frame = pd.DataFrame({"case": list(codes), "disposition": list(codes.values())})
+    return frame.assign(community="U0", psu="b", attempts=1.0, **more)
+
+
+def _calls_of(f: Field) -> dict[str, str]:
+    todo = fieldwork.listed(f, fieldwork.signs(f))
+    calls = todo[todo["kind"].eq("call_back")]
+    return dict(zip(calls["case"], calls["reason_en"], strict=True))
+
+
+def _states(f: Field) -> dict[str, str]:
+    frame = standing(f)
+    return dict(zip(frame["case"], frame["state"], strict=True))
+
+
+def test_a_case_that_is_closed_is_on_no_list_and_counted_with_its_reason() -> None:
+    answers = _answers().iloc[:8].assign(finished=TUESDAY, case=None)
+    answers.loc[answers.index[0], "case"] = "done"
+    cases = _sampled({"open": "2.20", "refused": "2.11", "dead": "2.31", "moved": "4.70",
+                      "used": "2.20", "done": "2.20", "odd": "2.90", "swapped": "3.10",
+                      "instead": "1.1", "part": "1.2"})  # fmt: skip
+    cases = cases.assign(attempts=np.where(cases["case"].eq("used"), 3.0, 1.0),
+                         substitute_for=np.where(cases["case"].eq("instead"), "swapped", None))  # fmt: skip
+    f = _field(answers, dispositions=cases)
+    f = dataclasses.replace(f, settings=SETTINGS | {"attempts": 3})
+    assert set(_calls_of(f)) == {"open", "part"}
+    assert _states(f) == {
+        "open": "call", "part": "call", "refused": "refused", "dead": "unable", "used": "used_up",
+        "moved": "ineligible", "done": "interviewed", "odd": "other", "swapped": "replaced",
+        "instead": "interviewed",
+    }  # fmt: skip
+    said = _told(fieldwork.tomorrow(f, fieldwork.signs(f)))["field.tomorrow.off_list"]
+    assert said["value"] == 8
+    assert said["reason_en"].startswith("interviewed 2; refused, not called again 1; died")
+    assert "访问次数已满 1" in said["reason_zh"]
+
+
+def _contact(case: str, at: str, outcome: str = "2.20", **more: Any) -> dict[str, Any]:
+    when = {k: pd.Timestamp(v, tz="Asia/Shanghai") for k, v in {"at": at, **more}.items()}
+    return {"case": case, "outcome": outcome, **when}
+
+
+def test_the_contact_log_tells_appointments_times_tried_and_the_last_outcome() -> None:
+    answers = _answers().iloc[:8].assign(finished=TUESDAY, case=None)
+    cases = _sampled(
+        dict.fromkeys(["tomorrow", "later", "missed", "by_day", "both", "last", "since"], "2.20"),
+        date="2026-10-16",
+    )
+    log = pd.DataFrame([
+        _contact("tomorrow", "2026-10-20 10:00", appointment="2026-10-21 19:30"),
+        _contact("later", "2026-10-20 10:00", appointment="2026-10-24 10:00"),
+        _contact("missed", "2026-10-16 10:00", appointment="2026-10-17 10:00"),
+        _contact("by_day", "2026-10-16 10:00"), _contact("by_day", "2026-10-19 11:00"),
+        _contact("both", "2026-10-15 10:00"), _contact("both", "2026-10-16 19:00"),
+        _contact("last", "2026-10-15 10:00"), _contact("last", "2026-10-16 19:00"),
+        _contact("last", "2026-10-19 19:00"), _contact("last", "2026-10-20 19:00"),
+        _contact("since", "2026-10-19 10:00", "2.11"),
+    ])  # fmt: skip
+    f = _field(answers, dispositions=cases, contacts=log)
+    calls = _calls_of(f)
+    assert list(calls) == ["missed", "tomorrow", "both", "by_day"]  # appointments first
+    assert calls["tomorrow"] == "2.20 not met; appointment 2026-10-21 19:30"
+    assert calls["by_day"] == "2.20 not met; this time a weekday evening (from 18:00)"
+    assert calls["both"] == "2.20 not met"  # a Wednesday offers no time that was not tried
+    states = _states(f)
+    assert states["later"] == "appointment"
+    assert states["since"] == "refused"  # the log is later than the disposition
+    # two weekday evenings and a day in vain: the fifth attempt waits for the weekend
+    assert states["last"] == "kept"
+    over = SETTINGS | {"fieldwork": ["2026-10-08", "2026-10-22"]}
+    assert _states(dataclasses.replace(f, settings=over))["last"] == "call"  # none comes
+
+
+def test_an_appointment_counts_beyond_the_last_attempt() -> None:
+    cases = _sampled({"a": "2.20"}).assign(attempts=9.0)
+    log = pd.DataFrame([_contact("a", "2026-10-20 10:00", appointment="2026-10-21 09:00")])
+    f = _field(_answers().iloc[:8].assign(finished=TUESDAY), dispositions=cases, contacts=log)
+    assert list(_calls_of(f)) == ["a"]
+    assert _states(dataclasses.replace(f, tables={**f.tables, "contacts": log.iloc[:0]})) == {
+        "a": "used_up"
+    }
+
+
+def test_a_drawn_household_that_is_closed_or_not_released_is_not_due() -> None:
+    answers = _answers().iloc[:8].assign(finished=TUESDAY, community="U1")
+    drawn = pd.DataFrame({
+        "community": "U0", "stratum": "", "psu": ["x"] * 4 + ["y"] * 2 + ["z"], "role": "sample",
+        "ssu": ["1", "2", "3", "4", "1", "2", "1"],
+        "ssu_role": ["sample", "sample", "sample", "reserve", "sample", "sample", "sample"],
+    })  # fmt: skip
+    cases = pd.DataFrame({
+        "case": list("abcd"), "community": "U0", "psu": ["x", "x", "y", "y"], "attempts": 1.0,
+        "ssu": ["1", "2", "1", "2"], "disposition": ["2.11", "2.20", "2.11", "4.10"],
+    })  # fmt: skip
+    f = _field(answers, drawn=drawn, dispositions=cases)
+    todo = fieldwork.listed(f, fieldwork.signs(f))
+    revisit = todo[todo["kind"].eq("revisit")].set_index("psu")["reason_en"].to_dict()
+    assert revisit == {
+        "x": "0 of 3 done, 1 to call again, 1 not visited yet",  # the reserve is none of them
+        "z": "0 of 1 done, 1 not visited yet",
+    }  # y is closed: refused and not eligible
+    (short,) = todo[todo["kind"].eq("short")].to_dict("records")
+    assert (short["short"], short["reason_en"]) == (
+        "3",
+        "0 of 6 done, 3 closed without an interview",
+    )
+    said = _told(fieldwork.tomorrow(f, fieldwork.signs(f)))["field.tomorrow.off_list"]
+    assert "reserve, not released 1" in said["reason_en"]
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

@@ -6,7 +6,7 @@ from datetime import date
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from workbench.fieldwork.tomorrow import KINDS, NOBODY
+from workbench.fieldwork.tomorrow import KINDS, NOBODY, off_list, said_off
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,10 +82,12 @@ def tasks_pdf(f: Field, tasks: pd.DataFrame, lang: str) -> bytes:
         "issued": {"year": issued.year, "month": issued.month, "day": issued.day},
         "front": [""],
     }
+    rest = off_list(f)
     source = resources.files("workbench.report").joinpath("templates/tomorrow.typ").read_bytes()
     for part in _PARTS:  # fewer rows until each team has its page
         document["teams"] = [
-            _team(f, str(name), mine, lang, part) for name, mine in tasks.groupby("team", sort=True)
+            _team(f, str(name), mine, rest[rest["team"].eq(name)], lang, part)
+            for name, mine in tasks.groupby("team", sort=True)
         ]
         made = compile_pdf(document, {}, {}, issued=issued, source=source, scales=(1.0,))
         if made.pages <= max(1, len(document["teams"])):
@@ -93,7 +95,9 @@ def tasks_pdf(f: Field, tasks: pd.DataFrame, lang: str) -> bytes:
     return made.data
 
 
-def _team(f: Field, name: str, mine: pd.DataFrame, lang: str, part: float) -> dict[str, Any]:
+def _team(
+    f: Field, name: str, mine: pd.DataFrame, rest: pd.DataFrame, lang: str, part: float
+) -> dict[str, Any]:
     zh = lang == "zh"
     tables = []
     for kind, words in KINDS.items():
@@ -120,7 +124,12 @@ def _team(f: Field, name: str, mine: pd.DataFrame, lang: str, part: float) -> di
     team = ("全体" if zh else "everybody") if name == NOBODY else name
     if name in set(f.tables["communities"]["community"] if f.has("communities") else ()):
         team = f.name(name, lang)
-    return {"name": f"组：{team}" if zh else f"Team: {team}", "tables": tables}
+    off = said_off(rest, lang)
+    return {
+        "name": f"组：{team}" if zh else f"Team: {team}",
+        "tables": tables,
+        "off": (f"不在清单上的个案：{off}" if zh else f"Cases on no list: {off}") if off else "",
+    }
 
 
 def _cell(f: Field, one: dict[Any, Any], column: str, lang: str) -> str:

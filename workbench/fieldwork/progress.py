@@ -213,7 +213,8 @@ def _against(wanted: pd.DataFrame, did: pd.Series, source: str) -> pd.DataFrame:
 
 
 def _strata(frame: pd.DataFrame) -> pd.DataFrame:
-    stratum = frame["stratum"] if "stratum" in frame else pd.Series(None, index=frame.index)
+    none = pd.Series(None, index=frame.index, dtype=object)
+    stratum = frame.get("stratum", none)
     return frame.assign(stratum=stratum.fillna("").astype(str))
 
 

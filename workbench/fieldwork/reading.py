@@ -8,6 +8,7 @@ reads is a folder of tables, ``field.json`` beside them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -32,9 +33,11 @@ _KEPT = (
     "frame",
     "assessors",
     "backchecks",
+    "contacts",
     "measurements",
     "documents",
 )
+_OF_A_WAVE = ("dispositions", "backchecks", "contacts")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +49,9 @@ class Field:
     settings
         ``field.json``: study, wave, dates, time zone, sample, weighting, decisions, codebook.
     tables
-        ``responses`` and ``dispositions`` of this wave, the other canonical tables whole; a table
-        that the study lacks is not there. ``drawn`` is the sample as drawn, ``changes`` what is new
-        since the last reading.
+        ``responses``, ``dispositions`` and ``contacts`` of this wave, the other canonical tables
+        whole; a table that the study lacks is not there. ``drawn`` is the sample as drawn,
+        ``changes`` what is new since the last reading.
     suites
         The study's own expectations (``expectations/*.json``) that can be used.
     """
@@ -107,13 +110,15 @@ class Field:
 
     def name(self, community: str, lang: str) -> str:
         """Give the name of a unit, its id where there is none."""
-        frame = self.tables.get("communities")
-        if frame is None:
-            return community
-        row = frame[frame["community"].eq(community)]
-        told = row.iloc[0].to_dict() if len(row) else {}
+        told = self._units.get(community, {})
         found = told.get("name_en") if lang == "en" else told.get("name")
         return str(found) if isinstance(found, str) and found else community
+
+    @functools.cached_property
+    def _units(self) -> Mapping[str, Mapping[Any, Any]]:
+        frame = self.tables.get("communities")
+        rows = [] if frame is None else frame.iloc[::-1].to_dict("records")
+        return {str(row["community"]): row for row in rows}
 
     def rng(self, purpose: str) -> np.random.Generator:
         """Give the generator of one purpose: SHA-256 of ``seed|fieldwork|purpose``."""
@@ -188,7 +193,7 @@ def _typed(frame: pd.DataFrame, zone: str) -> pd.DataFrame:
     out: dict[str, Any] = {}
     for title, column in frame.items():
         name = str(title)
-        if name in ("started", "finished"):
+        if name in ("started", "finished", "at", "appointment"):
             times = pd.to_datetime(column, format="ISO8601", utc=True)
             out[name] = times.dt.tz_convert(zone)
         elif pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
@@ -263,7 +268,7 @@ def prepare(
         frame = tables.frames.get(name)
         if frame is None or name == "responses":
             continue
-        if ("wave" in frame and name not in _KEPT) or name in ("dispositions", "backchecks"):
+        if ("wave" in frame and name not in _KEPT) or name in _OF_A_WAVE:
             frame = frame[frame["wave"].eq(wave)]
         frames[name] = frame.drop(columns=["text", "lat", "lon", "_file", "_row"], errors="ignore")
     answers = tables.frames.get("responses")
@@ -365,6 +370,7 @@ def _settings(study: Study, tables: Tables, problems: list[Problem], wave: str) 
         "sample": dict(settings.sample),
         "rake": list(settings.weighting.rake),
         "population": settings.weighting.population,
+        "attempts": settings.recontact.attempts,
         "decisions": settings.decisions.model_dump(mode="json"),
         "codebook": {code: item.as_dict() for code, item in study.codebook.items()},
         "bound": sorted(

@@ -108,6 +108,7 @@ def run(path: Path, out: Path, *, wave: str = "", target: int = 0) -> Done:
     from workbench import bundle
     from workbench.batch.execute import execute, sealed_bytes
     from workbench.fieldwork import kept, page, paper
+    from workbench.fieldwork.cases import STATES, standing
     from workbench.fieldwork.reading import load, prepare, wave_of
     from workbench.fieldwork.signs import signs
     from workbench.fieldwork.suites import broken
@@ -163,6 +164,10 @@ def run(path: Path, out: Path, *, wave: str = "", target: int = 0) -> Done:
     private = {house / "tomorrow.csv": _csv(tasks)}
     for lang in study.settings.languages:
         private[house / f"tomorrow.{lang}.pdf"] = paper.tasks_pdf(f, tasks, lang)
+    cases = standing(f)
+    if len(cases):
+        why = cases["state"].map(lambda s: STATES[s][0 if "zh" in study.settings.languages else 1])
+        private[house / "cases.csv"] = _csv(cases.assign(why=why))
     flagged = f.answers()[["respondent", "community"]].join(marks) if len(marks) else marks
     if len(flagged):
         flagged = flagged[marks.any(axis=1)]
@@ -174,7 +179,7 @@ def run(path: Path, out: Path, *, wave: str = "", target: int = 0) -> Done:
         private[house / "others.csv"] = _csv(words)
     if any(one["finding"].startswith("field.own.") and one["verdict"] == "failed" for one in told):
         private[house / "checks.csv"] = _csv(broken(f))
-    for name in ("changes.csv", "others.csv", "flags.csv", "checks.csv"):
+    for name in ("changes.csv", "others.csv", "flags.csv", "checks.csv", "cases.csv"):
         (house / name).unlink(missing_ok=True)
     for place, data in {**files, **private}.items():
         write_atomic(place, data)

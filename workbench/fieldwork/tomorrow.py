@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from workbench.fieldwork.cases import CALL, FIRST, STATES, reason, standing
 from workbench.fieldwork.progress import cells, planned
-from workbench.fieldwork.rows import absent, nothing, row
+from workbench.fieldwork.rows import Row, absent, nothing, row
 
 if TYPE_CHECKING:
     from workbench.fieldwork.reading import Field
 
-__all__ = ["COLUMNS", "KINDS", "NOBODY", "listed", "tomorrow"]
+__all__ = ["COLUMNS", "KINDS", "NOBODY", "listed", "off_list", "said_off", "tomorrow"]
 
 COLUMNS = (
     "team kind order community name psu ssu case respondent interviewer attempts last "
@@ -26,15 +28,6 @@ KINDS = {
     "short": ("欠缺的格", "Cells that are short"),
 }
 NOBODY = "*"  # who is told neither a team nor a unit above
-_MOST = 5  # attempts after which a case is left alone
-_OPEN = {
-    "2.2": ("未接触", "not met"),
-    "3.1": ("不知是否有人住", "not known whether anybody lives there"),
-    "3.2": ("不知有无合格者", "not known whether anybody is eligible"),
-    "1.2": ("部分完成", "partial"),
-    "2.3": ("因故未能访问", "could not be interviewed"),
-    "3": ("未知", "unknown"),
-}
 _WHY = {
     "near_identical": ("与其他问卷近乎相同", "near-identical to others"),
     "straightlined": ("答案全同", "all answers equal"),
@@ -71,12 +64,15 @@ def listed(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    Called again: open cases (2.2x, 2.3x, 3.x, 1.2) with fewer than five attempts, fewest first;
-    refusals (2.1x) never. Verified: interviews with two signs or more, or near-identical ones, most
-    signs first. Buildings: those whose cases are answered least, and drawn ones without any
-    interview. Cells: strata behind the plan, and margins under 80 % of what is due.
+    Called again: cases that can be called tomorrow (:func:`workbench.fieldwork.cases.standing`),
+    appointments first, then those with fewest attempts; refusals never. Verified: interviews with
+    two signs or more, or near-identical ones, most signs first. Buildings: those with such cases or
+    households not visited yet of which less than half are answered, the least first, and drawn ones
+    of which nothing is known. Cells: strata behind the plan as far as they can still be filled, and
+    margins under 80 % of what is due.
     """
-    parts = [_calls(f), _verify(f, signs), _buildings(f), _short(f)]
+    cases = standing(f)
+    parts = [_calls(cases), _verify(f, signs), _buildings(f, cases), _short(f, cases)]
     out = (
         pd.concat([p for p in parts if len(p)], ignore_index=True)
         if any(map(len, parts))
@@ -95,31 +91,18 @@ def listed(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
     return out.astype(object).where(out.notna(), "").reset_index(drop=True)
 
 
-def _calls(f: Field) -> pd.DataFrame:
-    if not f.has("dispositions", "case"):
-        return pd.DataFrame()
-    frame = f.tables["dispositions"]
-    code = frame["disposition"].astype(str)
-    kind = code.map(
-        lambda c: next((k for k in ("1.2", "2.2", "2.3", "3.1", "3.2", "3") if c.startswith(k)), "")
-    )
-    tries = frame["attempts"] if "attempts" in frame else pd.Series(float("nan"), index=frame.index)
-    again = frame["case"].notna() & kind.ne("") & ~(tries >= _MOST)
-    out = frame[again].assign(_kind=kind[again], _tries=tries[again].fillna(0.0))
+def _calls(cases: pd.DataFrame) -> pd.DataFrame:
+    out = cases[cases["state"].eq(CALL)]
     if out.empty:
         return pd.DataFrame()
-    out = out.sort_values(["_tries", "community", "case"], kind="stable")
-    last = out["date"].map(lambda d: str(d)[:10] if d is not None else "") if "date" in out else ""
+    out = out.assign(_met=out["booked"].isna())
+    out = out.sort_values(["_met", "booked", "attempts", "community", "case"], kind="stable")
+    why = out.to_dict("records")
     return out.assign(
         kind="call_back",
-        attempts=out["_tries"].map(lambda n: f"{n:.0f}"),
-        last=last,
-        reason_zh=[
-            f"{c} {_OPEN[k][0]}" for c, k in zip(out["disposition"], out["_kind"], strict=True)
-        ],
-        reason_en=[
-            f"{c} {_OPEN[k][1]}" for c, k in zip(out["disposition"], out["_kind"], strict=True)
-        ],
+        attempts=out["attempts"].map(lambda n: f"{n:.0f}"),
+        reason_zh=[reason(one, "zh") for one in why],
+        reason_en=[reason(one, "en") for one in why],
     )
 
 
@@ -151,68 +134,57 @@ def _verify(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _buildings(f: Field) -> pd.DataFrame:
-    """Give buildings without any interview, then those with open cases, answered least first."""
+def _buildings(f: Field, cases: pd.DataFrame) -> pd.DataFrame:
+    """Give drawn buildings of which nothing is known, then those answered least."""
     frame = f.answers()
-    done = set(zip(frame["community"], frame["psu"], strict=True)) if "psu" in frame else set()
+    known = set(zip(frame["community"], frame["psu"], strict=True)) if "psu" in frame else set()
+    known |= set(zip(cases["community"], cases["psu"], strict=True))
     rows = []
     if f.has("drawn", "psu"):
         drawn = f.tables["drawn"]
         drawn = drawn[drawn["role"].eq("sample")] if "role" in drawn else drawn
         where = drawn[["community", "psu"]].drop_duplicates()
         for at in where.itertuples(index=False, name=None):
-            if at not in done:
+            if at not in known:
                 told = ("抽中，还没有一份问卷", "drawn, and no interview yet")
                 rows.append((*at, -1.0, *told))
-    if f.has("dispositions", "psu"):
-        cases = f.tables["dispositions"]
-        code = cases["disposition"].astype(str)
-        table = pd.DataFrame(
-            {
-                "community": cases["community"],
-                "psu": cases["psu"],
-                "did": code.str.startswith("1."),
-                "open": code.str.match(r"(?:2\.[23]|3)"),
-            }
-        )
-        sums = table.groupby(["community", "psu"]).agg(
-            n=("did", "size"), did=("did", "sum"), open=("open", "sum")
-        )
-        sums = sums[sums["open"].gt(0) & (sums["did"] / sums["n"]).lt(0.5)].reset_index()
-        for one in sums.to_dict("records"):
-            rows.append(
-                (
-                    one["community"],
-                    one["psu"],
-                    one["did"] / one["n"],
-                    f"{one['n']}户中完成{one['did']:.0f}户，{one['open']:.0f}户待访",
-                    f"{one['did']:.0f} of {one['n']} done, {one['open']:.0f} still open",
-                )
-            )
+    own = cases[cases["psu"].notna() & cases["state"].ne("reserve")]
+    for at, states in own.groupby(["community", "psu"], sort=True)["state"]:
+        n = states.value_counts()
+        did, call, new = (int(n.get(state, 0)) for state in ("interviewed", CALL, FIRST))
+        if not call + new or did >= len(states) / 2:
+            continue
+        zh, en = f"{len(states)}户中完成{did}户", f"{did} of {len(states)} done"
+        for many, said_zh, said_en in (
+            (call, "户明日可再访", "to call again"),
+            (new, "户尚未上门", "not visited yet"),
+        ):
+            zh, en = (f"{zh}，{many}{said_zh}", f"{en}, {many} {said_en}") if many else (zh, en)
+        rows.append((*at, did / len(states), zh, en))
     if not rows:
         return pd.DataFrame()
     out = pd.DataFrame(rows, columns=["community", "psu", "_share", "reason_zh", "reason_en"])
-    out = out.sort_values(["_share", "community", "psu"], kind="stable")
-    return out.drop_duplicates(["community", "psu"]).assign(kind="revisit")
+    return out.sort_values(["_share", "community", "psu"], kind="stable").assign(kind="revisit")
 
 
-def _short(f: Field) -> pd.DataFrame:
+def _short(f: Field, cases: pd.DataFrame) -> pd.DataFrame:
     rows = []
     plan = planned(f)
     if len(plan) and plan["source"].iloc[0] != "cases":  # not every drawn case can be answered
         behind = plan[plan["done"] < plan["wanted"]]
+        closed = _closed(f, cases) if plan["source"].iloc[0] == "drawn" else {}
         for one in behind.to_dict("records"):
-            gone = one["wanted"] - one["done"]
             where = one["stratum"]
-            rows.append(
-                (
-                    one["community"],
-                    gone,
-                    f"{where + '：' if where else ''}应完成{one['wanted']:.0f}份，"
-                    f"已有{one['done']:.0f}份",
-                    f"{where + ': ' if where else ''}{one['done']:.0f} of {one['wanted']:.0f} done",
-                )
-            )
+            off = closed.get((one["community"], where), 0)
+            gone = one["wanted"] - one["done"] - off
+            if gone <= 0:
+                continue
+            zh = f"应完成{one['wanted']:.0f}份，已有{one['done']:.0f}份"
+            en = f"{one['done']:.0f} of {one['wanted']:.0f} done"
+            if off:
+                zh, en = f"{zh}，{off}户不再访", f"{en}, {off} closed without an interview"
+            head = (f"{where}：", f"{where}: ") if where else ("", "")
+            rows.append((one["community"], gone, head[0] + zh, head[1] + en))
     for one in cells(f).to_dict("records"):
         name, what = one["variable"], one["category"]
         values = f.book.get(name, {}).get("values") or {}
@@ -229,6 +201,41 @@ def _short(f: Field) -> pd.DataFrame:
     out = pd.DataFrame(rows, columns=["community", "short", "reason_zh", "reason_en"])
     out = out.sort_values(["short", "community"], ascending=[False, True], kind="stable")
     return out.assign(kind="short", short=out["short"].map(lambda n: f"{n:.0f}"))
+
+
+_CLOSED = ("refused", "unable", "ineligible", "replaced", "used_up", "other")
+
+
+def _closed(f: Field, cases: pd.DataFrame) -> dict[tuple[str, str], int]:
+    """Count the drawn households that are closed without an interview, by unit and stratum."""
+    keys = ["community", "psu", "ssu"]
+    off = cases[cases["state"].isin(_CLOSED) & cases["ssu"].notna()]
+    drawn = f.tables["drawn"]
+    roles = [name for name in ("role", "ssu_role") if name in drawn]
+    first = drawn[(drawn[roles] == "sample").all(axis=1)] if roles else drawn
+    both = first.merge(off[keys].drop_duplicates(), on=keys)
+    stratum = both["stratum"].fillna("") if "stratum" in both else pd.Series("", index=both.index)
+    return Counter(zip(both["community"], stratum, strict=True))
+
+
+def off_list(f: Field) -> pd.DataFrame:
+    """Count the cases on no list: ``team``, ``state`` (key of ``STATES``), ``n``."""
+    cases = standing(f)
+    rest = cases[~cases["state"].isin([CALL, FIRST])].reset_index(drop=True)
+    if rest.empty:
+        return pd.DataFrame(columns=["team", "state", "n"])
+    counts = rest.assign(team=_team(f, rest)).groupby(["team", "state"]).size()
+    out = counts.rename("n").reset_index()
+    order = out["state"].map(list(STATES).index)
+    return out.assign(_o=order).sort_values(["team", "_o"]).drop(columns="_o")
+
+
+def said_off(counts: pd.DataFrame, lang: str) -> str:
+    """Say how many cases are on no list and why; ``counts`` as :func:`off_list`."""
+    zh = lang == "zh"
+    many = counts.groupby("state")["n"].sum()
+    parts = [f"{STATES[s][0 if zh else 1]} {many[s]}" for s in STATES if s in many]
+    return "；".join(parts) if zh else "; ".join(parts)
 
 
 def _team(f: Field, rows: pd.DataFrame) -> list[str]:
@@ -278,13 +285,29 @@ def tomorrow(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
     """Count tomorrow's list by team; cases and questionnaires stand in the private list only."""
     label = ("明日清单", "Tomorrow's list")
     told = listed(f, signs)
+    rest = off_list(f)
+    off: list[Row] = []
+    if len(rest):
+        off.append(
+            row(
+                "tomorrow.off_list",
+                "text",
+                "不在清单上的个案",
+                "Cases on no list",
+                value=float(rest["n"].sum()),
+                unit="count",
+                reason_zh=said_off(rest, "zh"),
+                reason_en=said_off(rest, "en"),
+            )
+        )
     if told.empty:
-        return nothing(
+        none = nothing(
             "tomorrow",
             label,
             "没有要再访、核实或补足的",
             "nothing to call again, verify or make up for",
         )
+        return pd.concat([none, pd.DataFrame(off)], ignore_index=True) if off else none
     rows = []
     for team, mine in told.groupby("team", sort=True):
         n = mine["kind"].value_counts()
@@ -304,6 +327,7 @@ def tomorrow(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
                 reason_en="; ".join(f"{KINDS[k][1].lower()} {n.get(k, 0)}" for k in KINDS),
             )
         )
+    rows += off
     if not f.has("dispositions", "case"):
         rows.append(
             absent(

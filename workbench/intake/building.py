@@ -208,7 +208,7 @@ class _Intake:
         if table.name == "communities":
             parts = iter([self._communities(list(parts))])
         for part in parts:
-            if table.name == "backchecks":
+            if table.name in ("backchecks", "contacts"):
                 wave = part["wave"] if "wave" in part else pd.Series(None, part.index, dtype="str")
                 part = part.assign(wave=wave.fillna(self.study.current.id))
             stack.add(not_itself(part, self.log) if table.name == "requests" else part)

@@ -138,6 +138,10 @@ _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
         ("internal", _FIELD, "item wave method checker date"),
         ("personal", _FIELD, "answer"),
     ),
+    "contacts": (
+        ("personal", _LINK, "case"),
+        ("internal", _FIELD, "at outcome wave appointment interviewer"),
+    ),
     "objections": (
         ("public", _NAME, "community"),
         ("internal", _RIGHT, "objection stage received about anonymous state decision reason_zh"),

@@ -39,6 +39,8 @@ def check(study: Study, frames: Frames, units: Units, problems: Problems) -> Non
         _nonresponse(study, frames, problems)
     if "dispositions" in frames:
         _dispositions(frames, problems)
+    if "contacts" in frames:
+        _contacts(frames, problems)
     if "margins" in frames:
         _margins(study, frames, problems)
     if "responses" in frames:
@@ -316,22 +318,48 @@ def _nonresponse(study: Study, frames: Frames, problems: Problems) -> None:
             )
 
 
-def _dispositions(frames: Frames, problems: Problems) -> None:
-    frame = frames["dispositions"]
-    odd = frame[
-        frame["disposition"].notna() & ~frame["disposition"].fillna("").str.match(_DISPOSITION)
-    ]
+def _codes(table: str, column: str, frame: pd.DataFrame, problems: Problems) -> None:
+    """See that outcomes are codes of AAPOR."""
+    odd = frame[frame[column].notna() & ~frame[column].fillna("").str.match(_DISPOSITION)]
     problems.cells(
-        "dispositions.code",
+        f"{table}.code",
         "不是 AAPOR 结果代码",
         "not an AAPOR disposition code",
         "写作 1.1、2.10、3.20、4.70 等；设为文本，免得末尾的零丢失",
         "write 1.1, 2.10, 3.20, 4.70 …; keep it as text so that no trailing zero is lost",
         frame=odd,
-        column="disposition",
-        values=odd["disposition"],
+        column=column,
+        values=odd[column],
         expected="1.1 … 4.90",
     )
+
+
+def _contacts(frames: Frames, problems: Problems) -> None:
+    """See that attempts are at cases that are there, and that outcomes are codes."""
+    frame = frames["contacts"]
+    _codes("contacts", "outcome", frame, problems)
+    if "dispositions" not in frames:
+        return
+    cases = frames["dispositions"]
+    known = set(zip(cases["wave"], cases["case"], strict=True))
+    lost = frame[[key not in known for key in zip(frame["wave"], frame["case"], strict=True)]]
+    lost = lost[lost["case"].notna()]
+    problems.cells(
+        "contacts.case",
+        "dispositions 中没有这个样本编号；明日清单看不到这次接触",
+        "dispositions list no such case; tomorrow's list does not see this attempt",
+        "核对 case 与 wave，或在 dispositions 中补上该个案",
+        "check case and wave, or add the case to the dispositions",
+        frame=lost,
+        column="case",
+        values=lost["case"],
+        severity="warning",
+    )
+
+
+def _dispositions(frames: Frames, problems: Problems) -> None:
+    frame = frames["dispositions"]
+    _codes("dispositions", "disposition", frame, problems)
     if "responses" not in frames:
         return
     named = frame[frame["respondent"].notna()]

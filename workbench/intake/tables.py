@@ -415,6 +415,21 @@ _MORE = (
         id="respondent",
         unit="",
     ),
+    # the contact log: one attempt at a case; it serves field work and enters no slice
+    Table(
+        "contacts",
+        (
+            *_c("case", "id", required=True),
+            *_c("at", "time", required=True),
+            *_c("outcome", required=True),
+            *_c("wave", "id"),
+            *_c("appointment", "time"),
+            *_c("interviewer", "id"),
+        ),
+        key=("wave", "case", "at"),
+        id="case",
+        unit="",
+    ),
     Table(
         "objections",
         (

@@ -21,6 +21,7 @@ __all__ = [
     "Join",
     "Parties",
     "Recode",
+    "Recontact",
     "RequestsTwice",
     "RespondentsTwice",
     "Settings",
@@ -323,6 +324,12 @@ class Duplicates(Model):
     requests: RequestsTwice | None = None
 
 
+class Recontact(Model):
+    """When a sampled case is left alone: after so many attempts without an appointment."""
+
+    attempts: Annotated[int, Field(ge=1, le=50)] = 5
+
+
 class Weighting(Model):
     """How answers are weighted: the base weight's column, the margins raked to, the population.
 
@@ -457,6 +464,7 @@ class Settings(Model):
     decisions: Decisions = Decisions()
     requests: Handling | None = None
     duplicates: Duplicates = Duplicates()
+    recontact: Recontact = Recontact()
     small_area: SmallArea | None = None
     disclosure: dict[Word, Bilingual] = Field(default_factory=dict)
     signatories: Signatories
