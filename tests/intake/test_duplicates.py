@@ -87,6 +87,9 @@ def test_the_order_of_rows_does_not_matter(twice):
         ("{requests: {by: txt, days: 3}}", "duplicates.column", "text"),
         ("{requests: {by: text}}", "settings.missing", ""),
         ("{requests: {by: text, days: 0}}", "", ""),
+        ("{requests: {by: text, keep: last}}", "", "by has request"),
+        ("{requests: {by: request, days: 3}}", "", "by has request"),
+        ("{requests: {by: request, keep: last, days: 3}}", "", "either keep"),
     ],
 )
 def test_a_rule_that_cannot_be_used_is_refused_with_the_nearest_word(twice, rule, code, near):
@@ -172,6 +175,61 @@ def test_a_request_told_again_within_so_many_days_names_its_original(again, by, 
     assert told == {k: v for k, v in found.items() if k != "r8"}
     counted = [e.n for e in tables.log if e.code == "intake.duplicate-request"]
     assert counted == [len(told)]
+
+
+# requests of one number
+
+DUMPS = """\
+request,community,kind,received,answered,closed,category,text,duplicate_of
+r1,A-1,complaint,2026-05-01 10:00,,,lamp,路灯不亮了,
+r2,A-1,complaint,2026-05-02 10:00,,,noise,噪音,
+r1,A-1,complaint,2026-05-01 10:00,2026-05-03 10:00,2026-05-04 10:00,,,
+r1,A-2,complaint,2026-05-01 10:00,2026-05-03 10:00,,lamp,路灯不亮了,
+r3,A-1,complaint,2026-05-03 11:00,,,lamp,路灯不亮了,r1
+R1,A-1,complaint,2026-05-02 09:00,,,gas,煤气,
+"""
+
+
+@pytest.fixture
+def dumps(folder):
+    return folder.write("data/requests.csv", DUMPS)
+
+
+def test_two_rows_of_one_number_are_refused_and_the_remedy_names_the_rule(dumps):
+    problems = [p for p in dumps.problems() if p.code == "requests.duplicate-id"]
+    (problem,) = problems
+    assert "duplicates: {requests: {by: [request], keep: last}}" in problem.remedy_en
+    assert "duplicates: {requests: {by: [request], keep: last}}" in problem.remedy_zh
+
+
+@pytest.mark.parametrize(
+    ("keep", "row"),
+    [("first", 1), ("last", 3), ("most_complete", 4)],
+)
+def test_of_the_rows_of_one_number_the_rule_keeps_one(dumps, keep, row):
+    """The latest step of a row is its time; a number in other letters is another number."""
+    rule = f"duplicates: {{requests: {{by: [request], keep: {keep}}}}}"
+    dumps.edit("study.yaml", "seed: 7\n", f"seed: 7\n{rule}\n")
+    assert dumps.codes() == []
+    tables = dumps.build()
+    frame = tables.frames["requests"]
+    assert sorted(frame["request"]) == ["R1", "r1", "r2", "r3"]
+    told = tables.duplicates
+    assert sorted(told["row"]) == sorted({1, 3, 4} - {row})
+    assert set(told["rule"]) == {"requests"}
+    counted = [(e.community, e.n) for e in tables.log if e.code == "intake.request-twice"]
+    gone = [c for r, c in ((1, "A-1"), (3, "A-1"), (4, "A-2")) if r != row]
+    assert dict(counted) == {c: gone.count(c) for c in gone}
+    for lang in ("zh", "en"):
+        assert "← " in check(dumps.path).text(lang)
+
+
+def test_numbers_are_settled_before_what_is_told_again(dumps):
+    rules = "[{by: [category, text], days: 7}, {by: request, keep: first}]"
+    dumps.edit("study.yaml", "seed: 7\n", f"seed: 7\nduplicates: {{requests: {rules}}}\n")
+    dumps.edit("data/requests.csv", "路灯不亮了,r1", "路灯不亮了,")
+    assert given(dumps) == {"r3": "r1"}
+    assert len(dumps.build().frames["requests"]) == 4
 
 
 def test_texts_of_marks_alone_are_alike_to_nothing(again):

@@ -1,7 +1,8 @@
 """Records that stand twice: found by rules that the study states, and every match told.
 
-A questionnaire that is not kept leaves its table; a request that is told again stays and names its
-original in ``duplicate_of``, so that whoever counts leaves it out. Without a rule nothing is done.
+A questionnaire that is not kept leaves its table, and so does a further row of a request's number;
+a request that is told again stays and names its original in ``duplicate_of``, so that whoever
+counts leaves it out. Without a rule nothing is done.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ COLUMNS = ["table", "rule", "community", "wave", "kept", "duplicate", "file", "r
 """What is told of each match; it names persons and stays in the house."""
 
 _ANSWERS = "_answers"
-_KEPT = ("community", "wave", "started", "finished", "received", "duplicate_of", FILE, ROW)
+_STEPS = ("received", "assigned", "answered", "closed")
+_KEPT = ("community", "wave", "started", "finished", *_STEPS, "duplicate_of", FILE, ROW)
 _MARKS = re.compile(r"[\W_]+")
 _BLOCK = re.compile(r"(?<=[\d一二三四五六七八九十])(?:号楼|号院|幢|栋|座|#)")
 _KEEP = {
     "first": ("保留最早一份", "the first is kept"),
     "last": ("保留最后一份", "the last is kept"),
-    "most_complete": ("保留答得最全的一份", "the most complete is kept"),
+    "most_complete": ("保留填得最全的一份", "the most complete is kept"),
 }
 
 
@@ -52,13 +54,13 @@ def same_words(text: str) -> str:
 def looked_at(name: str, frame: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Give of some rows what :func:`settle` looks at: a few columns and the number of answers."""
     rules = study.settings.duplicates
-    rule = rules.respondents if name == "responses" else rules.requests
-    wanted = {TABLES[name].id, *_KEPT, *(rule.by if rule is not None else ())}
+    asked = [rules.respondents] if name == "responses" else rules.requests
+    by = [column for rule in asked if rule is not None for column in rule.by]
+    wanted = {TABLES[name].id, *_KEPT, *by}
     told = frame[[column for column in frame if column in wanted]]
-    if name != "responses":
-        return told
-    items = [column for column in _items(study) if column in frame]
-    return told.assign(**{_ANSWERS: frame[items].notna().sum(axis=1)})
+    counted = _items(study) if name == "responses" else TABLES[name].names()
+    filled = [column for column in counted if column in frame]
+    return told.assign(**{_ANSWERS: frame[filled].notna().sum(axis=1)})
 
 
 def _items(study: Study) -> list[str]:
@@ -92,9 +94,12 @@ def settle(
             frames["responses"], rules.respondents, study, log, problems
         )
         told += rows
-    if rules.requests is not None and "requests" in frames:
-        frames["requests"], rows = _requests(frames["requests"], rules.requests, log, problems)
-        told += rows
+    if "requests" in frames:
+        # rows of one number first: what is told again is found among what stays
+        for rule in sorted(rules.requests, key=lambda rule: rule.keep is None):
+            settled = _requests if rule.keep is None else _numbers
+            frames["requests"], rows = settled(frames["requests"], rule, log, problems)
+            told += rows
     return pd.DataFrame(told, columns=COLUMNS)
 
 
@@ -138,7 +143,7 @@ def _keys(frame: pd.DataFrame, by: list[str], words: tuple[str, ...] = ()) -> pd
     parts = []
     for name in by:
         cells = frame[name].astype("string")
-        fold = same_words if name in words else plain
+        fold = same_words if name in words else str if name == "request" else plain
         said = {v: fold(v) or pd.NA for v in cells.dropna().unique()}  # marks alone say nothing
         parts.append(cells.map(said).astype("string"))
     whole = parts[0]
@@ -158,35 +163,42 @@ def _respondents(
     names = [*TABLES["responses"].names(), *_items(study)]
     if not _known(rule.by, names, frame, "respondents", problems):
         return frame, []
-    keys = _keys(frame, ["wave", *rule.by])
     when = _instants(frame["finished"]).fillna(_instants(frame["started"]))
-    order = pd.DataFrame(
-        {"key": keys, "when": when, "answers": frame[_ANSWERS]}, index=frame.index
-    ).dropna(subset="key")
-    # the kept one comes last; whoever has no time loses against those who have one
-    if rule.keep == "first":
-        order = order.iloc[::-1].sort_values("when", ascending=False, kind="stable",
-                                             na_position="first")  # fmt: skip
-    else:
-        order = order.sort_values("when", kind="stable", na_position="first")
-    if rule.keep == "most_complete":
-        order = order.sort_values("answers", kind="stable")
-    last = order.drop_duplicates("key", keep="last")
-    kept = dict(zip(last["key"], last.index, strict=True))
-    lost = order.index[~order.index.isin(last.index)].sort_values()
-    rows = [
-        _match("responses", "respondents", frame, row, kept[order.at[row, "key"]]) for row in lost
-    ]
+    frame, lost, rows = _one_stays(
+        "responses", "respondents", frame, ["wave", *rule.by], when, rule.keep
+    )
     said = _KEEP[rule.keep]
     by = ", ".join(rule.by)
     log.by_unit(
         "intake.duplicate-respondent",
-        frame.loc[lost, "community"],
+        lost,
         f"同一期内 {by} 相同的重复答卷，{said[0]}，其余不读入",
         f"questionnaires of one wave alike in {by}: {said[1]}, these are left out",
         table="responses",
     )
-    return frame.drop(index=lost).reset_index(drop=True), rows
+    return frame, rows
+
+
+def _one_stays(
+    table: str, rule: str, frame: pd.DataFrame, by: list[str], when: pd.Series, keep: str
+) -> tuple[pd.DataFrame, pd.Series, list[dict[str, Any]]]:
+    """Keep one of the rows alike in ``by``: the rows that stay, units of the others, matches."""
+    order = pd.DataFrame(
+        {"key": _keys(frame, by), "when": when, "answers": frame[_ANSWERS]}, index=frame.index
+    ).dropna(subset="key")
+    # the kept one comes last; whoever has no time loses against those who have one
+    if keep == "first":
+        order = order.iloc[::-1].sort_values("when", ascending=False, kind="stable",
+                                             na_position="first")  # fmt: skip
+    else:
+        order = order.sort_values("when", kind="stable", na_position="first")
+    if keep == "most_complete":
+        order = order.sort_values("answers", kind="stable")
+    last = order.drop_duplicates("key", keep="last")
+    kept = dict(zip(last["key"], last.index, strict=True))
+    lost = order.index[~order.index.isin(last.index)].sort_values()
+    rows = [_match(table, rule, frame, row, kept[order.at[row, "key"]]) for row in lost]
+    return frame.drop(index=lost).reset_index(drop=True), frame.loc[lost, "community"], rows
 
 
 def _match(
@@ -221,6 +233,27 @@ def not_itself(frame: pd.DataFrame, log: Log) -> pd.DataFrame:
     return frame.assign(duplicate_of=frame["duplicate_of"].mask(own)) if own.any() else frame
 
 
+def _numbers(
+    frame: pd.DataFrame, rule: RequestsTwice, log: Log, problems: Problems
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Keep one row of each number of a request."""
+    if not _known(rule.by, TABLES["requests"].names(), frame, "requests", problems):
+        return frame, []
+    assert rule.keep is not None
+    steps = [_instants(frame[name]) for name in _STEPS if name in frame]
+    when = pd.concat(steps, axis=1).max(axis=1)
+    frame, lost, rows = _one_stays("requests", "requests", frame, rule.by, when, rule.keep)
+    said, by = _KEEP[rule.keep], ", ".join(rule.by)
+    log.by_unit(
+        "intake.request-twice",
+        lost,
+        f"{by} 相同的诉求记录，{said[0]}，其余不读入",
+        f"rows of requests alike in {by}: {said[1]}, these are left out",
+        table="requests",
+    )
+    return frame, rows
+
+
 def _requests(
     frame: pd.DataFrame, rule: RequestsTwice, log: Log, problems: Problems
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
@@ -231,6 +264,7 @@ def _requests(
     by = list(dict.fromkeys(["community", *rule.by]))
     keys = _keys(frame, by, words=("text", "address"))
     at = _instants(frame["received"])
+    assert rule.days is not None
     limit = pd.Timedelta(days=rule.days)
     table = pd.DataFrame({"key": keys, "at": at, "id": frame["request"]}).dropna()
     table = table[table.duplicated("key", keep=False)]

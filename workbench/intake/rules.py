@@ -77,6 +77,14 @@ def check_all(
 
 def _remedy(name: str, twice: pd.DataFrame) -> tuple[str, str]:
     """Say what to do with ids that stand more than once."""
+    if name == "requests":
+        return (
+            "在 corrections.csv 中改正编号；同一件导出多次的（例如每月全量导出），在 study.yaml 写 "
+            "duplicates: {requests: {by: [request], keep: last}}",
+            "correct the id in corrections.csv; where one request was exported more than once (a "
+            "full dump each month), say duplicates: {requests: {by: [request], keep: last}} in "
+            "study.yaml",
+        )
     if name != "responses":
         return (
             "在 corrections.csv 中改正编号，或从原系统重新导出，每件一行",

@@ -92,6 +92,14 @@ TEXTS: dict[str, Texts] = {
         "例如 gb18030、utf-8、latin-1",
         "for example gb18030, utf-8 or latin-1",
     ),
+    "requests-twice": (
+        "诉求的重复规则要写 keep（编号相同，by 含 request）或 days（再次反映）二者之一",
+        "a rule for requests says either keep (one number: by has request) or days (told again)",
+        "同一编号出现多次写 {by: [request], keep: last}；同一事再次反映写 "
+        "{by: [category, text], days: 7}",
+        "one number more than once: {by: [request], keep: last}; the same matter told again: "
+        "{by: [category, text], days: 7}",
+    ),
     "twice": ("重复给出", "given more than once", "只保留一个", "keep one of them"),
     "roles": (
         "轮次角色不对",

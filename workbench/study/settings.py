@@ -306,22 +306,32 @@ class RespondentsTwice(Model):
 
 
 class RequestsTwice(Model):
-    """Which requests of one unit are the same matter told again.
+    """Which requests are one: rows of one number, or the same matter told again in one unit.
 
     ``by``: columns of ``requests`` that must all be given and alike (text and address compared
-    without blanks, marks and wide forms). ``days``: a request received within so many days after
-    the first of its kind is a duplicate of it.
+    without blanks, marks and wide forms). With ``keep``, ``by`` has ``request``, and of the rows
+    that are alike the ``first`` or ``last`` by their times stays, or the ``most_complete`` (most
+    cells filled in; of those alike the last). With ``days``, a request received within so many days
+    after the first of its kind is a duplicate of it.
     """
 
     by: Annotated[list[Word], BeforeValidator(_listed), Field(min_length=1)]
-    days: Annotated[float, Field(gt=0, le=3660)]
+    keep: Literal["first", "last", "most_complete"] | None = None
+    days: Annotated[float, Field(gt=0, le=3660)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> RequestsTwice:
+        numbered = "request" in self.by
+        if (self.keep is None) == (self.days is None) or numbered != (self.keep is not None):
+            raise PydanticCustomError("requests-twice", "either keep or days", {"found": self.by})
+        return self
 
 
 class Duplicates(Model):
     """Rules for records that stand twice; without a rule nothing is matched."""
 
     respondents: RespondentsTwice | None = None
-    requests: RequestsTwice | None = None
+    requests: Annotated[list[RequestsTwice], BeforeValidator(_listed)] = Field(default_factory=list)
 
 
 class Recontact(Model):
