@@ -451,6 +451,18 @@ def test_own_expectations_are_held_against_the_tables_as_far_as_they_are_there(
     assert fieldwork.own(honest).empty
 
 
+def test_sign_ins_of_each_unit_are_among_the_records() -> None:
+    at = pd.Timestamp("2026-10-01 14:05:09", tz="Asia/Shanghai")
+    rows = pd.DataFrame({"activity": "A-1", "community": "U1", "at": at}, index=range(30))
+    fair = rows.assign(community="U2", activity="A-2",
+                       at=at + pd.to_timedelta(np.arange(30) * 37, unit="s"))  # fmt: skip
+    told = _told(fieldwork.records(_field(_answers(), sign_ins=pd.concat([rows, fair]))))
+    assert [k for k, v in told.items() if v["verdict"] == "failed"] == [
+        "field.records.sign_in.activities.U1"
+    ]
+    assert "(A-1)" in told["field.records.sign_in.activities.U1"]["reason_en"]
+
+
 def test_two_readings_are_compared_by_questionnaire() -> None:
     before = pd.DataFrame({"respondent": ["1", "2", "3"], "interviewer": ["a", "a", None],
                            "community": "U", "finished": "2026-10-08T10:00:00+08:00",

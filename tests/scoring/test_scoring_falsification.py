@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -229,6 +231,68 @@ def test_honest_sign_ins_are_seldom_called_forced() -> None:
         told = scoring.falsification(events=pd.DataFrame({"time": at}))
         false += told["verdict"].eq("failed").any()
     assert false <= 1
+
+
+def _meetings(rng: np.random.Generator, n: int = 6) -> pd.DataFrame:
+    """Honest meetings: most come within a quarter of an hour, a few at any time; some say nothing."""
+    parts = []
+    for k in range(n):
+        people = int(rng.integers(60, 250))
+        late = rng.gamma(2.0, 200.0, people)
+        at = pd.Timestamp(f"2026-10-{k + 1:02d} 14:00") + pd.to_timedelta(late, unit="s")
+        parts.append(pd.DataFrame({"activity": f"M{k}", "at": at, "community": "U",
+                                   "answers": rng.poisson(4, people)}))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def _signed(frame: pd.DataFrame) -> dict[str, Any]:
+    told = scoring.falsification(sign_ins=frame)
+    assert told["finding"].tolist() == ["records.sign_in.activities"]
+    return dict(told.iloc[0])
+
+
+@pytest.mark.parametrize("runs", [20, pytest.param(400, marks=pytest.mark.soak)])
+def test_meetings_that_begin_with_a_rush_are_seldom_called_forced(runs: int) -> None:
+    rng = np.random.default_rng(21)
+    failed = [_signed(_meetings(rng))["verdict"] == "failed" for _ in range(runs)]
+    assert np.mean(failed) <= 0.02
+
+
+@pytest.mark.parametrize("runs", [20, pytest.param(400, marks=pytest.mark.soak)])
+def test_a_sheet_written_in_one_go_or_signed_and_left_is_named(runs: int) -> None:
+    rng = np.random.default_rng(22)
+    for _ in range(runs):
+        frame = _meetings(rng)
+        frame.loc[frame.index[frame["activity"].eq("M2")][:40], "at"] = pd.Timestamp(
+            "2026-10-03 14:05:07"
+        ) + pd.to_timedelta(np.arange(40) // 20, unit="s")
+        frame.loc[frame.index[frame["activity"].eq("M4")][:30], "answers"] = 0
+        told = _signed(frame)
+        assert told["verdict"] == "failed"
+        assert "(M2, M4)" in told["reason_en"]
+        assert "in heaps of one very second, " in told["reason_en"]
+        assert "签到而无任何参与" in told["reason_zh"]
+
+
+def test_bursts_of_sign_ins_count_only_where_one_may_sign_for_days() -> None:
+    rng = np.random.default_rng(23)
+    days = pd.Timestamp("2026-10-01") + pd.to_timedelta(rng.random(200) * 20 * 86400, unit="s")
+    app = pd.DataFrame({"activity": "A", "at": days, "community": "U"})
+    assert _signed(app)["verdict"] == "passed"
+    app.loc[:39, "at"] = pd.Timestamp("2026-10-15 20:00") + pd.to_timedelta(
+        rng.integers(0, 400, 40), unit="s"
+    )
+    assert "bursts of ten minutes, over days" in _signed(app)["reason_en"]
+
+
+def test_days_without_a_time_and_minutes_without_seconds_are_no_heaps() -> None:
+    day = pd.DataFrame({"activity": "A", "at": pd.Timestamp("2026-10-01"), "community": "U"},
+                       index=range(50))  # fmt: skip
+    assert scoring.falsification(sign_ins=day).empty
+    minute = day.assign(at=pd.Timestamp("2026-10-01 14:05"))
+    assert _signed(minute)["verdict"] == "passed"
+    second = day.assign(at=pd.Timestamp("2026-10-01 14:05:09"))
+    assert _signed(second)["verdict"] == "failed"
 
 
 def test_without_records_nothing_is_said() -> None:

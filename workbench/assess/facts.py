@@ -322,6 +322,7 @@ _TABLES = {
     "documents": ("文件材料", "documents"),
     "supply": ("服务供给", "services and facilities"),
     "codings": ("访谈编码", "codings of interviews"),
+    "sign_ins": ("签到记录", "sign-ins"),
     "backchecks": ("回访核对", "call-backs"),
     "objections": ("异议", "objections"),
     "cases": ("补充案例", "the study's own cases"),
@@ -331,7 +332,7 @@ _TABLES = {
 
 
 _OPTIONAL = set(
-    "frame photos votes funds documents supply codings backchecks objections cases".split()
+    "frame photos votes funds documents supply codings sign_ins backchecks objections cases".split()
 )
 
 

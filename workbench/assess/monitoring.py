@@ -64,6 +64,8 @@ def until(c: Community, month: str) -> Community:
         drawn = records.drawn_at(c)
         last = end if drawn is None else min(end, drawn)
         settings["extracts"] = {**settings.get("extracts", {}), "requests": last.isoformat()}
+    if c.has("sign_ins"):
+        tables["sign_ins"] = tables["sign_ins"][tables["sign_ins"]["at"].lt(end)]
     if c.has("facts") and "date" in tables["facts"]:
         day = tables["facts"]["date"]
         tables["facts"] = tables["facts"][day.isna() | day.lt(end.tz_localize(None))]
@@ -236,6 +238,7 @@ def record_checks(c: Community) -> pd.DataFrame:
     found = scoring.falsification(
         c.tables["measurements"] if counted else None,
         documents=c.tables.get("documents"),
+        sign_ins=c.tables.get("sign_ins"),
         events=_answers_as_events(c),
         assessed=[(w, month) for w in waves if w and (month := _assessed(c, w))],
         directions={

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["concentrated", "entropy", "positions", "records", "without"]
 
+_RECORDS = ("measurements", "documents", "sign_ins")
+
 
 def entropy(f: Field) -> pd.DataFrame:
     """Tell whose answers vary less, or more, than as many of the others'."""
@@ -182,23 +184,24 @@ def positions(f: Field) -> pd.DataFrame:
 def records(f: Field) -> pd.DataFrame:
     """Run the tests of falsified records on every unit: those that failed; the rest are counted."""
     label = ("记录造假的迹象", "Signs of falsified records")
-    if not f.has("measurements") and not f.has("documents"):
+    if not any(map(f.has, _RECORDS)):
         return nothing(
             "records",
             label,
-            "没有指标记录（measurements）和材料（documents）",
-            "neither measurements nor documents",
+            "没有指标记录（measurements）、材料（documents）和签到记录（sign_ins）",
+            "neither measurements nor documents nor sign-ins (sign_ins)",
         )
     measured: dict[str, Any] = f.settings["measured"]
     told: list[pd.DataFrame] = []
     for name in sorted(_names(f)):
         parts = {
             t: f.tables[t][f.tables[t]["community"].eq(name)] if f.has(t) else None
-            for t in ("measurements", "documents")
+            for t in _RECORDS
         }
         found = scoring.falsification(
             parts["measurements"],
             documents=parts["documents"],
+            sign_ins=parts["sign_ins"],
             assessed=[(w["id"], w["month"]) for w in f.settings["waves"]],
             directions={k: int(v["way"]) for k, v in measured.items()},
             level=f.level,
@@ -268,12 +271,7 @@ def _ledgers(f: Field) -> list[Row]:
 
 
 def _names(f: Field) -> set[str]:
-    return {
-        str(c)
-        for t in ("measurements", "documents")
-        if f.has(t)
-        for c in f.tables[t]["community"].dropna()
-    }
+    return {str(c) for t in _RECORDS if f.has(t) for c in f.tables[t]["community"].dropna()}
 
 
 def without(f: Field, found: pd.DataFrame) -> pd.DataFrame:

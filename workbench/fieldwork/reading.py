@@ -36,7 +36,9 @@ _KEPT = (
     "contacts",
     "measurements",
     "documents",
+    "sign_ins",
 )
+_NEVER = ["text", "lat", "lon", "person", "_file", "_row"]
 _OF_A_WAVE = ("dispositions", "backchecks", "contacts")
 
 
@@ -270,7 +272,7 @@ def prepare(
             continue
         if ("wave" in frame and name not in _KEPT) or name in _OF_A_WAVE:
             frame = frame[frame["wave"].eq(wave)]
-        frames[name] = frame.drop(columns=["text", "lat", "lon", "_file", "_row"], errors="ignore")
+        frames[name] = frame.drop(columns=_NEVER, errors="ignore")
     answers = tables.frames.get("responses")
     if answers is not None:
         frames["responses"] = coded(answers[answers["wave"].eq(wave)], study)

@@ -22,6 +22,7 @@ from workbench.intake.entered import placed
 from workbench.intake.flags import add_alike, add_flags, flagged_by
 from workbench.intake.frames import FILE, ROW, FileUsed, Log, Problems, Raw, Tables
 from workbench.intake.mapping import map_source, rows_differ
+from workbench.intake.persons import pseudonyms
 from workbench.intake.pictures import add_uses, check_pictures
 from workbench.intake.read import RawFile, filtered, read_cells
 from workbench.intake.seals import check_seals
@@ -211,6 +212,8 @@ class _Intake:
             if table.name in ("backchecks", "contacts"):
                 wave = part["wave"] if "wave" in part else pd.Series(None, part.index, dtype="str")
                 part = part.assign(wave=wave.fillna(self.study.current.id))
+            if table.name == "sign_ins" and "person" in part:
+                part = part.assign(person=pseudonyms(part["person"], self.study.secret()))
             stack.add(not_itself(part, self.log) if table.name == "requests" else part)
         for column in table.columns:
             stack.types.setdefault(column.name, _DTYPES.get(column.type, "str"))

@@ -34,6 +34,7 @@ _RIGHT = ("整改与申诉", "rectification and objections")
 _PUBLISHED = ("已公布数字的对照", "comparison with published figures")
 _LINK = ("同一受访者的前后对照与查重", "panel comparison and duplicates; renumbered in every slice")
 
+_SIGNED = ("核查强制签到", "to look for sign-ins that were ordered")
 _TWICE = ("仅用于查重，不离开机构", "to find what was told twice; never leaves the house")
 
 _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
@@ -137,6 +138,11 @@ _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
         ("personal", _LINK, "respondent"),
         ("internal", _FIELD, "item wave method checker date"),
         ("personal", _FIELD, "answer"),
+    ),
+    "sign_ins": (
+        ("public", _NAME, "community"),
+        ("internal", _SIGNED, "activity at way answers"),
+        ("personal", _SIGNED, "person"),
     ),
     "contacts": (
         ("personal", _LINK, "case"),

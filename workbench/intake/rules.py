@@ -116,6 +116,8 @@ def _duplicates(name: str, frames: Frames, problems: Problems) -> None:
     table = TABLES[name]
     if name == "communities":
         return  # told when the units were taken
+    if name == "sign_ins":
+        return  # who signs twice is no fault of the data
     key = [column for column in table.key if column in frames.columns(name)]
     given = ""
     if table.id in key and name in (
@@ -198,6 +200,8 @@ _HAPPENED = {
     "inspections": ("observed_at",),
     "measurements": ("period",),
     "requests": ("received", "assigned", "answered", "closed"),
+    "sign_ins": ("at",),
+    "contacts": ("at",),
     "facts": ("date",),
     "issues": ("found", "answered", "closed"),
 }

@@ -172,7 +172,7 @@ class _Cut:
         for name in _NUMBERED:
             columns = tables.get(name, {})
             for column, key in _IDENTITY.items():
-                if column in columns:
+                if column in columns and column in TABLES[name].names():
                     kind = _KIND.get(column, column)
                     found[kind].update(k for k in _keys(columns, column, key) if k is not None)
         for kind, letter in _LETTER.items():
@@ -185,7 +185,7 @@ class _Cut:
         new = dict(columns)
         if name in (*_NUMBERED, "backchecks"):
             for column, key in _IDENTITY.items():
-                if column in columns:
+                if column in columns and column in TABLES[name].names():
                     numbers = self.numbers[_KIND.get(column, column)]
                     keys = _keys(columns, column, key)
                     new[column] = [None if k is None else numbers[k] for k in keys]
@@ -411,12 +411,13 @@ _IDENTITY = {
     "panel_id": ("panel_id",),
     "psu": ("community", "psu"),
     "ssu": ("community", "psu", "ssu"),
+    "person": ("person",),
 }
 """Columns that are renumbered, and what makes one of them the same as another."""
 
-_NUMBERED = ("responses", "dispositions", "frame")
+_NUMBERED = ("responses", "dispositions", "frame", "sign_ins")
 _KIND = {"substitute_for": "case"}
-_LETTER = {"respondent": "P", "case": "C", "panel_id": "N", "psu": "B", "ssu": "D"}
+_LETTER = {"respondent": "P", "case": "C", "panel_id": "N", "psu": "B", "ssu": "D", "person": "G"}
 
 
 def _keys(columns: Columns, column: str, key: tuple[str, ...]) -> list[tuple[str, ...] | None]:

@@ -415,6 +415,20 @@ _MORE = (
         id="respondent",
         unit="",
     ),
+    # one signature of an activity's sheet (签到表); a pseudonym is made of the person at intake
+    Table(
+        "sign_ins",
+        (
+            *_c("activity community", "id", required=True),
+            *_c("at", "time", required=True),
+            *_c("person", "id"),
+            *_c("way", words="paper code card face app proxy"),
+            *_c("answers", "int", low=0),
+        ),
+        key=("community", "activity", "at", "person"),
+        id="activity",
+        parts=True,
+    ),
     # the contact log: one attempt at a case; it serves field work and enters no slice
     Table(
         "contacts",

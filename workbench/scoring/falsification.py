@@ -11,7 +11,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy import special
 
 from workbench.scoring._periods import by_period
 from workbench.scoring.plausibility import ALIKE, forced_sign_ins, inflation, rounding
@@ -22,6 +24,8 @@ __all__ = ["REMEDIES", "falsification"]
 Row = dict[str, Any]
 
 _MONTH = r"\d{4}-\d{2}"
+_FEW = 5  # sign-ins below which nothing is called a heap
+_NAMED = 5  # activities that are named
 
 # test -> what to do next, and how often honest records are flagged (docs/methods/fieldwork.md)
 REMEDIES: dict[str, tuple[str, str]] = {
@@ -75,6 +79,7 @@ def falsification(
     *,
     documents: pd.DataFrame | None = None,
     events: pd.DataFrame | None = None,
+    sign_ins: pd.DataFrame | None = None,
     assessed: Sequence[tuple[str, str]] = (),
     directions: Mapping[str, int] | None = None,
     level: float = 0.95,
@@ -89,7 +94,10 @@ def falsification(
         Canonical ``documents`` of the unit, with ``alike``; those with ``reported`` and
         ``verified`` are recounts too.
     events : DataFrame
-        Sign-ins or questionnaires of the unit: ``time`` and, where known, ``answered``.
+        Questionnaires of the unit: ``time`` and, where known, ``answered``.
+    sign_ins : DataFrame
+        Canonical ``sign_ins`` of the unit: ``activity``, ``at``; ``answers`` (what the person did
+        beside signing; missing is not known), ``person``, ``way`` where there are any.
     assessed : sequence of (wave, month)
         When the assessments took place, the current one last, month as ``2026-10``.
     directions : mapping
@@ -119,7 +127,9 @@ def falsification(
             rows += _surge(one, mine, assessed, ways) + _sprints(one, mine, assessed, ways, level)
             rows += _devices(one, mine)
     if events is not None and len(events):
-        rows += _sign_ins(events)
+        rows += _events(events)
+    if sign_ins is not None and len(sign_ins):
+        rows += _activities(sign_ins)
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(_check(*_NOTHING)))
 
 
@@ -337,8 +347,8 @@ def _devices(name: str, mine: pd.DataFrame) -> list[Row]:
     return rows
 
 
-def _sign_ins(events: pd.DataFrame) -> list[Row]:
-    """Look for sign-ins and questionnaires in bursts, and for those without any content."""
+def _events(events: pd.DataFrame) -> list[Row]:
+    """Look for questionnaires in bursts, and for those without any content."""
     frame = events.assign(_unit="")
     answered = "answered" if "answered" in events else ""
     told = forced_sign_ins(frame, group="_unit", answered=answered).to_dict("records")
@@ -357,3 +367,75 @@ def _sign_ins(events: pd.DataFrame) -> list[Row]:
     hit = one["verdict"] == "failed"
     return [_check("sign_in", "responses", hit, label, said, **more,
                    method="survey.arrival_bursts")]  # fmt: skip
+
+
+def _activities(sign_ins: pd.DataFrame) -> list[Row]:
+    """Look for activities whose sign-ins were ordered or written in one go (Q-08, Q-09, S-21).
+
+    A meeting begins with a rush: its bursts say nothing, heaps in one very second do. Bursts count
+    where an activity goes on for more than a day. A time at midnight is a day alone.
+    """
+    frame = sign_ins[sign_ins["activity"].notna()].reset_index(drop=True)
+    at = pd.to_datetime(frame["at"])
+    at = at.where(at.ne(at.dt.normalize()))
+    answered = "answers" if "answers" in frame and frame["answers"].notna().any() else ""
+    told = forced_sign_ins(frame.assign(at=at), group="activity", time="at", answered=answered)
+    told = told[told["status"].eq("ok")].set_index("item")
+    if told.empty:
+        return []
+    whose = frame["activity"]
+    heaped = _heaped(at, whose).groupby(whose).sum().reindex(told.index)
+    days = at.groupby(whose).agg(lambda times: times.max() - times.min()).reindex(told.index)
+    rushed = told["numerator"].where(days.gt(pd.Timedelta(days=1)), 0.0)
+    sizes = whose.value_counts().reindex(told.index)
+    bare = (told["empty"].fillna(0.0) * sizes).round().where(told["empty"].ge(0.1), 0.0)
+    bare = bare.where(bare.ge(_FEW), 0.0)
+    hits = told.index[(heaped + rushed + bare).gt(0)]
+    parts = (
+        (heaped, "人次与他人同一秒签到（成堆）", "in heaps of one very second"),
+        (rushed, "人次在持续多日的活动中十分钟内集中签到", "in bursts of ten minutes, over days"),
+        (bare, "人次签到而无任何参与", "signed in and did nothing else"),
+    )
+    seen = [(f"{n.sum():.0f}{zh}", f"{n.sum():.0f} {en}") for n, zh, en in parts if n.sum()]
+    zh, en = "，".join(s[0] for s in seen), ", ".join(s[1] for s in seen)
+    named = [str(name) for name in hits[:_NAMED]]
+    more = " …" if len(hits) > _NAMED else ""
+    said = (
+        f"{len(told)}个活动共{int(sizes.sum())}人次签到，{len(hits)}个活动须核查"
+        + (f"（{'、'.join(named)}{more}）：{zh}" if named else ""),
+        f"{int(sizes.sum())} sign-ins at {len(told)} activities, {len(hits)} to look at"
+        + (f" ({', '.join(named)}{more}): {en}" if named else ""),
+    )
+    label = ("活动签到（强制签到）", "Sign-ins at activities (forced sign-in)")
+    more_ = {"value": len(hits) / len(told), "unit": "share", "n": int(sizes.sum()),
+             "numerator": float(len(hits)), "denominator": float(len(told))}  # fmt: skip
+    return [_check("sign_in", "activities", len(hits) > 0, label, said, **more_,
+                   method="survey.arrival_bursts")]  # fmt: skip
+
+
+def _heaped(at: pd.Series, whose: pd.Series) -> pd.Series:
+    """Tell the sign-ins of a second that holds more than the minute around it explains.
+
+    ``P(Poisson(others of that minute / 60) >= in the second - 1)``, times the number of seconds;
+    below 1 %, five or more. Times without seconds say nothing.
+    """
+    out = pd.Series(False, index=at.index)
+    second = at.dt.floor("s")
+    parts = []
+    for _, times in second.dropna().groupby(whose):
+        if times.dt.second.eq(0).all():
+            continue
+        stamps = (times - times.min()).dt.total_seconds().to_numpy()
+        held = np.sort(stamps)
+        many = np.searchsorted(held, stamps, "right") - np.searchsorted(held, stamps, "left")
+        near = np.searchsorted(held, stamps + 30, "right") - np.searchsorted(held, stamps - 30)
+        usual = np.maximum(near - many, 1) / 60
+        p = special.gammainc(many - 1.0 + (many < 2), usual)
+        parts.append(pd.DataFrame({"n": many, "p": p, "t": stamps}, index=times.index))
+    if not parts:
+        return out
+    found = pd.concat(parts)
+    seconds = sum(part["t"].nunique() for part in parts)
+    hit = found["n"].ge(_FEW) & (found["p"] * seconds).lt(0.01)
+    out.loc[found.index] = hit
+    return out
