@@ -441,6 +441,9 @@ def test_own_expectations_are_held_against_the_tables_as_far_as_they_are_there(
     mean = told["field.own.responses.mean"]
     assert (mean["verdict"], mean["value"]) == ("failed", pytest.approx(f.answers()["q1"].mean()))
     assert told["field.own.responses.gone"]["status"] == "not_computed"
+    assert told["field.own.responses.gone"]["reason_en"] == (
+        "the table responses has no such columns yet: floor"
+    )
     listed = suites.broken(f)
     assert len(listed) == low
     assert set(listed["row"]) <= {f"w {r}" for r in f.answers()["respondent"]} | set(
@@ -448,7 +451,35 @@ def test_own_expectations_are_held_against_the_tables_as_far_as_they_are_there(
     )
     none = _told(fieldwork.own(dataclasses.replace(honest, suites=[votes])))
     assert none["field.own.responses.gone"]["status"] == "not_computed"
+    assert none["field.own.responses.gone"]["reason_en"] == "the table votes has no rows yet"
     assert fieldwork.own(honest).empty
+
+
+def test_a_column_that_only_the_batch_makes_is_named_as_such(honest: Field) -> None:
+    """Beside one that field work is not given, and one that nobody brings."""
+    meta = {"reach": "row", "zh": "说明", "en": "reason"}
+    asked = [
+        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": column},
+         "severity": "warning", "meta": meta | {"id": f"responses.{column.lower()}"}}
+        for column in ("straight_current", "words__topic", "panel_id", "floor")
+    ]  # fmt: skip
+    pair = {"column_A": "speeding_current", "column_B": "floor"}
+    asked.append({"type": "expect_column_pair_values_to_be_equal", "kwargs": pair,
+                  "severity": "warning", "meta": meta | {"id": "responses.pair"}})  # fmt: skip
+    mine = {"meta": {"table": "responses"}, "expectations": asked}
+    told = _told(fieldwork.own(dataclasses.replace(honest, suites=[mine])))
+    said = {k.removeprefix("field.own.responses."): v["reason_en"] for k, v in told.items()}
+    made = "made only in the batch, by the checks of each unit's notebook: "
+    assert said["straight_current"] == made + "straight_current"
+    for column in ("words__topic", "panel_id"):
+        assert said[column] == f"not in the notebook of field work, checked in the batch: {column}"
+    assert said["floor"] == "the table responses has no such columns yet: floor"
+    assert said["pair"] == (
+        f"{made}speeding_current; the table responses has no such columns yet: floor"
+    )
+    assert told["field.own.responses.pair"]["reason_zh"] == (
+        "只在正式批次中由检查计算，外业期间没有：speeding_current；表 responses 还没有这些列：floor"
+    )
 
 
 def test_sign_ins_of_each_unit_are_among_the_records() -> None:

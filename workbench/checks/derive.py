@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from workbench.community import Community
 
-__all__ = ["DERIVE", "by_chance", "copied", "copies"]
+__all__ = ["DERIVE", "MADE", "by_chance", "copied", "copies"]
 
 SAME_SHEETS = 5  # a sheet that stands so often in one wave was not filled in by so many residents
 ANSWERED = 10  # fewer answers, demographics not counted, make equal sheets of honest residents
@@ -144,3 +144,14 @@ DERIVE: dict[str, Callable[[pd.DataFrame, Community], pd.DataFrame]] = {
     "inspections": _inspections,
     "measurements": _measurements,
 }
+
+MADE: dict[str, frozenset[str]] = {
+    "communities": frozenset({"own_households"}),
+    "responses": frozenset(
+        "is_current design_weight design_psu copied_current straight_current missing_current "
+        "speeding_current".split()
+    ),
+    "inspections": frozenset({"mark", "reason_missing", "announced_role"}),
+    "measurements": frozenset({"figure", "gap"}),
+}
+"""The columns that each of them may add."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Result", "validate"]
+__all__ = ["Result", "columns_of", "validate"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Result:
     column: str = ""
 
 
-def _columns(kwargs: Mapping[str, Any]) -> set[str]:
+def columns_of(kwargs: Mapping[str, Any]) -> set[str]:
+    """Give the columns that an expectation's arguments name."""
     named = {str(kwargs[key]) for key in ("column", "column_A", "column_B") if key in kwargs}
     return named | set(kwargs.get("column_list", ()))
 
@@ -65,7 +66,7 @@ def validate(
         One per expectation, in the suite's order.
     """
     every = list(suite["expectations"])
-    usable = [one for one in every if _columns(one["kwargs"]) <= set(frame.columns)]
+    usable = [one for one in every if columns_of(one["kwargs"]) <= set(frame.columns)]
     answers = _run(frame, suite["name"], usable, parameters) if usable else {}
     results = []
     for one in every:

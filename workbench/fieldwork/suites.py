@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from workbench.fieldwork.rows import Row, row
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from workbench.checks.expectations import Result
     from workbench.fieldwork.reading import Field
+    from workbench.intake.tables import Table
 
 __all__ = ["broken", "own"]
 
@@ -23,13 +24,13 @@ def own(f: Field) -> pd.DataFrame:
     -------
     DataFrame
         ``field.own.<id>`` (kind check): ``numerator`` failing rows of ``n``, or ``value`` where the
-        statement is about the whole table; ``not_computed`` where the table or its column is not
-        there. Empty without suites. A failure deletes nothing here; in the batch it takes with it
-        what its ``reach`` says.
+        statement is about the whole table; ``not_computed`` where the table or a column is not
+        there, with the column and whether it is made only in the batch. Empty without suites. A
+        failure deletes nothing here; in the batch it takes with it what its ``reach`` says.
     """
     import pandas as pd
 
-    return pd.DataFrame([_told(one) for one in _results(f)])
+    return pd.DataFrame([_told(f, asked, one) for asked, one in _results(f)])
 
 
 def broken(f: Field) -> pd.DataFrame:
@@ -39,7 +40,7 @@ def broken(f: Field) -> pd.DataFrame:
     from workbench.intake.tables import TABLES
 
     lines = []
-    for one in _results(f):
+    for _, one in _results(f):
         key = [k for k in TABLES[one.table].key if k in f.tables.get(one.table, ())]
         for at in one.rows:
             cells = f.tables[one.table].iloc[at][key]
@@ -47,13 +48,15 @@ def broken(f: Field) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["check", "table", "row"])
 
 
-def _results(f: Field) -> Iterator[Result]:
+def _results(f: Field) -> Iterator[tuple[Mapping[str, Any], Result]]:
+    """Give each expectation with what it found."""
     from workbench.checks.expectations import validate
 
     waves = {"waves": [one["id"] for one in f.settings["waves"]]}
     for suite in f.suites:
         table = suite["meta"]["table"]
-        yield from validate(_frame(f, table), {**suite, "name": table}, waves)
+        found = validate(_frame(f, table), {**suite, "name": table}, waves)
+        yield from zip(suite["expectations"], found, strict=True)
 
 
 def _frame(f: Field, table: str) -> pd.DataFrame:
@@ -75,8 +78,55 @@ def _frame(f: Field, table: str) -> pd.DataFrame:
     return frame
 
 
-def _told(one: Result) -> Row:
+def _lacking(f: Field, asked: Mapping[str, Any], name: str) -> tuple[str, str]:
+    """Say which columns are not there, and which of them the batch makes or brings."""
+    from workbench.checks.derive import MADE
+    from workbench.checks.expectations import columns_of
+    from workbench.intake.tables import TABLES
+
+    if not f.has(name):
+        return f"表 {name} 还没有数据", f"the table {name} has no rows yet"
+    gone = sorted(columns_of(asked["kwargs"]) - set(_frame(f, name).columns))
+    made = [column for column in gone if column in MADE.get(name, ())]
+    kept = [c for c in gone if c not in made and _brought(f, TABLES[name], c)]
+    none = [column for column in gone if column not in (*made, *kept)]
+    said = (
+        (
+            made,
+            "只在正式批次中由检查计算，外业期间没有：{}",
+            "made only in the batch, by the checks of each unit's notebook: {}",
+        ),
+        (
+            kept,
+            "不进入外业笔记本，正式批次中才检查：{}",
+            "not in the notebook of field work, checked in the batch: {}",
+        ),
+        (
+            none,
+            f"表 {name} 还没有这些列：{{}}",
+            f"the table {name} has no such columns yet: {{}}",
+        ),
+    )
+    zh = "；".join(text.format("、".join(names)) for names, text, _ in said if names)
+    en = "; ".join(text.format(", ".join(names)) for names, _, text in said if names)
+    return zh, en
+
+
+def _brought(f: Field, table: Table, column: str) -> bool:
+    """Whether the batch has a column that the notebook of field work is not given."""
+    from workbench.intake.tables import READ, column_of
+
+    known = column_of(table, column)
+    if table.name != "responses":
+        return known is not None and not known.house and column not in f.tables[table.name]
+    code, _, part = column.partition("__")
+    item = f.book.get(code, {})
+    return column == "panel_id" or (item.get("kind") == "text" and part in READ)
+
+
+def _told(f: Field, asked: Mapping[str, Any], one: Result) -> Row:
     if one.passed is None:
+        zh, en = _lacking(f, asked, one.table)
         return row(
             f"own.{one.id}",
             "check",
@@ -84,8 +134,8 @@ def _told(one: Result) -> Row:
             one.en,
             severity=one.severity,
             status="not_computed",
-            reason_zh=f"表 {one.table} 还没有这一列",
-            reason_en=f"the table {one.table} has no such column yet",
+            reason_zh=zh,
+            reason_en=en,
         )
     failed = not one.passed
     return row(
