@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-__all__ = ["ITEMS", "questionnaires", "requests"]
+__all__ = ["ITEMS", "dump", "questionnaires", "requests"]
 
 ITEMS = 75
 LABELS = ("非常不满意", "不太满意", "一般", "比较满意", "非常满意")
@@ -152,3 +154,67 @@ def requests(folder: Path, rows: int) -> None:
         "category": _text(rng.integers(0, 30, rows), "类"),
     }
     pyarrow.csv.write_csv(pa.table(columns), folder / "data" / "r.csv")
+
+
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_REL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+_BOOK = {
+    "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types">'
+    '<Default Extension="rels" '
+    'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Default Extension="xml" ContentType="application/xml"/>'
+    f'<Override PartName="/xl/workbook.xml" ContentType="{_KIND}.sheet.main+xml"/>'
+    f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_KIND}.worksheet+xml"/>'
+    f'<Override PartName="/xl/sharedStrings.xml" ContentType="{_KIND}.sharedStrings+xml"/></Types>',
+    "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="r1" '
+    f'Type="{_REL}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+    "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_REL}"><sheets>'
+    '<sheet name="工单" sheetId="1" r:id="r1"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">'
+    f'<Relationship Id="r1" Type="{_REL}/worksheet" Target="worksheets/sheet1.xml"/>'
+    f'<Relationship Id="r2" Type="{_REL}/sharedStrings" Target="sharedStrings.xml"/>'
+    "</Relationships>",
+}
+_WORDS = "路灯不亮电梯停运楼道堆物垃圾未清停车占道噪音扰民水管漏水请尽快处理反映多次未解决"
+
+
+def dump(path: Path, rows: int) -> None:
+    """Write a hotline dump as Excel saves it: 30 columns, texts shared, half of them of one row."""
+    rng = np.random.default_rng(1)
+    texts = {f"列{k}": k for k in range(30)}
+    head = "".join(f'<c r="{_letter(k)}1" t="s"><v>{k}</v></c>' for k in range(30))
+    among = [[texts.setdefault(f"类别{k}-{n}", len(texts)) for n in range(40)] for k in range(12)]
+    words = np.array(list(_WORDS))
+    strings: list[str] = []
+    begin = len(texts)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in _BOOK.items():
+            archive.writestr(name, text)
+        with archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as part:
+            part.write(f'<worksheet xmlns="{_MAIN}"><sheetData><row r="1">{head}</row>'.encode())
+            for n in range(2, rows + 2):
+                told = [f"GD{n:08d}", f"2026-05-{n % 28 + 1:02d} 10:{n % 60:02d}:00", f"138{n:08d}"]
+                told += [f"{n % 40 + 1}号楼{n % 30}单元{n}室", f"王{n % 997}{n % 13}"]
+                told += ["".join(words[rng.integers(0, len(words), 60)]) for _ in range(3)]
+                own = range(begin + len(strings), begin + len(strings) + len(told))
+                strings += told
+                cells = [(v, ' t="s"') for v in own]
+                cells += [(among[k][(n * (k + 3)) % 40], ' t="s"') for k in range(12)]
+                cells += [(n * (k + 1) % 1000, "") for k in range(10)]
+                line = "".join(
+                    f'<c r="{_letter(k)}{n}" s="0"{kind}><v>{v}</v></c>'
+                    for k, (v, kind) in enumerate(cells)
+                )
+                part.write(f'<row r="{n}">{line}</row>'.encode())
+            part.write(b"</sheetData></worksheet>")
+        with archive.open("xl/sharedStrings.xml", "w", force_zip64=True) as part:
+            part.write(f'<sst xmlns="{_MAIN}">'.encode())
+            for text in (*texts, *strings):
+                part.write(f"<si><t>{escape(text)}</t></si>".encode())
+            part.write(b"</sst>")
+
+
+def _letter(k: int) -> str:
+    return chr(65 + k) if k < 26 else "A" + chr(65 + k - 26)

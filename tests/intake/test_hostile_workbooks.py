@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 from workbench.errors import InputError, Problem
+from workbench.intake import xlsxfile
 from workbench.intake.dates import swapped
 from workbench.intake.frames import Log
 from workbench.intake.read import read_file
@@ -125,6 +126,96 @@ def test_a_workbook_that_would_lose_cells_is_refused(
     tmp_path: Path, changes: dict[str, Change], code: str
 ) -> None:
     assert refused(tmp_path, edited(book(), changes)).code == code
+
+
+SHARED = (
+    '<?xml version="1.0"?><sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    "<si><t>respondent</t></si><si><t>您对𠮷祥里</t></si><si><t/></si>"
+    "<si><r><t>很</t></r><r><rPr><b/></rPr><t>好_x005F_a</t></r>"
+    "<rPh sb='0' eb='1'><t>hao</t></rPh></si></sst>"
+)
+
+
+def shared(rows: list[list[int]], texts: str = SHARED) -> bytes:
+    """Give a workbook whose cells name shared texts by their number."""
+    cells = "".join(
+        f'<row r="{n}">'
+        + "".join(f'<c r="{"ABC"[k]}{n}" t="s"><v>{v}</v></c>' for k, v in enumerate(row))
+        + "</row>"
+        for n, row in enumerate(rows, 1)
+    )
+    part = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+    kind = f'<Override PartName="/xl/sharedStrings.xml" ContentType="{part}"/></Types>'
+    return edited(
+        book([["x"]]),
+        {
+            SHEET: lambda xml: re.sub(rb"<row.*</row>", cells.encode(), xml, flags=re.S),
+            "[Content_Types].xml": lambda xml: xml.replace(b"</Types>", kind.encode()),
+            "xl/sharedStrings.xml": lambda _: texts.encode(),
+        },
+    )
+
+
+def test_texts_that_cells_share_are_read_as_they_stand(tmp_path: Path) -> None:
+    frame, problems, _ = read(tmp_path, shared([[0, 1], [1, 3], [3, 2], [2, 2], [1, 1]]))
+    assert list(frame) == ["respondent", "您对𠮷祥里"]
+    assert frame.fillna("-").to_numpy().tolist() == [
+        ["您对𠮷祥里", "很好_a"], ["很好_a", "-"], ["您对𠮷祥里", "您对𠮷祥里"],
+    ]  # fmt: skip
+    assert frame.index.tolist() == [1, 2, 4]
+    assert not problems
+    for number in (4, -1):
+        assert refused(tmp_path, shared([[0, 1], [1, number]])).code == "file.torn"
+
+
+def test_a_sheet_is_read_as_far_as_it_is_asked_for() -> None:
+    """The fault of its last row is met there, and not before the first is given."""
+    data = edited(
+        book([["a"], *([n] for n in range(3000))]),
+        {SHEET: lambda xml: xml.replace(b"<v>2999</v>", b"<v>abc</v>")},
+    )
+    rows = xlsxfile.opened(data, None, file="a.xlsx").rows
+    assert [next(rows) for _ in range(2000)][1999] == ["1998"]
+    with pytest.raises(InputError) as caught:
+        list(rows)
+    assert caught.value.problems[0].code == "file.torn"
+
+
+def test_what_is_read_in_parts_may_be_more_than_what_is_unpacked_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = book([HEAD, *(ROWS[1:] * 200)])
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        sizes = {m.filename: m.file_size for m in archive.infolist()}
+    rest = sum(sizes.values()) - sizes[SHEET]
+    monkeypatch.setattr(xlsxfile, "MAX_TOTAL", rest)
+    assert sizes[SHEET] > 5 * rest
+    assert len(read(tmp_path, data)[0]) == 1200
+    # an archive that is no workbook is unpacked whole
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.csv", "a,b\n" + "1,2\n" * rest)
+    assert refused(tmp_path, packed.getvalue(), "a.zip").code == "file.bomb"
+    monkeypatch.setattr(xlsxfile, "MAX_TOTAL", rest - 1)
+    assert refused(tmp_path, data).code == "file.bomb"
+
+
+@pytest.mark.parametrize("limit", ["MAX_SHEETS", "MAX_SHARED", "MAX_PIECE"])
+def test_a_workbook_has_limits_in_all_of_its_texts_and_of_one_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """A row that holds everything would be held whole, and so would one text."""
+    long = SHARED.replace("respondent", "r" * 300_000)
+    data = shared([[0, 1], [1, 3]], long)
+    monkeypatch.setattr(xlsxfile, "MAX_RATIO", 10_000)
+    assert len(read(tmp_path, data)[0]) == 1
+    monkeypatch.setattr(xlsxfile, limit, 200_000)
+    assert refused(tmp_path, data).code == "file.bomb"
+    if limit == "MAX_PIECE":
+        row = [["a"], ["b" * 30_000] * 8]
+        assert refused(tmp_path, book(row)).code == "file.bomb"
+        tail = edited(book(), {SHEET: lambda xml: xml + b" " * 400_000})
+        assert refused(tmp_path, tail).code == "file.bomb"
 
 
 def test_a_member_under_a_password_is_named_as_such(tmp_path: Path) -> None:

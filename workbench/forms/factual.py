@@ -389,7 +389,7 @@ def _cells(file: Path) -> Sequence[Sequence[Any]]:
     if not file.is_file() or file.stat().st_size > _MOST:
         raise _refused("forms.file", "没有这个文件，或文件太大", "no such file, or too large",
                        file.name, file=file.name)  # fmt: skip
-    return records(file.read_bytes(), "factual_check", file=file.name).rows
+    return records(file.read_bytes(), "factual_check", file=file.name)
 
 
 def add_objections(file: Path, rows: Sequence[Mapping[str, str]]) -> int:

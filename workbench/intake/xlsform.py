@@ -41,7 +41,7 @@ def is_form(data: bytes) -> bool:
 
 
 def _table(data: bytes, sheet: str, file: str) -> list[dict[str, str]]:
-    rows = xlsxfile.records(data, sheet, file=file).rows
+    rows = xlsxfile.records(data, sheet, file=file)
     titles = [tidy(cell).casefold() for cell in rows[0]] if rows else []
     return [
         {title: tidy(cell) for title, cell in zip(titles, row, strict=False) if title}

@@ -1,4 +1,8 @@
-"""Workbooks to records: guarded before opening, values as stored, formulas never evaluated."""
+"""Workbooks to records: guarded before opening, values as stored, formulas never evaluated.
+
+A sheet is read row by row; of its texts that are shared the bytes are held, once. What is unpacked
+whole is little, what is read in parts may be much.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,29 @@ import struct
 import warnings
 import zipfile
 import zlib
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from itertools import islice
+from typing import IO, Any, cast
 
 from workbench.errors import InputError
 from workbench.intake.frames import refuse
 
-__all__ = ["PASSWORD", "TORN", "Sheet", "cell_text", "guard", "padded", "records"]
+__all__ = [
+    "MAX_TOTAL",
+    "PASSWORD",
+    "TORN",
+    "Places",
+    "Sheet",
+    "cell_text",
+    "guard",
+    "opened",
+    "padded",
+    "records",
+]
 
 PASSWORD = (
     "工作簿有密码",
@@ -43,20 +60,39 @@ TORN = (
 
 MAX_RATIO = 100
 MAX_TOTAL = 200 << 20
+"""Bytes of all members that are unpacked whole."""
+MAX_SHARED = 512 << 20
+"""Bytes of the texts that the cells of a workbook share; their UTF-8 is held."""
+MAX_SHEETS = 4 << 30
+"""Bytes of all members, those that are read in parts among them."""
+MAX_PIECE = 64 << 20
+"""Bytes of one row, of one text, or of what stands behind the last row."""
 MAX_MEMBERS = 2000
 MAX_CELLS = 60_000_000
 MAX_WIDE = 5000
+_PARTS = re.compile(r"xl/(?:worksheets/[^/]+|sharedStrings)\.xml", re.IGNORECASE)
+_SHARED = re.compile(r"xl/sharedStrings\.xml", re.IGNORECASE)
 _LAST_ROW = 1_048_576  # of a sheet; ECMA-376 leaves it open, Excel has no more
 
 
-def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
-    """Give the workbook's archive after looking at its directory only.
+def guard(data: bytes, *, file: str, book: bool = False) -> zipfile.ZipFile:
+    """Give an archive after looking at its directory only.
+
+    Parameters
+    ----------
+    data
+        The archive.
+    file
+        Its name for messages.
+    book
+        Whether it is read as a workbook, its sheets and shared texts in parts.
 
     Raises
     ------
     InputError
-        Not an archive, more than 2,000 members, 200 MiB in all or 100 times the packed size, a
-        member with an absolute or climbing name, or a document type declaration in its XML.
+        Not an archive, more than 2,000 members, more than 100 times the packed size, more than 200
+        MiB that are unpacked whole, of a workbook 512 MiB of shared texts or 4 GiB in all; a member
+        with an absolute or climbing name, or a document type declaration in its XML.
     """
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
@@ -72,7 +108,15 @@ def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
     members = archive.infolist()
     total = sum(member.file_size for member in members)
     packed = max(sum(member.compress_size for member in members), 1)
-    if total > MAX_TOTAL or total > MAX_RATIO * packed or len(members) > MAX_MEMBERS:
+    whole = sum(m.file_size for m in members if not (book and _PARTS.fullmatch(m.filename)))
+    shared = sum(m.file_size for m in members if book and _SHARED.fullmatch(m.filename))
+    most = MAX_SHEETS if book else MAX_TOTAL
+    if (
+        total > min(most, MAX_RATIO * packed)
+        or whole > MAX_TOTAL
+        or shared > MAX_SHARED
+        or len(members) > MAX_MEMBERS
+    ):
         raise refuse(
             "file.bomb",
             file,
@@ -80,8 +124,10 @@ def guard(data: bytes, *, file: str) -> zipfile.ZipFile:
             "the file unpacks to too much and was not opened",
             "检查文件来源；确有需要时导出为 CSV",
             "check where the file comes from; if it is genuine, export it as CSV",
-            expected=f"≤ {MAX_TOTAL} bytes, ratio ≤ {MAX_RATIO}, ≤ {MAX_MEMBERS} members",
-            found=f"{total} bytes, ratio {total // packed}, {len(members)} members",
+            expected=f"≤ {most} bytes (≤ {MAX_TOTAL} unpacked whole, ≤ {MAX_SHARED} shared texts), "
+            f"ratio ≤ {MAX_RATIO}, ≤ {MAX_MEMBERS} members",
+            found=f"{total} bytes ({whole} unpacked whole, {shared} shared texts), "
+            f"ratio {total // packed}, {len(members)} members",
         )
     for member in members:
         name = member.filename.replace("\\", "/")
@@ -164,7 +210,6 @@ def _sheet(book: Any, wanted: str | None, *, file: str) -> Any:
     hidden: list[Any] = []
     for name in names:
         sheet = book[name]
-        sheet.reset_dimensions()
         if any(
             cell is not None
             for row in sheet.iter_rows(max_row=50, values_only=True)
@@ -195,38 +240,49 @@ def _sheet(book: Any, wanted: str | None, *, file: str) -> Any:
 
 
 @dataclass
+class Places:
+    """Cells with one fault: the row of each, counted from 0; column and text of the first."""
+
+    rows: array[int] = field(default_factory=lambda: array("l"))
+    column: int = 0
+    text: str = ""
+
+    def add(self, row: int, column: int, text: str) -> None:
+        """Enter one more."""
+        if not self.rows:
+            self.column, self.text = column, text
+        self.rows.append(row)
+
+
+@dataclass
 class Sheet:
-    """One sheet as text.
+    """One sheet as text, read row by row and once; what it tells is complete after the last.
 
     Attributes
     ----------
     rows
-        Cells by row, both counted from 0 in ``bare`` too.
+        Cells by row, both counted from 0 everywhere here; none behind the last that holds anything.
     formulas
-        How many cells hold formulas; each counts with the value stored beside it.
+        How many cells hold formulas with a stored result, which counts.
     bare
-        Row and column of formulas without a stored value: they keep their own text and are never
-        evaluated.
+        Formulas under the header without one: they keep their own text and are never evaluated.
     merged
-        First and last row of cells merged over several rows, counted from 0.
+        First and last row of cells merged over several rows.
     wide
-        Row, counted from 0, and columns of cells merged over several columns.
-    long
-        Row and column of numbers with more digits than a spreadsheet keeps.
+        Row and columns of cells merged over several columns.
     hidden
         Names of hidden sheets with cells, when no sheet was declared.
     zeros
         How many numbers were read with the leading zeros that their format shows.
     hidden_rows
-        Rows that do not show, counted from 0; they are read.
+        Rows that do not show; they are read.
     """
 
-    rows: list[list[str]] = field(default_factory=list)
+    rows: Iterator[list[str]] = field(default_factory=lambda: iter(()))
     formulas: int = 0
-    bare: list[tuple[int, int]] = field(default_factory=list)
+    bare: Places = field(default_factory=Places)
     merged: list[tuple[int, int]] = field(default_factory=list)
     wide: list[tuple[int, str]] = field(default_factory=list)
-    long: list[tuple[int, int]] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     zeros: int = 0
     hidden_rows: list[int] = field(default_factory=list)
@@ -252,70 +308,218 @@ def _whole(file: str, what_zh: str, what_en: str) -> Iterator[None]:
         ) from None
 
 
-def _opened(data: bytes, *, data_only: bool) -> Any:
-    from openpyxl.reader.excel import ExcelReader
+class _Paced(io.RawIOBase):
+    """A member that is refused when one row or text in it is longer than any may be."""
 
-    class Tables(ExcelReader):
+    def __init__(self, part: IO[bytes], mark: re.Pattern[bytes], file: str) -> None:
+        self._part, self._mark, self._file = part, mark, file
+        self._since = 0
+        self._end = b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Give the next bytes."""
+        block = self._part.read(1 << 20 if size < 0 else size)
+        if self._mark.search(self._end + block):
+            self._since = 0
+        self._since += len(block)
+        self._end = block[-64:]
+        if self._since > MAX_PIECE:
+            raise refuse(
+                "file.bomb",
+                self._file,
+                "一行或一段文本过长，未继续读取",
+                "one row or text is longer than any may be; it is not read on",
+                "检查文件来源；确有需要时导出为 CSV",
+                "check where the file comes from; if it is genuine, export it as CSV",
+                expected=f"≤ {MAX_PIECE} bytes",
+            )
+        return block
+
+    def close(self) -> None:
+        """Close the member."""
+        self._part.close()
+        super().close()
+
+
+class _Shared:
+    """The texts that cells share, as UTF-8 in one piece."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._ends = array("q", [0])
+
+    def append(self, text: str) -> None:
+        self._bytes += text.encode("utf-8", "surrogatepass")
+        self._ends.append(len(self._bytes))
+
+    def __getitem__(self, n: int) -> str:
+        if n < 0:
+            raise IndexError(n)
+        held = self._bytes[self._ends[n] : self._ends[n + 1]]
+        return held.decode("utf-8", "surrogatepass")
+
+
+_TEXT = re.compile(rb"<(?:\w+:)?si[\s>/]")
+_RUN = re.compile(rb"<(?:\w+:)?row[\s>/]")
+
+
+def _shared(source: Any) -> _Shared:
+    """Read the table of shared texts; its elements go as soon as they are read."""
+    from openpyxl.xml.constants import SHEET_MAIN_NS
+    from openpyxl.xml.functions import iterparse
+
+    item, plain, run = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("si", "t", "r"))
+    out, root = _Shared(), None
+    for event, node in iterparse(source, events=("start", "end")):
+        if root is None:
+            root = node
+        if event == "end" and node.tag == item:
+            texts = [*node.findall(plain), *node.findall(f"{run}/{plain}")]  # not how it is read
+            out.append("".join(text.text or "" for text in texts).replace("x005F_", ""))
+            root.clear()
+    return out
+
+
+def _opened(data: bytes, *, data_only: bool, file: str, shared: Any = None) -> Any:
+    from openpyxl.reader import excel
+    from openpyxl.worksheet import _read_only
+    from openpyxl.xml.constants import SHARED_STRINGS
+
+    sheets, reader = cast("Any", _read_only.ReadOnlyWorksheet), cast("Any", excel.ExcelReader)
+
+    class Rows(sheets):  # type: ignore[misc, valid-type]
+        """A sheet whose size is not looked for: where it is not told, all of it would be read."""
+
+        def _get_size(self) -> None:
+            pass
+
+        def _get_source(self) -> _Paced:
+            return _Paced(self.parent._archive.open(self._worksheet_path), _RUN, file)
+
+    class Tables(reader):  # type: ignore[misc, valid-type]
         """Sheets of charts hold no cells; openpyxl stumbles over them when it only reads."""
 
-        def read_chartsheet(self, sheet: Any, rel: Any) -> None:
-            """Pass it over."""
+        def read_strings(self) -> None:
+            """Hold the texts as bytes."""
+            told = self.package.find(SHARED_STRINGS)
+            if shared is not None:
+                self.shared_strings = shared
+            elif told is not None:
+                with _Paced(self.archive.open(told.PartName[1:]), _TEXT, file) as part:
+                    self.shared_strings = _shared(part)
 
-    reader = Tables(io.BytesIO(data), read_only=True, data_only=data_only, keep_links=False)
-    reader.read()
-    return reader.wb
+        def read_worksheets(self) -> None:
+            """Open the sheets of cells."""
+            for sheet, rel in self.parser.find_sheets():
+                if rel.target in self.valid_files and "chartsheet" not in rel.Type:
+                    opened = Rows(self.wb, sheet.name, rel.target, self.shared_strings)
+                    opened.sheet_state = sheet.state
+                    self.wb._sheets.append(opened)
+
+    made = Tables(io.BytesIO(data), read_only=True, data_only=data_only, keep_links=False)
+    made.read()
+    return made.wb
 
 
-def records(data: bytes, sheet: str | None, *, file: str) -> Sheet:
-    """Give the records of one sheet as text.
+def records(data: bytes, sheet: str | None, *, file: str) -> list[list[str]]:
+    """Give all rows of one sheet; see :func:`opened`."""
+    return list(opened(data, sheet, file=file).rows)
+
+
+def opened(data: bytes, sheet: str | None, *, file: str, header: int = 0) -> Sheet:
+    """Open one sheet.
+
+    Parameters
+    ----------
+    data
+        The workbook.
+    sheet
+        Name or number of the sheet; ``None``: the only one that holds cells.
+    file
+        Its name for messages.
+    header
+        Rows above the data; what is wrong with their cells is not told.
 
     Raises
     ------
     InputError
         See :func:`guard`; another form of workbook, no such sheet, several sheets and none
-        declared, only hidden ones, rows out of order, too many cells or columns, damage.
+        declared, only hidden ones, rows out of order, damage. While it is read: damage, too many
+        cells or columns.
     """
     with (
-        guard(data, file=file) as archive,
+        guard(data, file=file, book=True) as archive,
         _whole(file, "无法打开工作簿", "the workbook cannot be opened"),
     ):
         _plain(archive, file)
     with _whole(file, "无法打开工作簿", "the workbook cannot be opened"):
-        book = _opened(data, data_only=True)
+        book = _opened(data, data_only=True, file=file)
         chosen = _sheet(book, sheet, file=file)
     if chosen is None:
         return Sheet()
     with _whole(file, "工作表已损坏", "the sheet is damaged"):
         seen = _scan(data, chosen, file=file)
-        rows, zeros = _rows(chosen, seen, file=file)
-    formulas = 0
-    bare = []
-    long = [
-        (n, k) for n, row in enumerate(rows) for k, text in enumerate(row) if _LONG.fullmatch(text)
-    ]
-    hidden = [
-        sheet.title
-        for sheet in book.worksheets
-        if sheet.sheet_state != "visible" and sheet.title != chosen.title
-    ]
-    if seen.formulas:
-        with _whole(file, "工作表已损坏", "the sheet is damaged"):
-            other, _ = _rows(_opened(data, data_only=False)[chosen.title], seen, file=file)
-        for n, row in enumerate(other):
-            for k, text in enumerate(row):
-                if text.startswith("="):
-                    rows += [[] for _ in range(n + 1 - len(rows))]
-                    stored = rows[n][k] if k < len(rows[n]) else ""
-                    if stored == text:
-                        continue  # a text that only looks like a formula
-                    formulas += 1
-                    if not stored:
-                        rows[n] = rows[n] + [""] * (k + 1 - len(rows[n]))
-                        rows[n][k] = text
-                        bare.append((n, k))
-    return Sheet(
-        rows, formulas, bare, seen.merged, seen.wide, long, hidden, zeros, seen.hidden_rows
+        written = None
+        if seen.formulas:
+            shared = chosen._shared_strings
+            written = _opened(data, data_only=False, file=file, shared=shared)[chosen.title]
+    told = Sheet(
+        merged=seen.merged,
+        wide=seen.wide,
+        hidden=[
+            one.title
+            for one in book.worksheets
+            if one.sheet_state != "visible" and one.title != chosen.title
+        ],
+        hidden_rows=seen.hidden_rows,
     )
+    rows = _rows(chosen, seen, told, file=file)
+    if written is not None:
+        rows = _stored(rows, _rows(written, seen, None, file=file), told, header)
+    told.rows = _in_parts(_filled(rows), file)
+    return told
+
+
+def _in_parts(rows: Iterator[list[str]], file: str) -> Iterator[list[str]]:
+    """Give the rows; what goes wrong on the way is a damaged sheet."""
+    while True:
+        with _whole(file, "工作表已损坏", "the sheet is damaged"):
+            part = list(islice(rows, 256))
+        if not part:
+            return
+        yield from part
+
+
+def _filled(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Give the rows up to the last that holds something."""
+    blank = 0
+    for row in rows:
+        if row:
+            yield from ([] for _ in range(blank))
+            blank = 0
+            yield row
+        else:
+            blank += 1
+
+
+def _stored(
+    values: Iterator[list[str]], written: Iterator[list[str]], told: Sheet, header: int
+) -> Iterator[list[str]]:
+    """Give the stored values; formulas are counted, one without a value keeps its own text."""
+    for n, (row, other) in enumerate(zip(values, written, strict=True)):
+        for k, text in enumerate(other):
+            if text.startswith("="):
+                stored = row[k] if k < len(row) else ""
+                if stored == text:
+                    continue  # a text that only looks like a formula
+                if stored:
+                    told.formulas += 1
+                else:
+                    row += [""] * (k + 1 - len(row))
+                    row[k] = text
+                    if n >= header:
+                        told.bare.add(n, k, text)
+        yield row
 
 
 def _plain(archive: zipfile.ZipFile, file: str) -> None:
@@ -342,9 +546,6 @@ def _plain(archive: zipfile.ZipFile, file: str) -> None:
 
 
 _MERGED = re.compile(rb'<mergeCell ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
-_LONG = re.compile(r"-?\d(?:\.\d+)?e\+\d+|\d{16,}\.0")
-
-
 _ROW = re.compile(rb"<(?:\w+:)?row\b([^>]*)>")
 _NUMBER = re.compile(rb"""\br=["'](\d{1,15})["']""")
 _HIDDEN = re.compile(rb"""\bhidden=["'](?:1|true)["']""")
@@ -383,7 +584,7 @@ def _scan(data: bytes, sheet: Any, *, file: str) -> _Seen:
             seen.zeros = _ZEROS.search(archive.read("xl/styles.xml")) is not None
         names = [path] if path else [n for n in archive.namelist() if "worksheets/" in n]
         for name in names:
-            with archive.open(name) as part:
+            with _Paced(archive.open(name), _RUN, file) as part:
                 rest = b""
                 while block := part.read(1 << 20):
                     whole, end, rest = (rest + block).rpartition(b">")
@@ -426,16 +627,14 @@ def _disorder(file: str, before: int, number: int) -> InputError:
     )
 
 
-def _rows(sheet: Any, seen: _Seen, *, file: str) -> tuple[list[list[str]], int]:
-    """Give every row up to the last that holds something, and the numbers filled up with zeros.
+def _rows(sheet: Any, seen: _Seen, told: Sheet | None, *, file: str) -> Iterator[list[str]]:
+    """Give the rows to the last value of each; ``told`` receives the numbers filled up.
 
     A number that its format shows with leading zeros is an id and read as it is shown.
     """
-    sheet.reset_dimensions()
-    rows: list[list[str]] = []
-    blank: list[str] = []  # one for all: a sheet may have a million
-    last = cells = zeros = 0
-    for row in sheet.iter_rows(max_row=seen.last, values_only=not seen.zeros):
+    cells = 0
+    rows = sheet.iter_rows(max_row=seen.last, values_only=not seen.zeros)
+    for n, row in enumerate(rows):
         if len(row) > MAX_WIDE and any(value is not None for value in row[MAX_WIDE:]):
             raise refuse(
                 "file.too-wide",
@@ -444,7 +643,7 @@ def _rows(sheet: Any, seen: _Seen, *, file: str) -> tuple[list[list[str]], int]:
                 "too many columns",
                 "删去右侧多余的列，或导出为 CSV",
                 "remove what stands at the far right, or export it as CSV",
-                row=len(rows) or None,
+                row=n or None,
                 expected=f"≤ {MAX_WIDE}",
                 found=str(len(row)),
             )
@@ -453,17 +652,15 @@ def _rows(sheet: Any, seen: _Seen, *, file: str) -> tuple[list[list[str]], int]:
             for cell in row:
                 value = cell.value
                 shown = None if value is None else padded(value, cell.number_format)
-                zeros += shown is not None
+                if told is not None:
+                    told.zeros += shown is not None
                 texts.append(cell_text(value) if shown is None else shown)
         else:
-            texts = [cell_text(value) for value in row]
+            texts = [v if type(v) is str else cell_text(v) for v in row]
         texts = [_unescaped(text) if "_x" in text else text for text in texts]
         while texts and not texts[-1].strip():
             texts.pop()
-        rows.append(texts or blank)
         cells += len(texts)
-        if texts:
-            last = len(rows)
         if cells > MAX_CELLS:
             raise refuse(
                 "file.too-large",
@@ -474,7 +671,7 @@ def _rows(sheet: Any, seen: _Seen, *, file: str) -> tuple[list[list[str]], int]:
                 "export it as CSV and split it",
                 expected=f"≤ {MAX_CELLS}",
             )
-    return rows[:last], zeros
+        yield texts
 
 
 def padded(value: Any, form: str) -> str | None:

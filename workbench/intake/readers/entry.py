@@ -85,7 +85,7 @@ def form_of(data: bytes, *, file: str) -> Form:
     told: dict[str, str] = {}
     asked: dict[str, Any] = {}
     try:
-        for row in xlsxfile.records(data, MARK, file=file).rows:
+        for row in xlsxfile.records(data, MARK, file=file):
             name, *cells = row
             if name == "asked":
                 asked[cells[0]] = json.loads("".join(cells[1:]))
@@ -125,7 +125,7 @@ def _completed(data: bytes, form: Form, sheet: str, cell: str, file: str) -> For
     place = re.fullmatch(r"([A-Z])(\d{1,4})", cell)
     said = ""
     if place is not None:
-        rows = xlsxfile.records(data, sheet, file=file).rows
+        rows = xlsxfile.records(data, sheet, file=file)
         n, k = int(place[2]) - 1, ord(place[1]) - ord("A")
         said = rows[n][k] if n < len(rows) and k < len(rows[n]) else ""
     return replace(form, complete=said.strip().casefold() in _YES)

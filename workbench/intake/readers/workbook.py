@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO, StringIO
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from workbench.errors import Problem
 from workbench.intake import xlsxfile
@@ -16,26 +18,41 @@ from workbench.intake.titles import tidy
 if TYPE_CHECKING:
     from workbench.study import Join, Source
 
-__all__ = ["rows_of", "sheet_problems", "xls", "xlsx"]
+__all__ = ["rows_of", "xls", "xlsx"]
 
 _ERRORS = {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
+_LONG = re.compile(r"-?(?:\d(?:\.\d+)?e\+\d+|\d{16,}\.0)")  # digits that were not kept
+_TITLED = 9  # rows under the header that tell a title from it
+
+Made = TypeVar("Made")
 
 
 def xlsx(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
-    """Give a sheet's cells; see :func:`rows_of`."""
-    return Grid(rows_of(stream, how, log, problems), how)
+    """Give a sheet's cells as stored; formulas count, macros are named, nothing is run."""
+    return _read(stream, how, log, problems, lambda rows: Grid(rows, how))
 
 
 def rows_of(
     stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]
 ) -> list[list[str]]:
-    """Give a sheet's cells as stored; formulas count, macros are named, nothing is run."""
+    """Give the rows of a small sheet at once; see :func:`xlsx`."""
+    return _read(stream, how, log, problems, list)
+
+
+def _read(
+    stream: BinaryIO,
+    how: Source | Join,
+    log: Log,
+    problems: list[Problem],
+    made_of: Callable[[Iterator[list[str]]], Made],
+) -> Made:
+    """Make something of the rows of a sheet and tell what was seen in passing."""
     data = whole(stream, file=how.file)
-    sheet = xlsxfile.records(data, how.sheet, file=how.file)
-    problems += sheet_problems(sheet, how.header, how.file)
+    sheet = xlsxfile.opened(data, how.sheet, file=how.file, header=how.header)
+    made, seen = _made(sheet, how, problems, made_of)
     log.add(
         "intake.formula",
-        sheet.formulas - len(sheet.bare),
+        sheet.formulas,
         f"{how.file}：公式单元格，采用文件中存储的结果",
         f"{how.file}: cells with formulas; the stored result is used",
     )
@@ -46,7 +63,7 @@ def rows_of(
         f"{how.file}：隐藏的工作表，未读取：{'、'.join(hidden)[:80]}",
         f"{how.file}: hidden sheets, not read: {', '.join(hidden)[:80]}",
     )
-    _seen(sheet, how, log)
+    _told(sheet, seen, how, log)
     with zipfile.ZipFile(BytesIO(data)) as archive:
         macros = [name for name in archive.namelist() if name.endswith("vbaProject.bin")]
     log.add(
@@ -55,10 +72,51 @@ def rows_of(
         f"{how.file}：工作簿含宏，未执行",
         f"{how.file}: the workbook holds macros; they are not run",
     )
-    return sheet.rows
+    return made
 
 
-def _seen(sheet: xlsxfile.Sheet, how: Source | Join, log: Log) -> None:
+def _made(
+    sheet: xlsxfile.Sheet,
+    how: Source | Join,
+    problems: list[Problem],
+    made_of: Callable[[Iterator[list[str]]], Made],
+) -> tuple[Made, _Seen]:
+    seen = _Seen(sheet, how.header)
+    try:
+        return made_of(seen.passing(sheet.rows)), seen
+    finally:
+        problems += _problems(sheet, seen, how.file)  # of a header that is none they say why
+
+
+class _Seen:
+    """What the rows of a sheet show while they pass: the first of them, and cells with faults."""
+
+    def __init__(self, sheet: xlsxfile.Sheet, header: int) -> None:
+        self.header = header
+        self.head: list[list[str]] = []
+        self.rows = 0
+        self.errors, self.long = xlsxfile.Places(), xlsxfile.Places()
+        self.hidden: list[int] = []
+        self._unseen = frozenset(sheet.hidden_rows)
+
+    def passing(self, rows: Iterable[list[str]]) -> Iterator[list[str]]:
+        """Give the rows as they come."""
+        for n, row in enumerate(rows):
+            if n < self.header + _TITLED:
+                self.head.append(row)
+            if n >= self.header:
+                for k, cell in enumerate(row):
+                    if cell[:1] == "#" and cell.strip() in _ERRORS:
+                        self.errors.add(n, k, cell)
+                    elif ("e+" in cell or cell[-2:] == ".0") and _LONG.fullmatch(cell):
+                        self.long.add(n, k, cell)
+                if row and n in self._unseen:
+                    self.hidden.append(n)
+            self.rows = n + 1
+            yield row
+
+
+def _told(sheet: xlsxfile.Sheet, seen: _Seen, how: Source | Join, log: Log) -> None:
     """Count what a reader should know of cells that are read as they are shown, or not shown."""
     log.add(
         "intake.zeros",
@@ -66,28 +124,22 @@ def _seen(sheet: xlsxfile.Sheet, how: Source | Join, log: Log) -> None:
         f"{how.file}：单元格格式补出前导零的编号，按显示读取",
         f"{how.file}: numbers shown with leading zeros by their format; read as shown",
     )
-    rows = [n for n in sheet.hidden_rows if how.header <= n < len(sheet.rows) and sheet.rows[n]]
-    numbers = [n - how.header + 1 for n in rows]
+    numbers = [n - how.header + 1 for n in seen.hidden]
     log.add(
         "intake.hidden-row",
-        len(rows),
+        len(numbers),
         f"{how.file}：隐藏的行，照样读取：{rows_shown(numbers)}",
         f"{how.file}: rows that are hidden; they are read: {rows_shown(numbers)}",
     )
 
 
-def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Problem]:
+def _problems(sheet: xlsxfile.Sheet, seen: _Seen, name: str) -> list[Problem]:
     """Tell what a workbook does to data: results not stored, errors, digits lost, cells merged."""
-    errors = [
-        (n, k)
-        for n, row in enumerate(sheet.rows[header:], start=header)
-        for k, cell in enumerate(row)
-        if cell.startswith("#") and cell.strip() in _ERRORS
-    ]
+    header, head = seen.header, seen.head
     faults = (
         (
             "file.formula-bare",
-            [place for place in sheet.bare if place[0] >= header],
+            sheet.bare,
             ("公式没有存储结果", "a formula without a stored result"),
             (
                 "在 Excel 中打开并保存后再导入",
@@ -96,7 +148,7 @@ def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Proble
         ),
         (
             "file.formula-error",
-            errors,
+            seen.errors,
             ("单元格是公式错误", "the cell holds the error of a formula"),
             (
                 "在工作簿中改正公式，或清空单元格",
@@ -105,7 +157,7 @@ def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Proble
         ),
         (
             "file.digits-lost",
-            [place for place in sheet.long if place[0] >= header],
+            seen.long,
             (
                 "超过 15 位的编号存成了数字，末尾数字已丢失",
                 "a number of more than 15 digits was stored as a number: its last digits are lost",
@@ -118,11 +170,10 @@ def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Proble
     )
     problems = []
     for code, places, (zh, en), (remedy_zh, remedy_en) in faults:
-        if places:
-            n, k = places[0]
-            titles = sheet.rows[header - 1] if header <= len(sheet.rows) else []
-            rows = [place[0] - header + 1 for place in places]
-            many = len(rows) > 1
+        if places.rows:
+            k, many = places.column, len(places.rows) > 1
+            titles = head[header - 1] if header <= len(head) else []
+            rows = [n - header + 1 for n in places.rows]
             problems.append(
                 Problem(
                     code=code,
@@ -133,7 +184,7 @@ def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Proble
                     remedy_en=remedy_en,
                     row=rows[0],
                     column=tidy(titles[k]) if k < len(titles) else f"#{k + 1}",
-                    found=sheet.rows[n][k][:60],
+                    found=places.text[:60],
                     severity="warning",  # the column may feed nothing; else its type tells
                 )
             )
@@ -151,7 +202,7 @@ def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Proble
                 row=merged[0],
             )
         )
-    across = [row - header + 1 for row, _ in sheet.wide if header <= row < len(sheet.rows)]
+    across = [row - header + 1 for row, _ in sheet.wide if header <= row < seen.rows]
     if across:
         problems.append(
             Problem(
@@ -168,7 +219,7 @@ def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Proble
                 severity="warning",
             )
         )
-    problems += _title_above(sheet.rows, header, name)
+    problems += _title_above(head, header, name)
     wide = [columns for row, columns in sheet.wide if row == header - 1]
     if wide:
         problems.append(
@@ -191,7 +242,7 @@ def sheet_problems(sheet: xlsxfile.Sheet, header: int, name: str) -> list[Proble
 
 def _title_above(rows: list[list[str]], header: int, name: str) -> list[Problem]:
     """Say that the line taken for the header is a title, where wider lines follow it."""
-    filled = [sum(1 for cell in row if cell.strip()) for row in rows[header - 1 : header + 9]]
+    filled = [sum(1 for cell in row if cell.strip()) for row in rows[header - 1 : header + _TITLED]]
     if not filled or filled[0] != 1 or max(filled) < 3:
         return []
     line = header + next(n for n, count in enumerate(filled) if count > 2)
@@ -239,7 +290,7 @@ def xls(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem])
             "open it in Excel and save it as .xlsx",
         ) from None
     sheet = _choose(book, how.sheet, file)
-    rows, long, zeros = [], [], 0
+    rows, zeros = [], 0
     for n in range(sheet.nrows):
         row = []
         for k in range(sheet.ncols):
@@ -248,8 +299,6 @@ def xls(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem])
             if cell.ctype == xlrd.XL_CELL_NUMBER:
                 shown = xlsxfile.padded(cell.value, _form(book, cell))
                 zeros += shown is not None
-                if abs(cell.value) >= 1e15:
-                    long.append((n, k))
             row.append(_text(cell, book.datemode) if shown is None else shown)
         rows.append(row)
     merged = [(first, last - 1) for first, last, _, _ in sheet.merged_cells if last - first > 1]
@@ -261,17 +310,17 @@ def xls(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem])
     hidden = [s.name for s in book.sheets() if s.visibility and s.nrows and s is not sheet]
     unseen = [n for n, info in sheet.rowinfo_map.items() if info.hidden]
     told = xlsxfile.Sheet(
-        rows, 0, [], sorted(merged), wide, long, zeros=zeros, hidden_rows=sorted(unseen)
+        iter(rows), merged=sorted(merged), wide=wide, zeros=zeros, hidden_rows=sorted(unseen)
     )
-    problems += sheet_problems(told, how.header, file)
-    _seen(told, how, log)
+    grid, seen = _made(told, how, problems, lambda rows: Grid(rows, how))
+    _told(told, seen, how, log)
     log.add(
         "intake.hidden-sheet",
         len(hidden),
         f"{file}：隐藏的工作表，未读取：{'、'.join(hidden)[:80]}",
         f"{file}: hidden sheets, not read: {', '.join(hidden)[:80]}",
     )
-    return Grid(rows, how)
+    return grid
 
 
 def _form(book: Any, cell: Any) -> str:
