@@ -144,6 +144,21 @@ def test_a_fabricator_stands_out_and_is_put_on_the_list_and_nothing_is_deleted()
     assert both[1]["n"] == 400 - int(fieldwork.signs(f)["doubtful"].sum())
 
 
+def test_straight_lines_are_those_of_one_distinct_answer() -> None:
+    rng = np.random.default_rng(3)
+    answers = _answers(3)
+    x = np.where(rng.random((400, 9)) < 0.5, 4.0, answers[ITEMS])
+    x[:60] = 5.0
+    x[rng.random((400, 9)) < 0.3] = np.nan
+    x[-5:] = np.nan
+    answers[ITEMS] = x
+    frame = answers[ITEMS]
+    naive = frame.nunique(axis=1).eq(1) & frame.notna().sum(axis=1).ge(5)
+    told = fieldwork.signs(_field(answers))["straightlined"]
+    assert told.tolist() == naive.tolist()
+    assert 20 < told.sum() < 120
+
+
 def test_every_flag_has_a_base_rate_and_says_what_to_do_next(honest: Field) -> None:
     told = fieldwork.flags(honest, fieldwork.signs(honest))
     seen = told[told["status"].ne("not_computed") & told["finding"].ne("field.flag.doubtful")]

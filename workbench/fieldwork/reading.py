@@ -117,6 +117,13 @@ class Field:
         return str(found) if isinstance(found, str) and found else community
 
     @functools.cached_property
+    def cases(self) -> pd.DataFrame:
+        """Where each sampled case stands (:func:`workbench.fieldwork.cases.standing`)."""
+        from workbench.fieldwork.cases import standing
+
+        return standing(self)
+
+    @functools.cached_property
     def _units(self) -> Mapping[str, Mapping[Any, Any]]:
         frame = self.tables.get("communities")
         rows = [] if frame is None else frame.iloc[::-1].to_dict("records")

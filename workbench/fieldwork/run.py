@@ -108,7 +108,7 @@ def run(path: Path, out: Path, *, wave: str = "", target: int = 0) -> Done:
     from workbench import bundle
     from workbench.batch.execute import execute, sealed_bytes
     from workbench.fieldwork import kept, page, paper
-    from workbench.fieldwork.cases import STATES, standing
+    from workbench.fieldwork.cases import STATES
     from workbench.fieldwork.reading import load, prepare, wave_of
     from workbench.fieldwork.signs import signs
     from workbench.fieldwork.suites import broken
@@ -164,7 +164,7 @@ def run(path: Path, out: Path, *, wave: str = "", target: int = 0) -> Done:
     private = {house / "tomorrow.csv": _csv(tasks)}
     for lang in study.settings.languages:
         private[house / f"tomorrow.{lang}.pdf"] = paper.tasks_pdf(f, tasks, lang)
-    cases = standing(f)
+    cases = f.cases
     if len(cases):
         why = cases["state"].map(lambda s: STATES[s][0 if "zh" in study.settings.languages else 1])
         private[house / "cases.csv"] = _csv(cases.assign(why=why))

@@ -125,9 +125,7 @@ def signs(f: Field) -> pd.DataFrame:
             out["near_identical"] = told["near_identical"].to_numpy()
     if len(items) >= 4:
         x = frame[items]
-        out["straightlined"] = x.nunique(axis=1).eq(1) & x.notna().sum(axis=1).ge(
-            min(_ANSWERED, len(items))
-        )
+        out["straightlined"] = _flat(x) & x.notna().sum(axis=1).ge(min(_ANSWERED, len(items)))
     if len(items) >= 2:
         out["empty"] = frame[items].notna().mean(axis=1) <= 0.5
     took = seconds(frame)
@@ -160,6 +158,15 @@ def signs(f: Field) -> pd.DataFrame:
         out["attention"] = np.logical_or.reduce(wrong)
     out = out[[name for name in SIGNS if name in out]].fillna(False).astype(bool)
     return out.assign(doubtful=out.sum(axis=1).ge(SEVERAL))
+
+
+def _flat(answers: pd.DataFrame) -> pd.Series:
+    """Tell the rows in which all answers that are given are equal."""
+    codes = pd.factorize(answers.to_numpy().ravel())[0].reshape(answers.shape)
+    given = codes >= 0
+    most = np.where(given, codes, -1).max(axis=1)
+    least = np.where(given, codes, codes.max() + 1).min(axis=1)
+    return pd.Series(given.any(axis=1) & (most == least), index=answers.index)
 
 
 def _own(frame: pd.DataFrame) -> pd.Series:

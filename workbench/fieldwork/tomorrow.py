@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from workbench.fieldwork.cases import CALL, FIRST, STATES, reason, standing
+from workbench.fieldwork.cases import CALL, FIRST, STATES, reason
 from workbench.fieldwork.progress import cells, planned
 from workbench.fieldwork.rows import Row, absent, nothing, row
 
@@ -71,7 +71,7 @@ def listed(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
     of which nothing is known. Cells: strata behind the plan as far as they can still be filled, and
     margins under 80 % of what is due.
     """
-    cases = standing(f)
+    cases = f.cases
     parts = [_calls(cases), _verify(f, signs), _buildings(f, cases), _short(f, cases)]
     out = (
         pd.concat([p for p in parts if len(p)], ignore_index=True)
@@ -220,7 +220,7 @@ def _closed(f: Field, cases: pd.DataFrame) -> dict[tuple[str, str], int]:
 
 def off_list(f: Field) -> pd.DataFrame:
     """Count the cases on no list: ``team``, ``state`` (key of ``STATES``), ``n``."""
-    cases = standing(f)
+    cases = f.cases
     rest = cases[~cases["state"].isin([CALL, FIRST])].reset_index(drop=True)
     if rest.empty:
         return pd.DataFrame(columns=["team", "state", "n"])
