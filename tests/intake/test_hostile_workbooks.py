@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from workbench.errors import InputError, Problem
-from workbench.intake import xlsxfile
+from workbench.intake import sheetxml, xlsxfile
 from workbench.intake.dates import swapped
 from workbench.intake.frames import Log
 from workbench.intake.read import read_file
@@ -105,7 +105,7 @@ def laughing(xml: bytes) -> bytes:
         ({SHEET: lambda xml: xml.replace(b"<v>2</v>", b"<v>abc</v>", 1)}, "file.torn"),
         ({SHEET: lambda xml: re.sub(rb'<c r="E2".*?</c>', b'<c r="E2" t="s"><v>999</v></c>', xml)},
          "file.torn"),
-        ({SHEET: laughing}, "file.torn"),
+        ({SHEET: laughing}, "file.doctype"),
         ({SHEET: turned}, "file.torn"),
         ({SHEET: lambda xml: xml.replace(b'<row r="3"', b'<row r="2"')}, "file.torn"),
         ({SHEET: lambda xml: xml.replace(b'<row r="4"', b'<row r="99999999999"')}, "file.torn"),
@@ -181,6 +181,23 @@ def test_a_sheet_is_read_as_far_as_it_is_asked_for() -> None:
     assert caught.value.problems[0].code == "file.torn"
 
 
+def test_array_and_shared_formulas_are_formulas_with_a_result_or_without() -> None:
+    cells = (
+        '<row r="2"><c r="A2"><f t="shared" ref="A2:A4" si="0">B2*2</f><v>8</v></c>'
+        '<c r="B2"><f t="array" ref="B2:B3">SUM(C1:C2)</f></c></row>'
+        '<row r="3"><c r="A3"><f t="shared" si="0"/><v>9</v></c></row>'
+        '<row r="4"><c r="A4"><f t="shared" si="0"/></c></row>'
+    )
+    data = edited(
+        book([["a", "b"], ["x"]]),
+        {SHEET: lambda xml: re.sub(rb'<row r="2".*</row>', cells.encode(), xml, flags=re.S)},
+    )
+    told = xlsxfile.opened(data, None, file="a.xlsx", header=1)
+    assert list(told.rows) == [["a", "b"], ["8", "=SUM(C1:C2)"], ["9"], ["=B4*2"]]
+    assert told.formulas == 2
+    assert (list(told.bare.rows), told.bare.column, told.bare.text) == ([1, 3], 1, "=SUM(C1:C2)")
+
+
 def test_what_is_read_in_parts_may_be_more_than_what_is_unpacked_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +226,7 @@ def test_a_workbook_has_limits_in_all_of_its_texts_and_of_one_row(
     data = shared([[0, 1], [1, 3]], long)
     monkeypatch.setattr(xlsxfile, "MAX_RATIO", 10_000)
     assert len(read(tmp_path, data)[0]) == 1
-    monkeypatch.setattr(xlsxfile, limit, 200_000)
+    monkeypatch.setattr(sheetxml if limit == "MAX_PIECE" else xlsxfile, limit, 200_000)
     assert refused(tmp_path, data).code == "file.bomb"
     if limit == "MAX_PIECE":
         row = [["a"], ["b" * 30_000] * 8]

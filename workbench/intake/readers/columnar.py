@@ -13,8 +13,8 @@ import numpy as np
 from workbench.errors import InputError, Problem
 from workbench.intake.frames import Log, refuse
 from workbench.intake.readers.export import CELLS, Export, Grid, Question, coded, reason
+from workbench.intake.sheetxml import cell_text
 from workbench.intake.titles import tidy
-from workbench.intake.xlsxfile import cell_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,7 +11,7 @@ from workbench.errors import InputError
 from workbench.intake.frames import refuse
 from workbench.intake.readers.columnar import value_text
 from workbench.intake.readers.export import Grid
-from workbench.intake.xlsxfile import MAX_CELLS
+from workbench.intake.sheetxml import MAX_CELLS
 
 if TYPE_CHECKING:
     from workbench.study import Join, Source

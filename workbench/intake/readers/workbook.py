@@ -9,7 +9,7 @@ from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from workbench.errors import Problem
-from workbench.intake import xlsxfile
+from workbench.intake import sheetxml, xlsxfile
 from workbench.intake.encoding import whole
 from workbench.intake.frames import Log, refuse, rows_shown
 from workbench.intake.readers.export import Grid
@@ -76,7 +76,7 @@ def _read(
 
 
 def _made(
-    sheet: xlsxfile.Sheet,
+    sheet: sheetxml.Sheet,
     how: Source | Join,
     problems: list[Problem],
     made_of: Callable[[Iterator[list[str]]], Made],
@@ -91,13 +91,13 @@ def _made(
 class _Seen:
     """What the rows of a sheet show while they pass: the first of them, and cells with faults."""
 
-    def __init__(self, sheet: xlsxfile.Sheet, header: int) -> None:
+    def __init__(self, sheet: sheetxml.Sheet, header: int) -> None:
         self.header = header
         self.head: list[list[str]] = []
         self.rows = 0
-        self.errors, self.long = xlsxfile.Places(), xlsxfile.Places()
+        self.errors, self.long = sheetxml.Places(), sheetxml.Places()
         self.hidden: list[int] = []
-        self._unseen = frozenset(sheet.hidden_rows)
+        self._unseen = sheet.hidden_rows
 
     def passing(self, rows: Iterable[list[str]]) -> Iterator[list[str]]:
         """Give the rows as they come."""
@@ -116,7 +116,7 @@ class _Seen:
             yield row
 
 
-def _told(sheet: xlsxfile.Sheet, seen: _Seen, how: Source | Join, log: Log) -> None:
+def _told(sheet: sheetxml.Sheet, seen: _Seen, how: Source | Join, log: Log) -> None:
     """Count what a reader should know of cells that are read as they are shown, or not shown."""
     log.add(
         "intake.zeros",
@@ -133,9 +133,10 @@ def _told(sheet: xlsxfile.Sheet, seen: _Seen, how: Source | Join, log: Log) -> N
     )
 
 
-def _problems(sheet: xlsxfile.Sheet, seen: _Seen, name: str) -> list[Problem]:
+def _problems(sheet: sheetxml.Sheet, seen: _Seen, name: str) -> list[Problem]:
     """Tell what a workbook does to data: results not stored, errors, digits lost, cells merged."""
     header, head = seen.header, seen.head
+    over, beside = sorted(sheet.merged), sorted(sheet.wide)
     faults = (
         (
             "file.formula-bare",
@@ -188,7 +189,7 @@ def _problems(sheet: xlsxfile.Sheet, seen: _Seen, name: str) -> list[Problem]:
                     severity="warning",  # the column may feed nothing; else its type tells
                 )
             )
-    merged = [max(first, header) - header + 1 for first, last in sheet.merged if last >= header]
+    merged = [max(first, header) - header + 1 for first, last in over if last >= header]
     if merged:
         problems.append(
             Problem(
@@ -202,7 +203,7 @@ def _problems(sheet: xlsxfile.Sheet, seen: _Seen, name: str) -> list[Problem]:
                 row=merged[0],
             )
         )
-    across = [row - header + 1 for row, _ in sheet.wide if header <= row < seen.rows]
+    across = [row - header + 1 for row, _ in beside if header <= row < seen.rows]
     if across:
         problems.append(
             Problem(
@@ -215,12 +216,12 @@ def _problems(sheet: xlsxfile.Sheet, seen: _Seen, name: str) -> list[Problem]:
                 remedy_zh="取消合并，逐格填写",
                 remedy_en="unmerge them and fill in every cell",
                 row=across[0],
-                column=next(columns for row, columns in sheet.wide if header <= row),
+                column=next(columns for row, columns in beside if header <= row),
                 severity="warning",
             )
         )
     problems += _title_above(head, header, name)
-    wide = [columns for row, columns in sheet.wide if row == header - 1]
+    wide = [columns for row, columns in beside if row == header - 1]
     if wide:
         problems.append(
             Problem(
@@ -297,7 +298,7 @@ def xls(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem])
             cell = sheet.cell(n, k)
             shown = None
             if cell.ctype == xlrd.XL_CELL_NUMBER:
-                shown = xlsxfile.padded(cell.value, _form(book, cell))
+                shown = sheetxml.padded(cell.value, _form(book, cell))
                 zeros += shown is not None
             row.append(_text(cell, book.datemode) if shown is None else shown)
         rows.append(row)
@@ -309,8 +310,8 @@ def xls(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem])
     ]
     hidden = [s.name for s in book.sheets() if s.visibility and s.nrows and s is not sheet]
     unseen = [n for n, info in sheet.rowinfo_map.items() if info.hidden]
-    told = xlsxfile.Sheet(
-        iter(rows), merged=sorted(merged), wide=wide, zeros=zeros, hidden_rows=sorted(unseen)
+    told = sheetxml.Sheet(
+        iter(rows), merged=set(merged), wide=set(wide), zeros=zeros, hidden_rows=set(unseen)
     )
     grid, seen = _made(told, how, problems, lambda rows: Grid(rows, how))
     _told(told, seen, how, log)
@@ -362,14 +363,14 @@ def _text(cell: Any, datemode: int) -> str:
         try:
             when = xlrd.xldate_as_datetime(cell.value, datemode)
         except (xlrd.xldate.XLDateError, OverflowError, ValueError):
-            return xlsxfile.cell_text(cell.value)
-        return xlsxfile.cell_text(when)
+            return sheetxml.cell_text(cell.value)
+        return sheetxml.cell_text(when)
     if cell.ctype == xlrd.XL_CELL_BOOLEAN:
-        return xlsxfile.cell_text(bool(cell.value))
+        return sheetxml.cell_text(bool(cell.value))
     if cell.ctype == xlrd.XL_CELL_ERROR:
         return str(xlrd.error_text_from_code.get(cell.value, "#N/A"))
     return (
         ""
         if cell.ctype in (xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK)
-        else xlsxfile.cell_text(cell.value)
+        else sheetxml.cell_text(cell.value)
     )
