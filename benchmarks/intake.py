@@ -110,7 +110,7 @@ def _dump(path: Path, rows: int) -> Iterator[str]:
     size = sum(member.file_size for member in zipfile.ZipFile(path).infolist()) >> 20
     yield from lines(
         f"intake: xlsx, {rows} requests x 30 columns, {size} MiB unpacked",
-        (Figure(other, rows / theirs[0], "rows/s"), Figure(mine, rows / ours[0], "rows/s")),
+        (Figure(other, rows / theirs[0], "requests/s"), Figure(mine, rows / ours[0], "requests/s")),
     )
     yield from lines(
         "intake: xlsx of requests, peak of memory",
