@@ -13,6 +13,7 @@ import pytest
 from workbench import protocol, scoring
 from workbench.assess import inspections, monitoring
 from workbench.community import Community
+from workbench.findings import rows
 
 CIVILISED = protocol.load("civilised")
 NAN = float("nan")
@@ -211,3 +212,35 @@ def test_ledgers_alike_to_another_units_start_a_check() -> None:
     pieces = [{t[i : i + 3] for i in range(len(t) - 2)} for t in documents["text"].iloc[:2]]
     jaccard = len(pieces[0] & pieces[1]) / len(pieces[0] | pieces[1])
     assert told["alike"].iloc[0] == pytest.approx(jaccard, abs=1e-3)
+
+
+def _register(counts: dict[str, int], records: list[list[str]]) -> Community:
+    received = [f"{month}-10 12:00" for month, n in counts.items() for _ in range(n)]
+    frame = pd.DataFrame({"received": pd.to_datetime(received).tz_localize("Asia/Shanghai")})
+    frame["duplicate_of"] = None
+    waves = [{"id": str(n), "records": span} for n, span in enumerate(records)]
+    return Community(Path(), {"waves": waves}, {"requests": frame}, CIVILISED)
+
+
+def test_the_next_months_are_carried_on_from_the_months_of_records_and_called_exploratory() -> None:
+    """Twelve months of records in two waves; a month without a request is a month of none."""
+    counts = dict(zip(MONTHS, [9, 11] * 6, strict=False)) | {"2025-05": 0}
+    c = _register(counts, [["2025-01", "2025-06"], ["2025-07", "2025-12"]])
+    told = monitoring.outlook(c).set_index("finding")
+    assert rows(told.reset_index(), section="monitoring")
+    first = told.loc["monitor.outlook.requests.2026-01"]
+    assert first["value"] == pytest.approx((11 + 9 + 11) / 3)  # of the last three
+    assert first["ci_low"] < first["value"] < first["ci_high"]
+    assert told["flags"].str.startswith("exploratory").all()
+    assert told["reason_zh"].str.contains("不进入签名报告").all()
+    assert list(told.index)[-1] == "monitor.outlook.requests.error"
+    assert "monitor.outlook.requests.2026-03" not in told.index  # seven past errors, that far ahead
+
+
+def test_months_between_records_break_the_series_and_few_months_tell_nothing() -> None:
+    counts = dict.fromkeys(MONTHS, 10)
+    apart = _register(counts, [["2025-01", "2025-06"], ["2025-08", "2025-12"]])
+    assert monitoring.outlook(apart).empty  # five months in a row
+    assert monitoring.outlook(_register(counts, [])).empty
+    whole = monitoring.outlook(_register(counts, [["2025-01", "2026-06"]]))
+    assert whole["finding"].iloc[0] == "monitor.outlook.requests.2026-07"

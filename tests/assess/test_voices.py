@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from workbench import assess
+from workbench import assess, text
 from workbench.findings import rows
+from workbench.report import body
 
 ITEM = {
     "sug": {"role": "text", "kind": "text", "values": {}, "wording": {"zh": "建议", "en": "Ideas"}}
@@ -90,7 +91,7 @@ def test_themes_of_interviews_stand_with_the_coders_agreement(unit) -> None:
             "passage": [f"D{i // 4}:{i % 4}" for i in range(12)] * 2,
             "document": [f"D{i // 4}" for i in range(12)] * 2,
             "coder": ["S001"] * 12 + ["S002"] * 12,
-            "theme_1": ["lifts" if x else None for x in one + two],
+            "theme_1": ["lifts" if x else "none" for x in one + two],
         }
     )
     c = unit(tables={"codings": frame})
@@ -116,7 +117,12 @@ def test_of_three_coders_kappa_is_the_mean_over_pairs_and_says_so(unit) -> None:
     marks = {"A": [1, 1, 0, 0, 1, 0], "B": [1, 0, 0, 0, 1, 0], "C": [1, 1, 1, 0, 0, 0]}
     frame = pd.DataFrame(
         [
-            {"passage": f"D:{i}", "document": None, "coder": who, "theme_1": "lifts" if x else None}
+            {
+                "passage": f"D:{i}",
+                "document": None,
+                "coder": who,
+                "theme_1": "lifts" if x else "none",
+            }
             for who, given in marks.items()
             for i, x in enumerate(given)
         ]
@@ -156,3 +162,125 @@ def test_a_register_of_days_has_no_busiest_hour(unit) -> None:
     peak = _register(unit, hours).loc["voices.peak.working_days"]
     assert (peak["numerator"], peak["n"]) == (40, 40)  # not of 62, 22 of them at midnight
     assert "30 more have a day alone" in peak["reason_en"]
+
+
+def test_a_blank_row_of_a_coding_sheet_is_told_and_in_no_count(unit) -> None:
+    frame = pd.DataFrame(
+        {
+            "passage": ["D:0", "D:1", "D:2", "D:3"] * 2,
+            "document": "D",
+            "coder": ["S001"] * 4 + ["S002"] * 4,
+            "theme_1": ["lifts", "none", "lifts", "none", "lifts", "none", None, None],
+        }
+    )
+    told = assess.voices(unit(tables={"codings": frame})).set_index("finding")
+    assert "另有2行空白，视为未编码" in told.loc["voices.coded.validation", "display_zh"]
+    assert told.loc["voices.coded.lifts.kappa", "n"] == 2  # of 4 passages, 2 by both
+    assert told.loc["voices.coded.lifts.kappa", "value"] == 1
+    assert told.loc["voices.coded.disputed", "display_en"] == "none"
+    nothing = assess.voices(unit(tables={"codings": frame.assign(theme_1=None)}))
+    assert nothing["finding"].tolist() == ["voices.coded.validation"]
+    assert "8 more rows were left blank" in nothing["display_en"].iloc[0]
+
+
+def test_report_and_text_agree_on_what_is_no_source_of_texts() -> None:
+    assert body._VOICES | {"requests", "documents"} == text.PARTS
+
+
+def test_what_each_group_writes_about_stands_without_its_small_cells(unit) -> None:
+    topic = ["lifts"] * 40 + ["pets"] * 20 + ["lifts"] * 60
+    sex = [1.0] * 20 + [2.0] * 20 + [1.0] * 4 + [2.0] * 16 + [1.0] * 60
+    c = unit(items=ITEM, sex=sex, sug__topic=topic, sug__sentiment="neutral",
+             sug__topic_sentiment=None)  # fmt: skip
+    c.settings["text"] = {"topics": TOPICS, "tokenizer": "t 1", "accuracy": []}
+    found = assess.voices(c)
+    assert rows(found, section="voices")
+    told = found.set_index("finding")
+    own = told.loc["voices.groups.sug.lifts.sex=1"]
+    assert (own["numerator"], own["denominator"]) == (20, 24)
+    assert (own["label_zh"], own["flags"]) == ("居民建议：电梯，女", "not_validated")
+    assert not [name for name in told.index if name.startswith("voices.groups.sug.pets")]
+
+
+def _said(unit, now: list[str], before: list[str]):
+    blank = [None] * (60 - len(now))
+    c = unit(items=ITEM, sug__topic=None, sug__topic_sentiment=None, sug__sentiment="neutral",
+             sug__phrases=[*now, *blank, *before, *[None] * (60 - len(before))])  # fmt: skip
+    c.settings["text"] = {"topics": TOPICS, "tokenizer": "t 1", "accuracy": []}
+    found = assess.voices(c)
+    assert rows(found, section="voices")
+    return found.set_index("finding")["display_zh"].to_dict()
+
+
+def test_phrases_are_named_with_their_texts_and_set_off_from_the_baseline(unit) -> None:
+    now = ["电梯;故障;电梯故障"] * 40 + ["停车"] * 9
+    told = _said(unit, now, ["停车"] * 40 + ["电梯"] * 12)
+    assert told["voices.phrases.sug"] == "电梯故障（40条）"  # its parts in the same texts follow
+    assert "停车" not in told["voices.phrases.sug"]  # fewer than the minimum cell
+    assert "电梯故障（40/49条）" in told["voices.phrases.sug.more"]
+    assert told["voices.phrases.sug.less"] == "停车（40/52条）"
+    alike = _said(unit, ["电梯"] * 20 + ["停车"] * 20, ["电梯"] * 20 + ["停车"] * 20)
+    assert alike["voices.phrases.sug"] == "停车（20条）、电梯（20条）"
+    assert "voices.phrases.sug.more" not in alike
+    assert "voices.phrases.sug" not in _said(unit, ["电梯"] * 9, [])
+
+
+def _placed(unit, **columns: object):
+    n = 60
+    frame = pd.DataFrame({"request": [f"r{i}" for i in range(n)], "kind": "need", "community": "U",
+                          "received": pd.Timestamp("2027-03-05", tz="Asia/Shanghai"),
+                          "closed": pd.NaT, "answered": pd.NaT, "category": "停车",
+                          "duplicate_of": None, "topic": None, "sentiment": None})  # fmt: skip
+    c = unit(tables={"requests": frame.assign(**columns)})
+    c.settings["timezone"] = "Asia/Shanghai"
+    c.settings["waves"] = [{"id": "b", "records": ["2027-03"] * 2}]
+    return c
+
+
+def test_places_of_requests_are_counted_and_small_ones_withheld_with_another(unit) -> None:
+    c = _placed(unit, place=["1号楼"] * 30 + ["2号楼"] * 14 + ["3号楼"] * 12 + [None] * 4)
+    found = assess.voices(c)
+    assert rows(found, section="voices")
+    told = found.set_index("finding").loc[lambda f: f.index.str.startswith("voices.area.")]
+    first = told.loc["voices.area.place=1号楼"]
+    assert (first["value"], first["unit"], first["n"]) == (0.5, "share", 30)
+    hidden = told[told["status"].eq("suppressed")]
+    assert set(hidden.index) == {"voices.area.place=rest", "voices.area.place=3号楼"}
+    assert hidden[["value", "n", "numerator"]].isna().all(axis=None)
+    assert not assess.voices(_placed(unit))["finding"].str.startswith("voices.area").any()
+
+
+def test_a_grid_of_category_and_place_lets_no_small_cell_be_worked_out(unit) -> None:
+    place = ["1号楼"] * 30 + ["2号楼"] * 30
+    category = ["停车"] * 15 + ["噪音"] * 15 + ["停车"] * 27 + ["噪音"] * 3
+    c = _placed(unit, place=place, category=category)
+    assert assess.demand(c, assess.design(c)).empty  # 3 in one corner: with its neighbours all go
+    c = _placed(unit, place=place, category=["停车"] * 15 + ["噪音"] * 15 + ["停车"] * 30)
+    told = assess.demand(c, assess.design(c)).set_index("finding")
+    assert told.loc["demand.heat.停车.place=1号楼", "value"] == 15
+    assert told.loc["demand.heat.噪音.place=2号楼", "value"] == 0
+    assert rows(told.reset_index(), section="demand")
+
+
+def test_needs_of_groups_are_weighted_as_the_survey_is(unit) -> None:
+    """An item of role importance and dimension need, by sex, against shares worked out by hand."""
+    item = {"role": "importance", "dimension": "need", "kind": "scale",
+            "values": {str(v): {"zh": f"{v}", "en": f"{v}"} for v in range(1, 6)},
+            "wording": {"zh": "老年食堂", "en": "A canteen"}}  # fmt: skip
+    answers = ([5.0] * 20 + [1.0] * 10 + [4.0] * 9 + [2.0] * 21) * 8
+    sex = ([1.0] * 30 + [2.0] * 30) * 8
+    weight = ([1.0, 3.0] * 30) * 8
+    c = unit(240, 240, items={"canteen": item}, canteen=answers, sex=sex, base_weight=weight)
+    c.settings["weighting"]["base"] = "base_weight"
+    found = assess.demand(c, assess.design(c))
+    assert rows(found, section="demand")
+    told = found.set_index("finding")
+    frame = pd.DataFrame({"top": [v >= 4 for v in answers], "sex": sex, "w": weight}).iloc[:240]
+    for code in (1, 2):
+        mine = frame[frame["sex"].eq(code)]
+        row = told.loc[f"demand.group.canteen.sex={code}"]
+        assert row["value"] == pytest.approx((mine["top"] * mine["w"]).sum() / mine["w"].sum())
+        assert row["ci_low"] < row["value"] < row["ci_high"]
+    assert told.loc["demand.group.canteen.sex=1", "label_zh"] == "老年食堂：有需求的居民，女"
+    few = unit(items={"canteen": item}, canteen=answers[:120], sex=([1.0] * 55 + [2.0] * 5) * 2)
+    assert assess.demand(few, assess.design(few))["status"].eq("suppressed").all()

@@ -70,6 +70,44 @@ def test_topics_of_the_studys_own_are_laid_over_and_a_wrong_file_is_refused(
     assert "lamps" in _slice(folder, tmp_path)["responses.csv"]
 
 
+def test_an_item_that_bears_the_name_of_other_findings_is_refused(folder) -> None:
+    item = (
+        "{wording: {zh: 几点开放, en: When?}, kind: text, role: text, class: personal, purpose: x}"
+    )
+    folder.write("codebook.yaml", (folder.path / "codebook.yaml").read_text("utf-8")
+                 + f"hours: {item}\nopening: {item}\n")  # fmt: skip
+    problems = [p for p in folder.problems() if p.code == "text.item"]
+    assert [(p.file, p.column, p.found) for p in problems] == [("codebook.yaml", "hours", "hours")]
+    assert "hours_text" in problems[0].remedy_zh
+
+
+def _requests(said: list[tuple[str, str, str, str]]) -> str:
+    head = "request,community,kind,received,text,address,place,duplicate_of\n"
+    return head + "".join(
+        f"r{n},A-1,need,2026-05-{1 + n % 28:02d} 10:00,{text},{address},{place},{of}\n"
+        for n, (text, address, place, of) in enumerate(said)
+    )
+
+
+def test_only_phrases_and_places_that_enough_residents_share_leave_the_house(
+    folder, tmp_path
+) -> None:
+    """Ten write of the lift in ten ways; of the pump ten times one, or one address, or again."""
+    said = [(f"电梯{word}", "", "3号楼", "") for word in
+            "故障 关人 晃动 异响 停运 困人 漏油 老化 失灵 抖动".split()]  # fmt: skip
+    said += [("水泵噪声", "", "3号楼2单元501", "")] * 12
+    said += [(f"水泵噪声{n}次", "3号楼501", "5号楼", "") for n in "二三四五六七八九"]
+    said += [("水泵很响", "", "", "r0")] * 4
+    files = _slice(folder.write("data/requests.csv", _requests(said)), tmp_path)
+    rows = files["requests.csv"].splitlines()
+    assert sum("电梯" in row for row in rows) == 10
+    assert not any("水泵" in row for row in rows)
+    assert sum("3号楼" in row for row in rows) == 10  # neither the home nor the few of 5号楼
+    assert "5号楼" not in files["requests.csv"]
+    kept = folder.build().frames["requests"]
+    assert kept["phrases"].str.contains("水泵").sum() == 24
+
+
 INTERVIEWS = """\
 document,community,kind,text
 D1,A-1,interview,"张先生：电梯常坏，=1+1。
@@ -86,7 +124,7 @@ def test_coding_sheets_are_filled_in_and_read_back_without_a_mapping(folder, tmp
     folder.write("data/documents.csv", INTERVIEWS)
     folder.edit("study.yaml", "sources:\n", "sources:\n  documents: {file: data/documents.csv}\n")
     assert write_coding_sheets(folder.load(), ["K1", "K2"], tmp_path / "sheets") == 3
-    given = {"K1": ["lifts 电梯", "停车", None], "K2": ["lifts", None, None]}
+    given = {"K1": ["lifts 电梯", "停车", "none 没有主题"], "K2": ["lifts", None, None]}
     for coder, themes in given.items():
         book = openpyxl.load_workbook(tmp_path / "sheets" / f"{coder}.xlsx")
         page = book["coding"]
@@ -104,6 +142,8 @@ def test_coding_sheets_are_filled_in_and_read_back_without_a_mapping(folder, tmp
     assert not any("电梯" in line for line in lines)
     told = folder.build().frames["codings"].set_index(["passage", "coder"])["theme_1"]
     assert told.loc[("D1:2", "K1")] == "parking"
+    assert told.loc[("D2:1", "K1")] == "none"
+    assert told.isna().sum() == 2  # left blank: not coded
     assert told.loc[("D1:1", "K1")] == told.loc[("D1:1", "K2")] == "lifts"
 
 

@@ -7,13 +7,14 @@ import pytest
 
 from workbench.errors import InputError
 from workbench.text import passages, theme_counts, theme_marks
+from workbench.text.coding import is_coded
 
 CODINGS = pd.DataFrame(
     [
         ("D1:1", "K1", "lifts", None), ("D1:1", "K2", "lifts", None),
         ("D1:2", "K1", "lifts", "fees"), ("D1:2", "K2", "fees", None),
         ("D2:1", "K1", "fees", None), ("D2:1", "K2", "fees", None),
-        ("D2:2", "K1", None, None), ("D2:2", "K2", None, None),
+        ("D2:2", "K1", "none", None), ("D2:2", "K2", "none", None),
         ("D2:3", "K1", "lifts", None),
     ],
     columns=["passage", "coder", "theme_1", "theme_2"],
@@ -38,6 +39,23 @@ def test_marks_are_missing_where_a_coder_did_not_code() -> None:
     assert lifts.loc["D1:2"].tolist() == [1, 0]
     assert lifts.loc["D2:2"].tolist() == [0, 0]
     assert pd.isna(lifts.loc["D2:3", "K2"])
+
+
+def test_a_row_left_blank_is_not_coded_and_none_says_that_there_is_no_theme() -> None:
+    """K2 left D1:1 blank: nobody knows what K2 thinks of it, so K1's theme is not in dispute."""
+    blank = CODINGS.assign(theme_1=CODINGS["theme_1"].mask(CODINGS.index == 1))
+    assert is_coded(blank).tolist() == [True, False, *[True] * 7]
+    lifts = theme_marks(blank)["lifts"]
+    assert lifts.loc["D1:1", "K1"] == 1
+    assert pd.isna(lifts.loc["D1:1", "K2"])
+    assert lifts.loc["D2:2"].tolist() == [0, 0]
+    told = theme_counts(blank).set_index("item").loc["lifts"]
+    assert (told["differing"], told["denominator"]) == ("D1:2", 5)
+    nobody = theme_counts(CODINGS.assign(theme_1=CODINGS["theme_1"].mask(CODINGS.index < 2)))
+    assert nobody["denominator"].unique().tolist() == [4]
+    joined = pd.DataFrame({"passage": ["a", "b"], "coder": "K", "themes": ["", "none"]})
+    assert is_coded(joined).tolist() == [False, True]
+    assert theme_marks(joined) == {}
 
 
 def test_themes_count_where_all_gave_them_and_name_what_is_disputed() -> None:

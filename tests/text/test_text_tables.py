@@ -84,6 +84,27 @@ def test_needs_by_group_withhold_small_cells_and_those_they_follow_from() -> Non
     assert told.loc["parking"]["status"].eq("suppressed").sum() == 2
 
 
+def test_of_a_group_with_few_texts_no_cell_is_shown_not_even_that_none_spoke_of_it() -> None:
+    frame = pd.DataFrame(
+        {"topic": ["elderly"] * 45 + ["parking"] * 4, "age": ["60+"] * 25 + ["18-34"] * 20
+         + ["35-59"] * 4}
+    )  # fmt: skip
+    told = needs_by_group(frame, group="age").set_index(["item", "category"])
+    none = told.loc[("elderly", "35-59")]
+    assert none["status"] == "suppressed"
+    assert none[["value", "n", "numerator", "denominator"]].isna().all()
+    assert told.loc[("elderly", "60+"), "value"] == 1
+
+
+def test_an_area_withheld_for_another_says_so() -> None:
+    told = by_area(pd.DataFrame({"a": ["N"] * 30 + ["S"] * 12 + ["E"] * 3}), area="a")
+    why = told.set_index("item")["flags"]
+    assert why[["S", "E"]].tolist() == ["disclosure_complementary", "disclosure"]
+    assert (
+        told.set_index("item").loc["S", "reason_en"] != told.set_index("item").loc["E", "reason_en"]
+    )
+
+
 def test_a_grid_counts_squares_and_hides_the_lonely_one() -> None:
     rng = np.random.default_rng(3)
     near = pd.DataFrame({"lat": 31.2 + rng.random(50) * 1e-4, "lon": 121.4 + rng.random(50) * 1e-4})

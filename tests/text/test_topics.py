@@ -11,6 +11,7 @@ import pytest
 
 from workbench.errors import InputError
 from workbench.text import classify, dictionary, read_text
+from workbench.text.phrases import phrases_of
 
 USING = dictionary()
 FEELINGS = [
@@ -57,6 +58,8 @@ def test_each_topic_has_the_feeling_of_its_own_clauses() -> None:
 def test_the_longest_word_wins_where_two_overlap() -> None:
     assert read_text("停车费涨价", USING).topics == ("fees",)
     assert read_text("楼道灯", USING).terms == ("楼道灯",)
+    for said in ("张先生说电梯经常坏，电梯经常坏", "The lift is broken, call 13800138000", "……"):
+        assert read_text(said, USING).phrases == tuple(dict.fromkeys(phrases_of(said)))
 
 
 def test_traditional_and_full_width_text_reads_as_simplified() -> None:

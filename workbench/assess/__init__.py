@@ -24,6 +24,7 @@ from workbench.assess.lower import demand, lower
 from workbench.assess.monitoring import (
     chart,
     monitored,
+    outlook,
     record_checks,
     until,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "objections",
     "only",
     "organisations",
+    "outlook",
     "outside",
     "participation",
     "pictures",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess.sample import labelled
-from workbench.text.coding import documents_of, theme_counts, theme_marks
+from workbench.text.coding import documents_of, is_coded, theme_counts, theme_marks
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -32,17 +32,22 @@ def coded(c: Community) -> list[Row]:
     -------
     list of dict
         ``voices.coded.<theme>.passages`` and, with two coders or more, ``….kappa``, ``….alpha``,
-        ``….ac1``; ``voices.coded.disputed`` names the passages to be talked over. Empty without
+        ``….ac1``; ``voices.coded.disputed`` names the passages to be talked over. Rows that a coder
+        left blank are not coded: ``voices.coded.validation`` says how many. Empty without
         ``codings``.
     """
     if not c.has("codings"):
         return []
-    frame = c.tables["codings"]
+    every = c.tables["codings"]
+    frame = every[is_coded(every)]
+    blank = len(every) - len(frame)
+    if frame.empty:
+        return [_head(frame, 0, blank)]
     labels = (c.settings.get("text") or {}).get("topics") or {}
     counts, marks = theme_counts(frame, labels=labels), theme_marks(frame)
     coders = frame["coder"].nunique()
     talks = documents_of(frame).nunique()
-    rows = [_head(frame, coders)]
+    rows = [_head(frame, coders, blank)]
     for one in counts.to_dict("records"):
         theme = str(one["item"])
         row = labelled(
@@ -72,14 +77,20 @@ def _apart(one: dict[Any, Any], words: str) -> str:
     return words.format(more) if more else ""
 
 
-def _head(frame: pd.DataFrame, coders: int) -> Row:
+def _head(frame: pd.DataFrame, coders: int, blank: int) -> Row:
     n = frame["passage"].nunique()
     row = labelled("voices.coded.validation", "text", "访谈编码", "Coding of interviews")
     said = (
         f"{n}段谈话由{coders}名编码员编码；段数不代表居民人数",
         f"{n} passages coded by {coders} coders; passages are no numbers of residents",
     )
-    if coders < 2:
+    if blank:
+        left = (
+            f"；另有{blank}行空白，视为未编码，不计入段数和一致性",
+            f"; {blank} more rows were left blank: not coded, in no count and no agreement",
+        )
+        said = (said[0] + left[0], said[1] + left[1])
+    if coders == 1:
         alone = ("；只有一名编码员，未经验证", "; by one coder alone, not validated")
         said = (said[0] + alone[0], said[1] + alone[1])
         row["flags"] = "not_validated"

@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import scoring, survey
-from workbench.assess.sample import Sample, labelled
+from workbench.assess.editions import beside_earlier
+from workbench.assess.sample import NUMBERS, Sample, absent, labelled
+from workbench.assess.satisfaction import (
+    category_code,
+    group_name,
+    scale_ends,
+    top_codes,
+)
 from workbench.assess.series import gone
 from workbench.errors import InputError
 
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["children", "combined", "demand", "lower"]
+__all__ = ["areas", "children", "combined", "demand", "households", "lower"]
 
 Row = dict[str, Any]
 
@@ -222,16 +229,18 @@ def demand(c: Community, sample: Sample) -> pd.DataFrame:
     """Match what residents need with what is there, and map needs by unit and by group.
 
     What residents need is the questionnaire's ``multiple`` item whose options are the services of
-    the table ``supply``; adults × share in need stand against the capacity.
+    the table ``supply``; adults × share in need stand against the capacity. Other needs are items
+    of role ``importance`` with dimension ``need``.
 
     Returns
     -------
     DataFrame
         ``demand.match.*`` (persons in need, capacity, covered share), ``demand.group.*`` (share in
-        need by age group) and ``demand.heat.*`` (requests by kind and unit). Empty without supply
-        and requests from units below.
+        need by demographic group, small groups withheld) and ``demand.heat.*`` (requests by
+        category and unit below, else by category and place; small cells withheld). Empty without
+        needs and areas of requests.
     """
-    return pd.DataFrame([*_matched(c, sample), *_heat(c)])
+    return pd.DataFrame([*_matched(c, sample), *_by_group(c, sample), *_heat(c)])
 
 
 def _item(c: Community, services: list[str]) -> str | None:
@@ -283,7 +292,6 @@ def _matched(c: Community, sample: Sample) -> list[Row]:
         row["display_en"] = f"about {persons:,.0f} persons{span[1]} in need, capacity {places:,.0f}"
         row["reason_zh"], row["reason_en"] = _short(places, persons, ends if spread else [persons])
         rows.append(row)
-        rows += _by_group(c, sample, item, service, (zh, en))
     return rows
 
 
@@ -317,79 +325,152 @@ def _needed(c: Community, sample: Sample, item: str | None, service: str) -> Row
     return None if few else {str(k): v for k, v in told.items()}
 
 
-def _by_group(
-    c: Community, sample: Sample, item: str | None, service: str, name: tuple[str, str]
-) -> list[Row]:
-    """Give the share in need by age group, small groups withheld."""
-    column, by = f"{item}__{service}", "age_group"
-    assert sample.raked is not None
-    frame = sample.raked.data
-    if by not in frame:
+def _needs(c: Community, answered: pd.DataFrame) -> dict[str, tuple[str, str, str]]:
+    """Give the columns that say who needs what: id of the need, what it is called in zh and en."""
+    found: dict[str, tuple[str, str, str]] = {}
+    services = c.tables["supply"]["service"].dropna() if c.has("supply") else pd.Series(dtype=str)
+    of_supply = _item(c, sorted(services.unique()))
+    for code, item in c.settings["codebook"].items():
+        asked = item.get("role") == "importance" and item.get("dimension") == "need"
+        if item.get("kind") == "multiple" and (asked or code == of_supply):
+            for option in item.get("values") or {}:
+                names = (c.answer(code, option, "zh"), c.answer(code, option, "en"))
+                found[f"{code}__{option}"] = (str(option), *names)
+        elif asked:
+            found[str(code)] = (str(code), c.text(code, "zh"), c.text(code, "en"))
+    return {column: told for column, told in found.items() if column in answered}
+
+
+def _by_group(c: Community, sample: Sample) -> list[Row]:
+    """Give the share in need by demographic group, small groups and their complements withheld."""
+    if sample.raked is None or absent(c, sample):
         return []
+    now = sample.raked.subset(sample.raked.data["wave"].eq(c.wave))
+    inside = now.data[now.inside]
+    needs = {column: told for column, told in _needs(c, inside).items()
+             if inside[column].count() >= max(c.min_cell, 1)}  # fmt: skip
+    if not needs:
+        return []
+    scales = [column for column in needs if "__" not in column]
+    top = {column: [1.0] for column in needs} | top_codes(c, scales)
+    ends = dict.fromkeys(needs, (0.0, 1.0)) | scale_ends(c, scales)
     rows: list[Row] = []
-    for group in sorted(frame[by].dropna().unique()):
-        part = sample.raked.subset(frame["wave"].eq(c.wave) & frame[by].eq(group))
-        label = tuple(c.answer(by, group, lang) for lang in ("zh", "en"))
-        row = labelled(
-            f"demand.group.{service}.age_group={group}",
-            "estimate",
-            f"{name[0]}：有需求的居民，{label[0]}",
-            f"{name[1]}: residents in need, {label[1]}",
-            subgroup=f"age_group={group}",
-            unit="share",
-            wave=c.wave,
-        )
-        n = int(part.domain.sum())
-        if n < c.min_cell:
-            why = {
-                "reason_zh": "回答人数少于最小单元",
-                "reason_en": "fewer answers than the minimum cell",
-            }
-            rows.append(row | {"status": "suppressed"} | why)
+    for by in c.items("demographic"):
+        if by not in now.data or inside[by].isna().all():
             continue
-        told = survey.presentation(
-            survey.top2(part, [column], level=c.level, top={column: [1.0]}, scale={column: (0, 1)}),
-            level=c.level,
-        ).to_dict("records")[0]
-        names = "value std_error ci_low ci_high level n method status reason_zh reason_en".split()
-        rows.append(row | {k: told[k] for k in names})
+        try:
+            told = survey.top2(now, list(needs), by=by, top=top, scale=ends, level=c.level)
+        except InputError:
+            continue
+        told = told.assign(category=told[by].map(category_code)).drop(columns=by)
+        told["finding"] = [
+            f"demand.group.{needs[item][0]}.{by}={category}"
+            for item, category in zip(told["item"], told["category"], strict=True)
+        ]
+        told = survey.disclosure(told, minimum=c.min_cell, cells="category",
+                                 keys=["item", "statistic"])  # fmt: skip
+        told = beside_earlier(c, told, ["item"]).assign(level=c.level)
+        for one in survey.presentation(told, level=c.level).to_dict("records"):
+            _, zh, en = needs[one["item"]]
+            row = labelled(
+                one["finding"],
+                "estimate",
+                f"{zh}：有需求的居民，{group_name(c, by, one['category'], 'zh')}",
+                f"{en}: residents in need, {group_name(c, by, one['category'], 'en')}",
+                subgroup=f"{by}={one['category']}",
+                wave=c.wave,
+            )
+            rows.append(row | {k: one[k] for k in NUMBERS if k in one and k != "p_value"})
     return rows
 
 
+def areas(
+    c: Community, frame: pd.DataFrame
+) -> tuple[str, pd.Series, dict[str, tuple[str, str]]] | None:
+    """Say where requests come from: units below, else the places that the register names.
+
+    Returns
+    -------
+    tuple or None
+        ``unit`` or ``place``, the area of each request (missing where none is told), and what each
+        area is called in zh and en. None where no request has an area.
+    """
+    units = children(c)
+    if not units:
+        if "place" not in frame or frame["place"].isna().all():
+            return None
+        return "place", frame["place"], {p: (p, p) for p in frame["place"].dropna().unique()}
+    names = c.tables["communities"].set_index("community")
+    parent = {str(unit): str(above) for unit, above in names["parent"].items()}
+    within = {unit: unit for unit in units}
+    for unit in parent:
+        above = [unit]
+        while above[-1] in parent and above[-1] not in within and len(above) <= len(parent):
+            above.append(parent[above[-1]])
+        if above[-1] in within:
+            within |= dict.fromkeys(above, within[above[-1]])
+    where = frame["community"].map(within)
+    if where.isna().all():
+        return None
+    return "unit", where, {unit: _called(names, unit) for unit in units}
+
+
+def households(c: Community) -> dict[str, float]:
+    """Give the households of the units that the slice knows, 0 where they are not known."""
+    frame = c.tables["communities"]
+    known = frame["households"].fillna(0.0).astype(float)
+    return dict(zip(frame["community"], known, strict=True))
+
+
 def _heat(c: Community) -> list[Row]:
-    """Count needs and complaints of this wave by category and unit below."""
+    """Count requests of this wave by category and area; small cells and complements withheld.
+
+    By unit below they are told per 100 households, by place as numbers.
+    """
     from workbench.assess import records
 
-    units = children(c)
-    if not c.has("requests") or not units:
+    if not c.has("requests"):
         return []
     frame = records.cases(c, c.wave)
-    frame = frame[frame["community"].isin(units) & frame["category"].notna()]
-    names = c.tables["communities"].set_index("community")
+    frame = frame[frame["category"].notna()] if "category" in frame else frame.iloc[:0]
+    found = areas(c, frame) if len(frame) else None
+    if found is None:
+        return []
+    kind, where, called = found
+    counts = pd.crosstab(frame["category"], where).reindex(columns=list(called), fill_value=0)
+    cells = counts.rename_axis(index="category", columns="area").reset_index()
+    cells = cells.melt("category", var_name="area", value_name="n")
+    cells["finding"] = "demand.heat." + cells["category"] + f".{kind}=" + cells["area"]
+    cells = survey.disclosure(cells.assign(item="heat", statistic="count"), minimum=c.min_cell,
+                              cells=["category", "area"], keys=["statistic"])  # fmt: skip
+    cells = beside_earlier(c, cells, ["item"])
+    shown = cells[cells["status"].eq("ok") & cells["n"].gt(0)]
+    cells = cells[cells["category"].isin(shown["category"])]
+    totals = counts.sum(axis=1)
+    order = {name: i for i, name in
+             enumerate(sorted(totals.index, key=lambda name: (-totals[name], name)))}  # fmt: skip
+    cells = cells.sort_values("category", key=lambda s: s.map(order), kind="stable")
+    homes = households(c) if kind == "unit" else {}
     rows: list[Row] = []
-    counts = frame["category"].value_counts()
-    for category in sorted(counts.index, key=lambda name: (-counts[name], name)):  # most first
-        for unit in units:
-            count = int((frame["category"].eq(category) & frame["community"].eq(unit)).sum())
-            households: Any = names.loc[unit, "households"]
-            known = households is not None and not pd.isna(households) and households > 0
-            zh, en = _called(names, unit)
-            rows.append(
-                labelled(
-                    f"demand.heat.{category}.unit={unit}",
-                    "estimate",
-                    f"{category}（每百户件数），{zh}",
-                    f"{category} (per 100 households), {en}",
-                    subgroup=f"unit={unit}",
-                    value=100 * count / float(households)
-                    if households and households == households
-                    else None,
-                    unit="ratio",
-                    n=count,
-                    method="records.count",
-                    status="ok" if known else "not_computed",
-                    reason_zh=None if known else "没有户数",
-                    reason_en=None if known else "the number of households is not known",
-                )
-            )
+    for one in cells.to_dict("records"):
+        zh, en = called[one["area"]]
+        row = labelled(
+            one["finding"],
+            "estimate",
+            f"{one['category']}{'（每百户件数）' if kind == 'unit' else ''}，{zh}",
+            f"{one['category']}{' (per 100 households)' if kind == 'unit' else ''}, {en}",
+            subgroup=f"{kind}={one['area']}",
+            unit="ratio" if kind == "unit" else "count",
+            method="records.count",
+        )
+        row |= {k: one[k] for k in ("n", "status", "flags", "reason_zh", "reason_en")}
+        houses = homes.get(one["area"], 0.0)
+        if one["status"] == "ok" and kind == "place":
+            row["value"] = float(one["n"])
+        elif one["status"] == "ok" and houses > 0:
+            row["value"] = 100 * float(one["n"]) / houses
+        elif one["status"] == "ok":
+            row |= {"status": "not_computed", "reason_zh": "没有户数"}
+            row["reason_en"] = "the number of households is not known"
+        rows.append(row)
     return rows

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from workbench import scoring
+from workbench import scoring, text
 from workbench.assess import handled, records
 from workbench.assess.series import by_period, ended
 from workbench.errors import InputError
@@ -19,7 +19,7 @@ from workbench.findings import number
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["chart", "monitored", "record_checks", "until"]
+__all__ = ["chart", "monitored", "outlook", "record_checks", "until"]
 
 Row = dict[str, Any]
 
@@ -219,6 +219,79 @@ def _charted(c: Community, slug: str, series: pd.DataFrame) -> list[Row]:
             }
         )
     return rows
+
+
+def outlook(c: Community) -> pd.DataFrame:
+    """Say how many requests the next three months may bring: exploratory, in no signed report.
+
+    Returns
+    -------
+    DataFrame
+        ``monitor.outlook.requests.<YYYY-MM>`` (with the interval of `workbench.text.forecast`) and
+        ``monitor.outlook.requests.error`` (by how much the rule missed, beside "as last month"),
+        flagged ``exploratory``. Empty where the months of records are too few.
+    """
+    series = _monthly(c)
+    if series.empty:
+        return series
+    told = text.forecast(series).to_dict("records")
+    error, naive = (next(r for r in told if r["statistic"] == name)
+                    for name in ("backtest_mae", "naive_mae"))  # fmt: skip
+    said = ("探索性外推，不进入签名报告", "exploratory: in no signed report")
+    if "worse_than_naive" in error["flags"]:
+        said = (
+            f"{said[0]}；误差大于“与上月相同”",
+            f"{said[1]}; it missed by more than “as last month”",
+        )
+    rows: list[Row] = []
+    for one in told:
+        if one["statistic"] != "forecast" or one["status"] != "ok":
+            continue
+        kept = "value ci_low ci_high level n period status flags method".split()
+        rows.append(
+            {
+                "finding": f"monitor.outlook.requests.{one['period']}",
+                "kind": "estimate",
+                "channel": "record",
+                "unit": "count",
+                "label_zh": f"{one['period']}可能受理的诉求（由过去{len(series)}个月外推）",
+                "label_en": f"Requests that {one['period']} may bring (from {len(series)} months)",
+                "reason_zh": said[0],
+                "reason_en": said[1],
+            }
+            | {name: one[name] for name in kept}
+        )
+    if rows:
+        last = [number(float(naive["value"]), "ratio", lang) for lang in ("zh", "en")]
+        rows.append(
+            {
+                "finding": "monitor.outlook.requests.error",
+                "kind": "estimate",
+                "channel": "record",
+                "unit": "ratio",
+                "label_zh": "外推下一个月时的平均误差（件）",
+                "label_en": "Mean error one month ahead (requests)",
+                "reason_zh": f"“与上月相同”的误差为{last[0]}；{said[0]}",
+                "reason_en": f"“as last month” missed by {last[1]}; {said[1]}",
+            }
+            | {name: error[name] for name in ("value", "n", "status", "flags", "method")}
+        )
+    return pd.DataFrame(rows)
+
+
+def _monthly(c: Community) -> pd.DataFrame:
+    """Count requests by month, without duplicates, over the last unbroken months of records."""
+    spans = [w["records"] for w in c.settings["waves"] if w.get("records")]
+    known = {str(p) for first, last in spans for p in pd.period_range(first, last, freq="M")}
+    if not known or not c.has("requests"):
+        return pd.DataFrame()
+    last = max(known)
+    run = pd.period_range(min(known), last, freq="M").astype(str)
+    gaps = [n for n, month in enumerate(run, 1) if month not in known]
+    frame = c.tables["requests"]
+    months = frame.loc[frame["duplicate_of"].isna(), "received"].dt.strftime("%Y-%m")
+    counts = months.value_counts().reindex(run[gaps[-1] if gaps else 0 :], fill_value=0)
+    return pd.DataFrame({"period": counts.index, "value": counts.to_numpy()})
 
 
 def record_checks(c: Community) -> pd.DataFrame:

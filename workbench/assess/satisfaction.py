@@ -25,7 +25,15 @@ from workbench.assess.sample import (
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["category_code", "earlier", "satisfaction", "subgroups", "subject", "topic"]
+__all__ = [
+    "category_code",
+    "earlier",
+    "group_name",
+    "satisfaction",
+    "subgroups",
+    "subject",
+    "topic",
+]
 
 
 def satisfaction_items(c: Community) -> list[str]:
@@ -359,7 +367,7 @@ def subgroups(c: Community, sample: Sample) -> pd.DataFrame:
     out["subgroup"] = out["variable"] + "=" + out["category"]
     for lang, sep in (("zh", "，"), ("en", ", ")):
         pairs = zip(out["variable"], out["category"], strict=True)
-        out[f"label_{lang}"] += [sep + _group(c, v, k, lang) for v, k in pairs]
+        out[f"label_{lang}"] += [sep + group_name(c, v, k, lang) for v, k in pairs]
     out = beside_earlier(c, _suppress(c, out, cells="category"), ["item", "statistic", "variable"])
     return _precise(survey.presentation(out, level=c.level))
 
@@ -394,7 +402,7 @@ def _precise(out: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _group(c: Community, variable: str, category: str, lang: str) -> str:
+def group_name(c: Community, variable: str, category: str, lang: str) -> str:
     """Name a group by its answer; a bare yes or no by the question too."""
     told = c.answer(variable, category, lang)
     if told.lower() not in ("是", "否", "yes", "no"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import survey
-from workbench.assess import records
+from workbench.assess import origins, records
 from workbench.assess.coded import coded
 from workbench.assess.sample import labelled
 from workbench.text import COLUMNS, by_hour, mask, peak_hours, topic_table
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["voices"]
 
 Row = dict[str, Any]
+Source = tuple[str, pd.DataFrame, tuple[str, str]]
 
 _FIGURES = (
     "value unit ci_low ci_high level n numerator denominator status flags reason_zh reason_en"
@@ -42,26 +43,42 @@ def voices(c: Community) -> pd.DataFrame:
     DataFrame
         ``voices.validation`` and ``voices.accuracy.*`` (how far the classes can be believed),
         ``voices.<source>.<topic>.share|negative|positive``, ``voices.peak.*`` and
-        ``voices.hours.*`` (when requests come in), ``voices.coded.*`` (interviews as people coded
-        them), ``voices.quotation.*`` (released by a judgement). Topics in fewer texts than the
+        ``voices.hours.*`` (when requests come in), ``voices.area.*`` (where from),
+        ``voices.groups.*`` (topics by group of residents), ``voices.phrases.*``,
+        ``voices.coded.*`` (interviews as people coded them), ``voices.quotation.*`` (released by a
+        judgement). Topics in fewer texts than the
         minimum cell are withheld. Without a coded sample every class carries the flag
         ``not_validated`` and says so. Empty without texts.
     """
-    rows = [row for source, frame, names in _sources(c) for row in _topics(c, source, frame, names)]
+    sources = _sources(c, c.wave)
+    rows = [row for source, frame, names in sources for row in _topics(c, source, frame, names)]
     if rows:
         rows = [*_validation(c, rows), *rows]
-    rows += coded(c) + _when(c)
+    rows += coded(c) + _when(c) + origins.by_area(c) + _origins(c, sources)
     return pd.DataFrame([*rows, *_quotations(c)])
 
 
-def _sources(c: Community) -> list[tuple[str, pd.DataFrame, tuple[str, str]]]:
-    """Give the texts of this wave: source, frame with the columns of `text.classify`, its name."""
-    found = []
+def _origins(c: Community, sources: list[Source]) -> list[Row]:
+    """Tell who writes about what, and in which phrases, beside the baseline where there is one."""
+    shared = any("phrases" in frame for _, frame, _ in sources)
+    earlier = _sources(c, c.baseline) if c.baseline and shared else []
+    before = {source: frame for source, frame, _ in earlier}
+    rows: list[Row] = []
+    for source, frame, names in sources:
+        if source not in _NAMES:
+            rows += _proven(c, origins.by_group(c, source, frame, names, _labels(c)))
+        rows += origins.phrases(c, source, frame, before.get(source), names)
+    return rows
+
+
+def _sources(c: Community, wave: str) -> list[Source]:
+    """Give the texts of a wave: source, frame with the columns of `text.classify`, its name."""
+    found: list[Source] = []
     if c.has("requests"):
-        found.append(("requests", records.cases(c, c.wave), _NAMES["requests"]))
+        found.append(("requests", records.cases(c, wave), _NAMES["requests"]))
     if c.has("responses"):
         frame = c.tables["responses"]
-        now = frame[frame["wave"].eq(c.wave)]
+        now = frame[frame["wave"].eq(wave)]
         items = [item for item in c.items("text") if f"{item}__topic" in now]
         for item in items:
             names = {f"{item}__{part}": part for part in COLUMNS if f"{item}__{part}" in now}
@@ -109,7 +126,6 @@ def _topics(c: Community, source: str, frame: pd.DataFrame, names: tuple[str, st
         min_cell=c.min_cell,
         level=c.level,
     )
-    checked = _checked(c)
     small = told["status"].eq("suppressed")
     rows = [_small(c, source, names, int(small.sum()))] if small.any() else []
     for one in told[~small].to_dict("records"):
@@ -126,13 +142,22 @@ def _topics(c: Community, source: str, frame: pd.DataFrame, names: tuple[str, st
             method="text.topics" if one["statistic"] == "share" else "text.sentiment",
         )
         row |= {name: one.get(name) for name in _FIGURES if name in one}
-        if ("topic" if one["statistic"] == "share" else "sentiment", topic) not in checked:
-            row["flags"] = ";".join(w for w in (_said(row.get("flags")), "not_validated") if w)
-            for lang, word, glue in (("zh", "未经验证", "；"), ("en", "not validated", "; ")):
-                old = _said(row.get(f"reason_{lang}"))
-                row[f"reason_{lang}"] = glue.join(part for part in (old, word) if part)
         rows.append(row)
-    return [*rows, *_words(c, source, frame, names)]
+    return [*_proven(c, rows), *_words(c, source, frame, names)]
+
+
+def _proven(c: Community, rows: list[Row]) -> list[Row]:
+    """Mark what rests on a class that nobody measured."""
+    checked = _checked(c)
+    for row in rows:
+        kind = "sentiment" if row.get("statistic") in ("negative", "positive") else "topic"
+        if row["kind"] != "estimate" or (kind, row["item"]) in checked:
+            continue
+        row["flags"] = ";".join(w for w in (_said(row.get("flags")), "not_validated") if w)
+        for lang, word, glue in (("zh", "未经验证", "；"), ("en", "not validated", "; ")):
+            old = _said(row.get(f"reason_{lang}"))
+            row[f"reason_{lang}"] = glue.join(part for part in (old, word) if part)
+    return rows
 
 
 def _small(c: Community, source: str, names: tuple[str, str], n: int) -> Row:

@@ -11,7 +11,7 @@ from workbench.errors import InputError, Problem
 from workbench.forms.written import put, there
 from workbench.results import same_bytes
 from workbench.text import passages
-from workbench.text.coding import MOST_THEMES
+from workbench.text.coding import MOST_THEMES, NO_THEME, NO_THEME_NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +107,8 @@ def coding_workbook(
     Returns
     -------
     bytes
-        The same for the same passages. A row left without a theme says that there is none.
+        The same for the same passages. The first of the list says that there is no theme; a row
+        left blank is not coded.
     """
     from openpyxl import Workbook
     from openpyxl.styles import Alignment, Font
@@ -133,10 +134,11 @@ def coding_workbook(
         page.column_dimensions[get_column_letter(k)].width = _WIDTHS.get(head, 18)
     page.freeze_panes = "B2"
     store = book.create_sheet(_LISTS)
+    store.append([f"{NO_THEME} {NO_THEME_NAMES[0]}"])
     for code, name in themes.items():
         store.append([f"{code} {name['zh']}"])
     store.sheet_state = "veryHidden"
-    rule = DataValidation(type="list", formula1=f"{_LISTS}!$A$1:$A${max(len(themes), 1)}")
+    rule = DataValidation(type="list", formula1=f"{_LISTS}!$A$1:$A${len(themes) + 1}")
     rule.allow_blank, rule.showErrorMessage = True, True
     rule.errorTitle, rule.error = "不在主题列表中", "not in the list of themes"
     page.add_data_validation(rule)

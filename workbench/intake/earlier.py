@@ -190,7 +190,9 @@ def _other_rows(inputs: Path, name: str, kept: Path) -> str | None:
         if len(own) != len(signed):
             return table
         for column in signed.columns.intersection(own.columns):
-            if column in _RENUMBERED or signed[column].eq("").all():
+            if column in _RENUMBERED or column.endswith("__phrases"):
+                continue  # numbers and phrases are made for the slice
+            if signed[column].eq("").all():
                 continue
             values = own[column]
             if pd.api.types.is_bool_dtype(values) or str(values.dtype).startswith("datetime"):

@@ -35,6 +35,10 @@ _PUBLISHED = ("已公布数字的对照", "comparison with published figures")
 _LINK = ("同一受访者的前后对照与查重", "panel comparison and duplicates; renumbered in every slice")
 
 _SIGNED = ("核查强制签到", "to look for sign-ins that were ordered")
+_WHERE = (
+    "按片区汇总诉求，件数少的不离开机构",
+    "requests by part of the unit; places with few of them never leave the house",
+)
 _TWICE = ("仅用于查重，不离开机构", "to find what was told twice; never leaves the house")
 
 _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
@@ -81,7 +85,8 @@ _ALL: dict[str, tuple[tuple[str, tuple[str, str], str], ...]] = {
         ("internal", _SCORE, "kind received assigned answered closed due outcome adopted"),
         ("internal", _SCORE, "satisfied channel category escalated"),
         ("sensitive", _WORDS, "text"),
-        ("internal", _WORDS, "topic sentiment topic_sentiment terms"),
+        ("internal", _WORDS, "topic sentiment topic_sentiment terms phrases"),
+        ("internal", _WHERE, "place"),
         ("personal", _TWICE, "address"),
     ),
     "facts": (

@@ -14,8 +14,9 @@ from workbench.intake.earlier import codebook_of, dates_of
 from workbench.intake.export import csv_bytes
 from workbench.intake.frames import FILE, ROW
 from workbench.intake.pictures import copy_of, file_name, may_leave
+from workbench.intake.shared import shared_phrases, shared_places
 from workbench.intake.store import PEOPLE, read_columns, read_meta
-from workbench.intake.tables import READ, TABLES, column_of
+from workbench.intake.tables import SAID, TABLES, column_of
 
 if TYPE_CHECKING:
     from workbench.study import Study
@@ -204,12 +205,25 @@ class _Cut:
     def _table(self, name: str, columns: Columns) -> None:
         """Write one table, sorted by unit and key as they read in the slice."""
         table = TABLES[name]
-        kept = [(c, v) for c, v in self._renumber(name, columns).items() if self._leaves(name, c)]
+        told = self._shared(name, self._renumber(name, columns))
+        kept = [(c, v) for c, v in told.items() if self._leaves(name, c)]
         names = {column for column, _ in kept}
         by = [column for column in dict.fromkeys([table.unit, *table.key]) if column in names]
         self._write(f"inputs/{name}.csv", csv_bytes(kept, by=by))
         rows = len(next(iter(columns.values()), []))
         self.counts[name] = {"rows": rows, "sha256": self.written[f"inputs/{name}.csv"]}
+
+    def _shared(self, name: str, columns: Columns) -> Columns:
+        """Leave out phrases and places that too few residents share."""
+        if name not in ("responses", "requests"):
+            return columns
+        minimum = self.study.settings.decisions.min_cell
+        waves = self.study.settings.waves if name == "requests" else []
+        months = [dates_of(self.study, wave)[1] for wave in waves]
+        new = columns | shared_phrases(columns, months, minimum=minimum)
+        if name == "requests" and "place" in columns:
+            new["place"] = shared_places(columns["place"], minimum=minimum)
+        return new
 
     def _pictures(self, tables: dict[str, Columns]) -> None:
         """Write the copy of each picture that an issue or a visit names and that may be shown."""
@@ -239,7 +253,7 @@ class _Cut:
             return not column.house
         code, _, part = name.partition("__")
         item = self.study.codebook.get(code)
-        if item is not None and item.kind == "text" and part in READ:
+        if item is not None and item.kind == "text" and part in SAID:
             return item.is_read  # what was read out of the words, not the words
         return item is not None and item.leaves_house
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from workbench.intake.register import entry_of
 
-__all__ = ["PERIOD", "PUBLISHED", "READ", "TABLES", "Column", "Table", "column_of"]
+__all__ = ["PERIOD", "PUBLISHED", "READ", "SAID", "TABLES", "Column", "Table", "column_of"]
 
 PERIOD = re.compile(
     r"\d{4}(?:-(?:H[12]|Q[1-4]|W(?:0[1-9]|[1-4]\d|5[0-3])|(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01]))?))?\Z"
@@ -23,6 +23,8 @@ PERIOD = re.compile(
 
 READ = ("topic", "sentiment", "topic_sentiment", "terms")
 """What is read out of a free text: columns of a table, ``item__…`` beside an item."""
+SAID = (*READ, "phrases")
+"""The same of a text of one resident; a slice holds those phrases only that enough of them use."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,8 @@ _ALL = (
             *_c("channel category"),
             *_c("duplicate_of", "id"),
             *_c("text address", "words", house=True),
-            *_c(" ".join(READ)),  # made at intake, from the text
+            *_c("place"),
+            *_c(" ".join(SAID)),  # made at intake, from the text
         ),
         key=("request",),
         id="request",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError
 from workbench.intake.shelf import table_of
-from workbench.intake.tables import READ
+from workbench.intake.tables import READ, SAID
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["read_texts"]
 
-_TABLES = ("requests", "documents")
+_TABLES = {"requests": SAID, "documents": READ}  # a conversation is not one resident's
 
 
 def read_texts(frames: Frames, study: Study, problems: Problems) -> dict[str, Any]:
     """Fill what is read out of free text into the tables, in place.
 
     ``requests`` and ``documents`` get ``topic``, ``sentiment``, ``topic_sentiment`` and ``terms``
-    from ``text``; each item of kind and role text gets them as ``<item>__topic`` and so on.
+    from ``text``, requests ``phrases`` too; each item of kind and role text gets all of them as
+    ``<item>__topic`` and so on. An item whose name is that of a part of the findings is refused.
 
     Returns
     -------
@@ -38,9 +39,10 @@ def read_texts(frames: Frames, study: Study, problems: Problems) -> dict[str, An
     if using is None:
         return {}
     places: list[tuple[str, str, tuple[str, ...]]]
-    places = [(name, "text", READ) for name in _TABLES if name in frames]
+    _named(study, problems)
+    places = [(name, "text", parts) for name, parts in _TABLES.items() if name in frames]
     places += [
-        ("responses", code, tuple(f"{code}__{part}" for part in READ))
+        ("responses", code, tuple(f"{code}__{part}" for part in SAID))
         for code, item in study.codebook.items()
         if "responses" in frames and item.kind == "text" and item.role == "text" and item.is_read
     ]
@@ -57,7 +59,7 @@ def read_texts(frames: Frames, study: Study, problems: Problems) -> dict[str, An
     from workbench.text import classify
 
     def told(frame: pd.DataFrame, column: str, names: tuple[str, ...]) -> pd.DataFrame:
-        found = classify(frame, text=column, using=using)
+        found = classify(frame, text=column, using=using).iloc[:, : len(names)]
         found.columns = list(names)
         for name in names:  # an earlier batch may have handed on what it read, without the words
             if name in frame:
@@ -71,6 +73,24 @@ def read_texts(frames: Frames, study: Study, problems: Problems) -> dict[str, An
         "tokenizer": _tokenizer(),
         "accuracy": _accuracy(labels, using),
     }
+
+
+def _named(study: Study, problems: Problems) -> None:
+    """Refuse an item of free text whose findings would bear the names of other ones."""
+    from workbench.text import PARTS
+
+    for code, item in study.codebook.items():
+        if item.kind == "text" and item.role == "text" and code in PARTS:
+            problems.add(
+                "text.item",
+                "这个名称在文本结论中另有所指，不能用作文本题的代码",
+                "an item of free text cannot bear this name: other findings about texts do",
+                f"改用别的代码，例如 {code}_text，study.yaml 中对应的列名一并改",
+                f"give it another code, such as {code}_text, here and in columns: of study.yaml",
+                file="codebook.yaml",
+                column=code,
+                found=code,
+            )
 
 
 def _dictionary(study: Study, problems: Problems) -> Dictionary | None:
@@ -103,14 +123,16 @@ def _dictionary(study: Study, problems: Problems) -> Dictionary | None:
 def _themes(frames: Frames, using: Dictionary, problems: Problems) -> None:
     """Bring the themes that coders gave to their codes, in place; tell those that are none."""
     from workbench.study import nearest_remedy
+    from workbench.text.coding import NO_THEME, NO_THEME_NAMES
 
     frame = frames.get("codings")
     if frame is None:
         return
+    names = {topic.code: (topic.zh, topic.en) for topic in using.topics}
     table = {
-        said: topic.code
-        for topic in using.topics
-        for said in (topic.code, topic.zh, topic.en, f"{topic.code} {topic.zh}")
+        said: code
+        for code, (zh, en) in (names | {NO_THEME: NO_THEME_NAMES}).items()
+        for said in (code, zh, en, f"{code} {zh}")
     }
     frame = frame.copy()
     for name in (name for name in frame if str(name).startswith("theme_")):

@@ -56,7 +56,8 @@ KNOWN = set(
 _LONG_LABEL = {"zh": 24, "en": 48}
 _PICTURES = 6  # pictures in the body; others stand in the annex
 _TOPICS = 8  # topics of a source in the body
-_VOICES = {"validation", "accuracy", "peak", "hours", "coded", "quotation"}  # not sources of texts
+# parts of voices that are no source of texts (a test holds them against workbench.text.PARTS)
+_VOICES = set("validation accuracy peak hours area groups phrases coded quotation".split())
 _MANY = 6  # rows from which on two stand in a line, and comparisons of units in an annex
 
 
@@ -281,6 +282,9 @@ def _voices(page: Page) -> list[Block]:
             rows.append([page.label(key), *parts, page.num(key, "numerator"), page.quote(key)])
     page.later("voices", "sub.voices.accuracy", _ledger(page, by.get("accuracy", [])))
     page.later("voices", "sub.voices.hours", groups(page, by.get("hours", [])))
+    page.later("voices", "sub.voices.area", estimates(page, by.get("area", [])))
+    page.later("voices", "sub.voices.groups", groups(page, by.get("groups", [])))
+    page.later("voices", "sub.voices.phrases", _keys(page, by.get("phrases", [])))
     return [
         *_keys(page, by.get("validation", [])),
         *([table(columns, rows)] if rows else []),
@@ -654,7 +658,7 @@ def _demand(page: Page) -> list[Block]:
         ("heat", "sub.demand.heat", groups),
     ):
         mine = [pair for pair in pairs if pair[0].startswith(f"demand.{part}.")]
-        if mine and part == "heat":
+        if part != "match":
             page.later("demand", title, make(page, mine))
         elif mine:
             out += [_sub(w(title)), *make(page, mine)]

@@ -7,6 +7,7 @@ from workbench.text.lexicon import Dictionary, dictionary
 from workbench.text.masking import marks, mask
 from workbench.text.phrases import key_phrases
 from workbench.text.tables import (
+    UNKNOWN,
     by_area,
     by_hour,
     demand_grid,
@@ -14,11 +15,13 @@ from workbench.text.tables import (
     peak_hours,
     topic_table,
 )
-from workbench.text.topics import COLUMNS, SENTIMENTS, classify, read_text
+from workbench.text.topics import COLUMNS, PARTS, SENTIMENTS, classify, read_text
 
 __all__ = [
     "COLUMNS",
+    "PARTS",
     "SENTIMENTS",
+    "UNKNOWN",
     "Dictionary",
     "accuracy",
     "by_area",

@@ -5,15 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from workbench.text._frames import Row, exploded, need, refuse
 from workbench.text.masking import mask
 
-__all__ = ["MOST_THEMES", "documents_of", "passages", "theme_counts", "theme_marks"]
+__all__ = [
+    "MOST_THEMES",
+    "NO_THEME",
+    "NO_THEME_NAMES",
+    "documents_of",
+    "is_coded",
+    "passages",
+    "theme_counts",
+    "theme_marks",
+]
 
 MOST_THEMES = 5
 """Themes that one coder can give one passage: columns ``theme_1`` to ``theme_5``."""
+NO_THEME = "none"
+"""What a coder gives a passage in which there is no theme; one left blank is not coded."""
+NO_THEME_NAMES = ("没有主题", "no theme")
 _BREAK = re.compile(r"(?:\r?\n)+")
 _SENTENCE = re.compile(r"(?<=[。！？!?；;])\s*")
 _LONG = 300  # characters from which on a passage is cut at the ends of sentences
@@ -78,6 +91,18 @@ def _themes(codings: pd.DataFrame) -> pd.Series:
     return given.apply(lambda row: ";".join(str(v) for v in row if pd.notna(v)) or None, axis=1)
 
 
+def is_coded(codings: pd.DataFrame) -> pd.Series:
+    """Say of each row whether its coder gave anything, be it that there is no theme.
+
+    Examples
+    --------
+    >>> is_coded(pd.DataFrame({"theme_1": ["lifts", "none", None]})).tolist()
+    [True, True, False]
+    """
+    words = exploded(_themes(codings).reset_index(drop=True))
+    return pd.Series(np.isin(np.arange(len(codings)), words.index), index=codings.index)
+
+
 def theme_marks(
     codings: pd.DataFrame, *, passage: str = "passage", coder: str = "coder"
 ) -> dict[str, pd.DataFrame]:
@@ -86,8 +111,8 @@ def theme_marks(
     Parameters
     ----------
     codings : DataFrame
-        One row per passage and coder; ``themes`` joined by ``;`` or ``theme_1`` … ``theme_5``. A
-        row without a theme says that there is none in the passage.
+        One row per passage and coder; ``themes`` joined by ``;`` or ``theme_1`` … ``theme_5``. The
+        theme ``none`` says that there is none in the passage, a row without any was not coded.
     passage, coder : str
         Its columns.
 
@@ -116,8 +141,10 @@ def theme_marks(
     frame = codings[[passage, coder]].assign(themes=_themes(codings)).reset_index(drop=True)
     words = exploded(frame["themes"])
     marks = {}
-    for theme in sorted(set(words)):
+    given = frame.index.isin(words.index)
+    for theme in sorted(set(words) - {NO_THEME}):
         hit = frame.index.isin(words.index[words.eq(theme)]).astype(float)
+        hit = np.where(given, hit, np.nan)
         marks[theme] = frame.assign(_=hit).pivot(index=passage, columns=coder, values="_")
     return marks
 
@@ -173,7 +200,7 @@ def theme_counts(
                 "unit": "count",
                 "n": int(every.sum()),
                 "any": int(some.sum()),
-                "denominator": len(table),
+                "denominator": int(table.notna().any(axis=1).sum()),
                 "documents": int(known.reindex(table.index[every]).nunique()),
                 "differing": ";".join(map(str, table.index[some & ~every])),
                 "method": "records.count",

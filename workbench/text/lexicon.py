@@ -176,8 +176,9 @@ def _checked(told: Any, file: str, known: Mapping[str, Topic]) -> dict[str, Any]
         raise InputError(*problems)
     for code, entry in topics.items():
         place = f"topics.{code}"
-        if not isinstance(code, str) or not _CODE.match(code):
-            wrong(place, "主题代码不合规定", "no code for a topic", "[a-z][a-z0-9_]{0,39}", code)
+        if not isinstance(code, str) or not _CODE.match(code) or code == "none":
+            wrong(place, "主题代码不合规定", "no code for a topic",
+                  "[a-z][a-z0-9_]{0,39}, but not none", code)  # fmt: skip
         if not isinstance(entry, Mapping):
             wrong(place, "主题不是映射", "a topic is a mapping", "{label, zh, en}", entry)
             continue

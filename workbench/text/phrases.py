@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from workbench.survey.contrasts import adjusted_p
 from workbench.text._frames import need
-from workbench.text.words import HAN, content_words, prepared
+from workbench.text.words import clauses, content, paired, prepared, tokens
 
 __all__ = ["key_phrases", "phrases_of"]
 
@@ -26,13 +25,7 @@ def phrases_of(text: str) -> list[str]:
     >>> phrases_of("张先生说电梯经常坏")
     ['电梯', '经常', '电梯经常']
     """
-    words = content_words(prepared(text))
-    pairs = [
-        a + ("" if HAN.search(a) and HAN.search(b) else " ") + b
-        for a, b in pairwise(words)
-        if a and b
-    ]
-    return [word for word in words if word] + pairs
+    return paired([w for part in clauses(prepared(text)) for w in content(tokens(part))])
 
 
 def key_phrases(
@@ -57,8 +50,8 @@ def key_phrases(
     text : str
         The texts, as they came.
     terms : str, optional
-        Instead of ``text``, a column of words joined by ``;`` such as `classify` gives; then no
-        tokenizer is loaded.
+        Instead of ``text``, a column of words joined by ``;``, such as ``terms`` or ``phrases`` of
+        `classify`; then no tokenizer is loaded.
     prior : float
         Weight of the prior, a share of how often the phrase stands in all texts together.
     min_cell : int

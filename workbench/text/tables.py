@@ -12,7 +12,18 @@ from workbench.text._frames import Row, exploded, need, refuse, share
 from workbench.text.lexicon import dictionary
 from workbench.text.topics import SENTIMENTS
 
-__all__ = ["by_area", "by_hour", "demand_grid", "needs_by_group", "peak_hours", "topic_table"]
+__all__ = [
+    "UNKNOWN",
+    "by_area",
+    "by_hour",
+    "demand_grid",
+    "needs_by_group",
+    "peak_hours",
+    "topic_table",
+]
+
+UNKNOWN = "(unknown)"
+"""The area of records that name none."""
 
 
 def topic_table(
@@ -270,7 +281,7 @@ def by_area(
     Parameters
     ----------
     data : DataFrame
-        One row per record; without an area they stand under ``(unknown)``.
+        One row per record; without an area they stand under `UNKNOWN`.
     area : str
         Column that names the area.
     households : mapping, optional
@@ -301,7 +312,7 @@ def by_area(
     need(data, (area,))
     if not years > 0:
         raise refuse("years", "时间长度应大于零", "the period must be above 0", found=str(years))
-    counts = data[area].astype(object).where(data[area].notna(), "(unknown)").value_counts()
+    counts = data[area].astype(object).where(data[area].notna(), UNKNOWN).value_counts()
     total, rows = int(counts.sum()), []
     tail = (1 - level) / 2
     for name in sorted(counts.index, key=lambda key: (-counts[key], str(key))):
@@ -332,9 +343,13 @@ def by_area(
         return out
     shown = disclosure(out[out["statistic"].eq("share")], minimum=min_cell, cells="item",
                        keys=["statistic"])  # fmt: skip
-    few = out["item"].isin(shown.loc[shown["status"].eq("suppressed"), "item"])
+    why = shown[shown["status"].eq("suppressed")].set_index("item")
+    few = out["item"].isin(why.index)
     out["n"] = out["n"].where(~few)
-    return _hide(out, few)
+    out = _hide(out, few)
+    for name in ("flags", "reason_zh", "reason_en"):
+        out[name] = out[name].where(~few, out["item"].map(why[name]))
+    return out
 
 
 def needs_by_group(
@@ -357,7 +372,8 @@ def needs_by_group(
     labels : mapping, optional
         As for `topic_table`.
     min_cell : int
-        Cells of fewer texts are withheld, and further ones from which they could be worked out.
+        Cells of fewer texts are withheld, and further ones from which they could be worked out; of
+        a group with fewer texts no cell is shown.
     level : float
         Confidence level of the Wilson intervals.
 
@@ -387,9 +403,12 @@ def needs_by_group(
             row |= share(n, int(sizes[who]), level=level) | {"n": n}
             row |= {f"label_{lang}": f"{name.get(lang, code)} × {who}" for lang in ("zh", "en")}
             rows.append(row)
-    return disclosure(
+    out = disclosure(
         pd.DataFrame(rows), minimum=min_cell, cells="category", keys=["statistic", "item"]
     )
+    few = out["denominator"].lt(min_cell)
+    out[["n", "denominator"]] = out[["n", "denominator"]].mask(few)
+    return _hide(out, few)
 
 
 def demand_grid(

@@ -9,9 +9,9 @@ import pandas as pd
 
 from workbench.errors import InputError, Problem
 from workbench.text.lexicon import Dictionary, dictionary, feelings
-from workbench.text.words import HAN, clauses, prepared, tokens
+from workbench.text.words import HAN, clauses, content, paired, prepared, tokens
 
-__all__ = ["COLUMNS", "SENTIMENTS", "Reading", "classify", "read_text"]
+__all__ = ["COLUMNS", "PARTS", "SENTIMENTS", "Reading", "classify", "read_text"]
 
 SENTIMENTS = {
     "negative": ("不满", "negative"),
@@ -20,7 +20,11 @@ SENTIMENTS = {
 }
 """Sentiment → its name in zh and en."""
 
-COLUMNS = ("topic", "sentiment", "topic_sentiment", "terms")
+COLUMNS = ("topic", "sentiment", "topic_sentiment", "terms", "phrases")
+PARTS = frozenset(
+    "requests documents validation accuracy peak hours area groups phrases coded quotation".split()
+)
+"""Words behind ``voices.`` in the ids of findings that no item of free text may bear."""
 _REACH = 3  # words after a negation that it turns
 _LONGEST = 6  # tokens of the longest entry
 
@@ -37,6 +41,8 @@ class Reading:
     """Topic and sentiment of the clauses that speak of it."""
     terms: tuple[str, ...] = ()
     """Entries of the dictionary that were found, each once, in their order."""
+    phrases: tuple[str, ...] = ()
+    """Words that say what it is about, and pairs of them, as `phrases_of` gives them, each once."""
 
 
 @dataclass
@@ -70,6 +76,7 @@ def read_text(text: object, using: Dictionary) -> Reading:
     known = feelings()
     found, total, heavy, wish = _Found(), 0, False, False
     last: tuple[str, ...] = ()
+    said: list[str] = []
     parts = clauses(prepared(text))
     if not parts:
         return Reading()
@@ -82,6 +89,7 @@ def read_text(text: object, using: Dictionary) -> Reading:
                 found.hits[code] = found.hits.get(code, 0) + 1
                 here.append(code)
         words = tokens(part)
+        said += content(words)
         heavy = heavy or any(word in known.but for word in words[:2])
         # a wish goes on until something else is spoken of
         wish = _wished(words) or (wish and not here)
@@ -98,6 +106,7 @@ def read_text(text: object, using: Dictionary) -> Reading:
         sentiment=_sign(total),
         by_topic=tuple((code, _sign(found.scores[code])) for code in topics),
         terms=tuple(found.terms),
+        phrases=tuple(dict.fromkeys(paired(said))),
     )
 
 
@@ -162,8 +171,10 @@ def classify(
         Index as in ``data``. ``topic``: codes joined by ``;``, the main one first, missing where
         no word of the dictionary stands; ``sentiment``: ``negative``, ``neutral``, ``positive``,
         missing where nothing was said; ``topic_sentiment``: ``code:sentiment`` joined by ``;``;
-        ``terms``: the entries of the dictionary that were found, joined by ``;``. None of them
-        holds a word that is not in the dictionary, so they tell of no person.
+        ``terms``: the entries of the dictionary that were found, joined by ``;``. None of these
+        holds a word that is not in the dictionary, so they tell of no person. ``phrases``: words of
+        the masked text and pairs of them, joined by ``;``; of one text they are its words, and only
+        those that many texts share may go on.
 
     Raises
     ------
@@ -214,4 +225,5 @@ def _joined(told: Reading) -> tuple[str | None, ...]:
         told.sentiment,
         ";".join(f"{code}:{sign}" for code, sign in told.by_topic) or None,
         ";".join(told.terms) or None,
+        ";".join(told.phrases) or None,
     )

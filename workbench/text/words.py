@@ -6,7 +6,9 @@ The tokenizer (rjieba, MIT) is the only heavy thing of this package; it is loade
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from workbench.text.lexicon import feelings, simplified
@@ -15,7 +17,7 @@ from workbench.text.masking import mask, plain
 if TYPE_CHECKING:
     from rjieba import Jieba
 
-__all__ = ["HAN", "clauses", "content_words", "prepared", "tokens"]
+__all__ = ["HAN", "clauses", "content", "paired", "prepared", "tokens"]
 
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _RUN = re.compile(
@@ -78,11 +80,21 @@ def _apart(word: str) -> tuple[str, ...]:
     return (word[:-2], word[-2:]) if len(word) > 3 and word[-2:] in signs else (word,)
 
 
-def content_words(text: str) -> list[str]:
-    """Give the words of a prepared text that say what it is about; ``""`` where others stood."""
+def content(words: Iterable[str]) -> list[str]:
+    """Give the words of a clause that say what it is about; ``""`` where others stood, and last."""
     stop = feelings().stop
-    return [
-        word if word not in stop and (len(word) > 1) and not word.isdigit() else ""
-        for part in clauses(text)
-        for word in [*tokens(part), ""]
+    kept = [w if w not in stop and len(w) > 1 and not w.isdigit() else "" for w in words]
+    return [*kept, ""]
+
+
+def paired(words: list[str]) -> list[str]:
+    """Give the words of `content`, and the pairs of them that stand together.
+
+    Pairs of Chinese words are written without a blank.
+    """
+    pairs = [
+        a + ("" if HAN.search(a) and HAN.search(b) else " ") + b
+        for a, b in pairwise(words)
+        if a and b
     ]
+    return [word for word in words if word] + pairs
