@@ -93,6 +93,7 @@ def test_of_a_group_with_few_texts_no_cell_is_shown_not_even_that_none_spoke_of_
     none = told.loc[("elderly", "35-59")]
     assert none["status"] == "suppressed"
     assert none[["value", "n", "numerator", "denominator"]].isna().all()
+    assert told.loc[("elderly", "18-34"), "flags"] == "disclosure_complementary"
     assert told.loc[("elderly", "60+"), "value"] == 1
 
 

@@ -343,7 +343,7 @@ def _needs(c: Community, answered: pd.DataFrame) -> dict[str, tuple[str, str, st
 
 def _by_group(c: Community, sample: Sample) -> list[Row]:
     """Give the share in need by demographic group, small groups and their complements withheld."""
-    if sample.raked is None or absent(c, sample):
+    if sample.raked is None or not _needs(c, sample.raked.data) or absent(c, sample):
         return []
     now = sample.raked.subset(sample.raked.data["wave"].eq(c.wave))
     inside = now.data[now.inside]
@@ -384,35 +384,43 @@ def _by_group(c: Community, sample: Sample) -> list[Row]:
     return rows
 
 
+def _placed(requests: pd.DataFrame) -> bool:
+    return "place" in requests and bool(requests["place"].notna().any())
+
+
 def areas(
-    c: Community, frame: pd.DataFrame
-) -> tuple[str, pd.Series, dict[str, tuple[str, str]]] | None:
-    """Say where requests come from: units below, else the places that the register names.
+    c: Community,
+) -> tuple[str, pd.DataFrame, dict[str, tuple[str, str]]] | None:
+    """Say where this wave's requests come from: units below, else the places of the register.
 
     Returns
     -------
     tuple or None
-        ``unit`` or ``place``, the area of each request (missing where none is told), and what each
-        area is called in zh and en. None where no request has an area.
+        ``unit`` or ``place``, the requests with their ``area`` (missing where none is told), and
+        what each area is called in zh and en. None where no request has an area.
     """
+    from workbench.assess import records
+
     units = children(c)
-    if not units:
-        if "place" not in frame or frame["place"].isna().all():
-            return None
-        return "place", frame["place"], {p: (p, p) for p in frame["place"].dropna().unique()}
-    names = c.tables["communities"].set_index("community")
-    parent = {str(unit): str(above) for unit, above in names["parent"].items()}
-    within = {unit: unit for unit in units}
-    for unit in parent:
-        above = [unit]
-        while above[-1] in parent and above[-1] not in within and len(above) <= len(parent):
-            above.append(parent[above[-1]])
-        if above[-1] in within:
-            within |= dict.fromkeys(above, within[above[-1]])
-    where = frame["community"].map(within)
-    if where.isna().all():
+    if not c.has("requests") or not (units or _placed(c.tables["requests"])):
         return None
-    return "unit", where, {unit: _called(names, unit) for unit in units}
+    frame = records.cases(c, c.wave)
+    names = c.tables["communities"].set_index("community")
+    if units:
+        parent = {str(unit): str(above) for unit, above in names["parent"].items()}
+        within = {unit: unit for unit in units}
+        for unit in parent:
+            above = [unit]
+            while above[-1] in parent and above[-1] not in within and len(above) <= len(parent):
+                above.append(parent[above[-1]])
+            if above[-1] in within:
+                within |= dict.fromkeys(above, within[above[-1]])
+        frame = frame.assign(area=frame["community"].map(within))
+        called = {unit: _called(names, unit) for unit in units}
+    else:
+        frame = frame.assign(area=frame["place"])
+        called = {place: (place, place) for place in sorted(frame["place"].dropna().unique())}
+    return ("unit" if units else "place", frame, called) if frame["area"].notna().any() else None
 
 
 def households(c: Community) -> dict[str, float]:
@@ -427,17 +435,15 @@ def _heat(c: Community) -> list[Row]:
 
     By unit below they are told per 100 households, by place as numbers.
     """
-    from workbench.assess import records
-
-    if not c.has("requests"):
-        return []
-    frame = records.cases(c, c.wave)
-    frame = frame[frame["category"].notna()] if "category" in frame else frame.iloc[:0]
-    found = areas(c, frame) if len(frame) else None
+    found = areas(c)
     if found is None:
         return []
-    kind, where, called = found
-    counts = pd.crosstab(frame["category"], where).reindex(columns=list(called), fill_value=0)
+    kind, frame, called = found
+    if "category" not in frame or frame["category"].isna().all():
+        return []
+    counts = pd.crosstab(frame["category"], frame["area"]).reindex(
+        columns=list(called), fill_value=0
+    )
     cells = counts.rename_axis(index="category", columns="area").reset_index()
     cells = cells.melt("category", var_name="area", value_name="n")
     cells["finding"] = "demand.heat." + cells["category"] + f".{kind}=" + cells["area"]

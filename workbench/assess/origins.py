@@ -69,7 +69,9 @@ def phrases(
     rows = [row | _listed([(p, f"{counts[p]}") for p in order])]
     if before is None or "phrases" not in before:
         return rows
-    both = pd.concat([now.assign(when="current"), before.assign(when="baseline")])
+    both = pd.concat(
+        [f[["phrases"]].assign(when=w) for f, w in ((now, "current"), (before, "baseline"))]
+    )
     told = text.key_phrases(both, group="when", terms="phrases", min_cell=c.min_cell,
                             most=_MOST, level=c.level)  # fmt: skip
     if told.empty:
@@ -105,16 +107,13 @@ def by_area(c: Community) -> list[Row]:
     Per 100 households and year where the households are known, else the share of all requests;
     small areas, and those from which they could be worked out, are withheld.
     """
-    span = records.window(c, c.wave) if c.has("requests") else None
-    if span is None:
+    found = areas(c)
+    span = records.window(c, c.wave) if found else None
+    if found is None or span is None:
         return []
-    frame = records.cases(c, c.wave)
-    found = areas(c, frame)
-    if found is None:
-        return []
-    kind, where, called = found
+    kind, frame, called = found
     told = text.by_area(
-        frame.assign(area=where),
+        frame,
         area="area",
         households=households(c) if kind == "unit" else None,
         years=records.years(span),
@@ -152,45 +151,44 @@ def by_group(
     names: Names,
     labels: Mapping[str, Mapping[str, str]],
 ) -> list[Row]:
-    """Give the share of each group's texts on each topic; topics too small in all groups are left.
+    """Give the share of each group's texts on each topic that one group at least writes of enough.
 
     Parameters
     ----------
     frame
         The texts of one item, with the index of ``responses``.
     """
-    spoken = frame[frame["topic"].notna()]
-    answers = c.tables["responses"].loc[spoken.index]
+    spoken = frame.loc[frame["topic"].notna(), ["topic"]]
+    answers = c.tables["responses"]
+    known = [v for v in c.items("demographic") if v in answers]
+    groups = {v: answers.loc[spoken.index, v].map(category_code, na_action="ignore") for v in known}
+    told = text.needs_by_group(
+        spoken.assign(**groups),
+        group=known,
+        labels=labels,
+        min_cell=c.min_cell,
+        level=c.level,
+    )
+    if told.empty:
+        return []
+    ends = told["variable"] + "=" + told["category"]
+    told["finding"] = f"voices.groups.{source}." + told["item"] + "." + ends
+    told = beside_earlier(c, told, ["variable", "item"])
+    seen = told["n"].gt(0).groupby([told["variable"], told["item"]]).transform("any")
     rows: list[Row] = []
-    for variable in c.items("demographic"):
-        if variable not in answers or answers[variable].isna().all():
-            continue
-        told = text.needs_by_group(
-            spoken.assign(group=answers[variable].map(category_code, na_action="ignore")),
-            group="group",
-            labels=labels,
-            min_cell=c.min_cell,
-            level=c.level,
+    for one in told[seen].to_dict("records"):
+        topic = labels.get(one["item"], {})
+        who = [group_name(c, one["variable"], one["category"], lang) for lang in ("zh", "en")]
+        row = labelled(
+            one["finding"],
+            "estimate",
+            f"{names[0]}：{topic.get('zh', one['item'])}，{who[0]}",
+            f"{names[1]}: {topic.get('en', one['item'])}, {who[1]}",
+            subgroup=f"{one['variable']}={one['category']}",
+            item=one["item"],
+            statistic="group_share",
+            channel="survey",
+            wave=c.wave,
         )
-        if told.empty or not told["n"].gt(0).any():
-            continue
-        ends = f"{variable}=" + told["category"]
-        told["finding"] = f"voices.groups.{source}." + told["item"] + "." + ends
-        told = beside_earlier(c, told, ["item"])
-        shown = told["status"].eq("ok") & told["n"].gt(0)
-        for one in told[told["item"].isin(told.loc[shown, "item"])].to_dict("records"):
-            topic = labels.get(one["item"], {})
-            who = [group_name(c, variable, one["category"], lang) for lang in ("zh", "en")]
-            row = labelled(
-                one["finding"],
-                "estimate",
-                f"{names[0]}：{topic.get('zh', one['item'])}，{who[0]}",
-                f"{names[1]}: {topic.get('en', one['item'])}, {who[1]}",
-                subgroup=f"{variable}={one['category']}",
-                item=one["item"],
-                statistic="group_share",
-                channel="survey",
-                wave=c.wave,
-            )
-            rows.append(row | {k: one.get(k) for k in _FIGURES})
+        rows.append(row | {k: one.get(k) for k in _FIGURES})
     return rows

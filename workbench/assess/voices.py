@@ -60,7 +60,7 @@ def voices(c: Community) -> pd.DataFrame:
 
 def _origins(c: Community, sources: list[Source]) -> list[Row]:
     """Tell who writes about what, and in which phrases, beside the baseline where there is one."""
-    shared = any("phrases" in frame for _, frame, _ in sources)
+    shared = any("phrases" in f and f["phrases"].count() >= c.min_cell for _, f, _ in sources)
     earlier = _sources(c, c.baseline) if c.baseline and shared else []
     before = {source: frame for source, frame, _ in earlier}
     rows: list[Row] = []
@@ -78,13 +78,13 @@ def _sources(c: Community, wave: str) -> list[Source]:
         found.append(("requests", records.cases(c, wave), _NAMES["requests"]))
     if c.has("responses"):
         frame = c.tables["responses"]
-        now = frame[frame["wave"].eq(wave)]
-        items = [item for item in c.items("text") if f"{item}__topic" in now]
+        now = frame["wave"].eq(wave)
+        items = [item for item in c.items("text") if f"{item}__topic" in frame]
         for item in items:
-            names = {f"{item}__{part}": part for part in COLUMNS if f"{item}__{part}" in now}
+            names = {f"{item}__{part}": part for part in COLUMNS if f"{item}__{part}" in frame}
             said = (c.text(item, "zh").rstrip("？?"), c.text(item, "en").rstrip("?"))
             called = _OPEN if len(items) == 1 else said
-            found.append((item, now[list(names)].rename(columns=names), called))
+            found.append((item, frame.loc[now, list(names)].rename(columns=names), called))
     if c.has("documents"):
         frame = c.tables["documents"]
         told = frame[frame["kind"].isin(["interview", "minutes"])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -355,7 +356,7 @@ def by_area(
 def needs_by_group(
     data: pd.DataFrame,
     *,
-    group: str,
+    group: str | Sequence[str],
     topic: str = "topic",
     labels: Mapping[str, Mapping[str, str]] | None = None,
     min_cell: int = 10,
@@ -367,48 +368,57 @@ def needs_by_group(
     ----------
     data : DataFrame
         One row per text; rows without a group or topic do not count.
-    group, topic : str
-        Columns; ``topic`` may hold several joined by ``;``.
+    group : str or sequence of str
+        Column of the groups; with several each is told by itself.
+    topic : str
+        Column that may hold several joined by ``;``.
     labels : mapping, optional
         As for `topic_table`.
     min_cell : int
         Cells of fewer texts are withheld, and further ones from which they could be worked out; of
-        a group with fewer texts no cell is shown.
+        a group with fewer texts no cell is shown, and a topic on which no group has as many is left
+        out.
     level : float
         Confidence level of the Wilson intervals.
 
     Returns
     -------
     DataFrame
-        ``item`` (topic), ``category`` (group), ``label_zh``, ``label_en``, ``statistic`` ``share``,
-        ``value``, ``ci_low``, ``ci_high``, ``n`` (texts of the group on the topic), ``denominator``
-        (texts of the group with a topic).
+        ``variable`` (column of the group), ``item`` (topic), ``category`` (group), ``label_zh``,
+        ``label_en``, ``statistic`` ``share``, ``value``, ``ci_low``, ``ci_high``, ``n`` (texts of
+        the group on the topic), ``denominator`` (texts of the group with a topic).
     """
     from workbench.survey import disclosure
 
-    need(data, (group, topic))
+    variables = [group] if isinstance(group, str) else list(group)
+    need(data, (*variables, topic))
     names = labels if labels is not None else dictionary().labels()
-    kept = data[data[group].notna() & data[topic].notna()].reset_index(drop=True)
-    words = exploded(kept[topic])
-    if words.empty:
-        return pd.DataFrame()
-    cross = pd.crosstab(words.to_numpy(), kept[group].loc[words.index].to_numpy())
-    sizes = kept[group].value_counts()
-    rows = []
-    for code in cross.index:
-        for who in cross.columns:
-            n = int(cross.loc[code, who])
+    spoken = data[data[topic].notna()].reset_index(drop=True)
+    words = exploded(spoken[topic])
+    rows: list[Row] = []
+    for variable in variables:
+        who_of = spoken[variable].to_dict()
+        sizes = spoken[variable].value_counts().to_dict()
+        counts = Counter((code, who_of[at]) for at, code in words.items())
+        told = {code for (code, who), n in counts.items() if who in sizes and n >= min_cell}
+        for code in sorted(told):
             name = names.get(code, {})
-            row: Row = {"item": code, "statistic": "share", "category": str(who)}
-            row |= share(n, int(sizes[who]), level=level) | {"n": n}
-            row |= {f"label_{lang}": f"{name.get(lang, code)} × {who}" for lang in ("zh", "en")}
-            rows.append(row)
-    out = disclosure(
-        pd.DataFrame(rows), minimum=min_cell, cells="category", keys=["statistic", "item"]
+            for who in sorted(sizes, key=str):
+                n, size = counts[code, who], int(sizes[who])
+                row: Row = {"variable": variable, "item": code, "statistic": "share"}
+                row |= {"category": str(who)} | share(n, size, level=level)
+                # that nobody of a few spoke of it is a small cell too
+                row |= {"n": n or int(size < min_cell)}
+                row |= {f"label_{lang}": f"{name.get(lang, code)} × {who}" for lang in ("zh", "en")}
+                rows.append(row)
+    if not rows:
+        return pd.DataFrame()
+    return disclosure(
+        pd.DataFrame(rows),
+        minimum=min_cell,
+        cells="category",
+        keys=["statistic", "item", "variable"],
     )
-    few = out["denominator"].lt(min_cell)
-    out[["n", "denominator"]] = out[["n", "denominator"]].mask(few)
-    return _hide(out, few)
 
 
 def demand_grid(
