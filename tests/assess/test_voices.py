@@ -250,16 +250,43 @@ def test_places_of_requests_are_counted_and_small_ones_withheld_with_another(uni
     assert not assess.voices(_placed(unit))["finding"].str.startswith("voices.area").any()
 
 
-def test_a_grid_of_category_and_place_lets_no_small_cell_be_worked_out(unit) -> None:
+def _grid(unit, kind: list[str], category: list[str]) -> pd.DataFrame:
     place = ["1号楼"] * 30 + ["2号楼"] * 30
+    c = _placed(unit, place=place, kind=kind, category=category)
+    told = assess.demand(c, assess.design(c))
+    assert told.empty or rows(told, section="demand")
+    return told if told.empty else told.set_index("finding")
+
+
+def test_categories_with_a_small_cell_are_taken_together_by_place(unit) -> None:
+    """停车 15 and 14, 噪音 8 and 9, 垃圾 7 and 7: the last two make one row of 15 and 16."""
+    category = ["停车"] * 15 + ["噪音"] * 8 + ["垃圾"] * 7
+    told = _grid(unit, ["need"] * 60, category + ["停车"] * 14 + ["噪音"] * 9 + ["垃圾"] * 7)
+    assert told["value"].tolist() == [15, 14, 15, 16]
+    assert told["label_zh"].tolist()[::2] == ["停车，1号楼", "其他类别，1号楼"]
+    assert set(told["n"]) == {14, 15, 16}
+
+
+def test_a_grid_lets_no_small_cell_be_worked_out(unit) -> None:
+    """Of 3 in one corner no total may tell: with its neighbours the whole small table goes."""
     category = ["停车"] * 15 + ["噪音"] * 15 + ["停车"] * 27 + ["噪音"] * 3
-    c = _placed(unit, place=place, category=category)
-    assert assess.demand(c, assess.design(c)).empty  # 3 in one corner: with its neighbours all go
-    c = _placed(unit, place=place, category=["停车"] * 15 + ["噪音"] * 15 + ["停车"] * 30)
-    told = assess.demand(c, assess.design(c)).set_index("finding")
-    assert told.loc["demand.heat.停车.place=1号楼", "value"] == 15
-    assert told.loc["demand.heat.噪音.place=2号楼", "value"] == 0
-    assert rows(told.reset_index(), section="demand")
+    assert _grid(unit, ["need"] * 60, category).empty
+    more = _grid(unit, ["need"] * 60, ["路灯"] * 10 + category[:20] + ["路灯"] * 10 + category[40:])
+    assert more.loc[more["status"].eq("ok"), "value"].tolist() == [15, 17]
+    assert more["status"].eq("suppressed").sum() == 4
+    zero = _grid(unit, ["need"] * 60, ["停车"] * 15 + ["噪音"] * 15 + ["停车"] * 30)
+    assert zero.loc["demand.heat.噪音.place=2号楼", "value"] == 0
+
+
+def test_kinds_stand_where_no_category_is_large_enough(unit) -> None:
+    kinds = (["complaint"] * 20 + ["need"] * 5 + ["dispute"] * 5) * 2
+    told = _grid(unit, kinds, [f"类{n % 10}" for n in range(60)])
+    assert told["label_en"].tolist() == [
+        "complaints, 1号楼", "complaints, 2号楼", "other kinds, 1号楼", "other kinds, 2号楼",
+    ]  # fmt: skip
+    assert told["value"].tolist() == [20, 20, 10, 10]
+    few = ["need", "complaint", "order", "dispute"] * 15
+    assert _grid(unit, few, [f"类{n % 10}" for n in range(60)]).empty
 
 
 def test_needs_of_groups_are_weighted_as_the_survey_is(unit) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["areas", "children", "combined", "demand", "households", "lower"]
 
 Row = dict[str, Any]
+Areas = tuple[str, pd.DataFrame, dict[str, tuple[str, str]]]
 
 _WAYS = {
     "sum": ("合计", "their sum"),
@@ -237,8 +238,8 @@ def demand(c: Community, sample: Sample) -> pd.DataFrame:
     DataFrame
         ``demand.match.*`` (persons in need, capacity, covered share), ``demand.group.*`` (share in
         need by demographic group, small groups withheld) and ``demand.heat.*`` (requests by
-        category and unit below, else by category and place; small cells withheld). Empty without
-        needs and areas of requests.
+        category or kind and unit below, else place; small cells withheld). Empty without needs and
+        areas of requests.
     """
     return pd.DataFrame([*_matched(c, sample), *_by_group(c, sample), *_heat(c)])
 
@@ -388,9 +389,7 @@ def _placed(requests: pd.DataFrame) -> bool:
     return "place" in requests and bool(requests["place"].notna().any())
 
 
-def areas(
-    c: Community,
-) -> tuple[str, pd.DataFrame, dict[str, tuple[str, str]]] | None:
+def areas(c: Community) -> Areas | None:
     """Say where this wave's requests come from: units below, else the places of the register.
 
     Returns
@@ -430,41 +429,56 @@ def households(c: Community) -> dict[str, float]:
     return dict(zip(frame["community"], known, strict=True))
 
 
+_POOLED = "other"
+_OTHERS = {"category": ("其他类别", "other categories"), "kind": ("其他类型", "other kinds")}
+
+
 def _heat(c: Community) -> list[Row]:
     """Count requests of this wave by category and area; small cells and complements withheld.
 
-    By unit below they are told per 100 households, by place as numbers.
+    Categories with a small cell are taken together; where that leaves none, the kinds of requests
+    stand in their place. By unit below they are told per 100 households, by place as numbers.
     """
     found = areas(c)
     if found is None:
         return []
-    kind, frame, called = found
-    if "category" not in frame or frame["category"].isna().all():
-        return []
-    counts = pd.crosstab(frame["category"], frame["area"]).reindex(
-        columns=list(called), fill_value=0
-    )
-    cells = counts.rename_axis(index="category", columns="area").reset_index()
-    cells = cells.melt("category", var_name="area", value_name="n")
-    cells["finding"] = "demand.heat." + cells["category"] + f".{kind}=" + cells["area"]
-    cells = survey.disclosure(cells.assign(item="heat", statistic="count"), minimum=c.min_cell,
-                              cells=["category", "area"], keys=["statistic"])  # fmt: skip
-    cells = beside_earlier(c, cells, ["item"])
-    shown = cells[cells["status"].eq("ok") & cells["n"].gt(0)]
-    cells = cells[cells["category"].isin(shown["category"])]
-    totals = counts.sum(axis=1)
-    order = {name: i for i, name in
-             enumerate(sorted(totals.index, key=lambda name: (-totals[name], name)))}  # fmt: skip
-    cells = cells.sort_values("category", key=lambda s: s.map(order), kind="stable")
+    _, frame, called = found
+    for by in ("category", "kind"):
+        counts = pd.crosstab(frame[by], frame["area"]).reindex(columns=list(called), fill_value=0)
+        small = (counts.gt(0) & counts.lt(c.min_cell)).any(axis=1)
+        rows = _grid(c, found, by, counts, small) if len(counts) > 1 and not small.all() else []
+        if any(row["status"] == "ok" and row["n"] for row in rows):
+            return rows
+    return []
+
+
+def _grid(c: Community, found: Areas, by: str, counts: pd.DataFrame, small: pd.Series) -> list[Row]:
+    from workbench.assess import handled
+
+    kind, _, called = found
+    named = counts[~small]
+    named = named.loc[sorted(named.index, key=lambda name: (-named.loc[name].sum(), name))]
+    table = pd.concat([named, counts[small].sum().to_frame(_POOLED).T]) if small.any() else named
+    cells = table.rename_axis(by).reset_index().melt(by, var_name="area", value_name="n")
+    cells["finding"] = "demand.heat." + cells[by] + f".{kind}=" + cells["area"]
+    cells = survey.disclosure(cells.assign(statistic="count"), minimum=c.min_cell,
+                              cells=[by, "area"], keys=["statistic"])  # fmt: skip
+    cells = beside_earlier(c, cells, ["statistic"])
+    cells = cells.sort_values(by, key=lambda s: s.map(list(table.index).index), kind="stable")
     homes = households(c) if kind == "unit" else {}
+    per = ("（每百户件数）", " (per 100 households)") if kind == "unit" else ("", "")
     rows: list[Row] = []
     for one in cells.to_dict("records"):
+        what = (
+            (one[by], one[by]) if by == "category" else handled.KINDS.get(one[by], (one[by],) * 2)
+        )
+        what = _OTHERS[by] if one[by] == _POOLED else what
         zh, en = called[one["area"]]
         row = labelled(
             one["finding"],
             "estimate",
-            f"{one['category']}{'（每百户件数）' if kind == 'unit' else ''}，{zh}",
-            f"{one['category']}{' (per 100 households)' if kind == 'unit' else ''}, {en}",
+            f"{what[0]}{per[0]}，{zh}",
+            f"{what[1]}{per[1]}, {en}",
             subgroup=f"{kind}={one['area']}",
             unit="ratio" if kind == "unit" else "count",
             method="records.count",
