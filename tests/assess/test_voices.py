@@ -198,7 +198,7 @@ def test_what_each_group_writes_about_stands_without_its_small_cells(unit) -> No
     told = found.set_index("finding")
     own = told.loc["voices.groups.sug.lifts.sex=1"]
     assert (own["numerator"], own["denominator"]) == (20, 24)
-    assert (own["label_zh"], own["flags"]) == ("居民建议：电梯，女", "not_validated")
+    assert (own["label_zh"], own["flags"]) == ("居民建议：电梯（未经验证），女", "not_validated")
     assert not [name for name in told.index if name.startswith("voices.groups.sug.pets")]
 
 

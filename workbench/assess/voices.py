@@ -63,10 +63,17 @@ def _origins(c: Community, sources: list[Source]) -> list[Row]:
     shared = any("phrases" in f and f["phrases"].count() >= c.min_cell for _, f, _ in sources)
     earlier = _sources(c, c.baseline) if c.baseline and shared else []
     before = {source: frame for source, frame, _ in earlier}
+    checked = _checked(c)
+    labels = {
+        code: name
+        if ("topic", code) in checked
+        else {"zh": f"{name['zh']}（未经验证）", "en": f"{name['en']} (not validated)"}
+        for code, name in _labels(c).items()
+    }
     rows: list[Row] = []
     for source, frame, names in sources:
         if source not in _NAMES:
-            rows += _proven(c, origins.by_group(c, source, frame, names, _labels(c)))
+            rows += _proven(c, origins.by_group(c, source, frame, names, labels))
         rows += origins.phrases(c, source, frame, before.get(source), names)
     return rows
 
@@ -154,6 +161,8 @@ def _proven(c: Community, rows: list[Row]) -> list[Row]:
         if row["kind"] != "estimate" or (kind, row["item"]) in checked:
             continue
         row["flags"] = ";".join(w for w in (_said(row.get("flags")), "not_validated") if w)
+        if row.get("subgroup"):
+            continue  # a table of groups has no room for reasons: its labels say so
         for lang, word, glue in (("zh", "未经验证", "；"), ("en", "not validated", "; ")):
             old = _said(row.get(f"reason_{lang}"))
             row[f"reason_{lang}"] = glue.join(part for part in (old, word) if part)
