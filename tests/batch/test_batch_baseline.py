@@ -101,7 +101,11 @@ def test_a_baseline_from_a_signed_batch_is_verified_and_quoted(
     assert published()["AA-02", "AA-02", "bag"]["verdict"] == "missing"
 
 
-SIGNED = "respondent,community,wave,mode,psu,q1,interviewer\n1,A,w1,household,2,5,\n2,A,w1,,1,,\n"
+SIGNED = """\
+respondent,community,wave,mode,psu,q1,interviewer,sug__phrases
+1,A,w1,household,2,5,,路灯
+2,A,w1,,1,,,
+"""
 
 
 @pytest.mark.parametrize(
@@ -119,7 +123,8 @@ def test_rows_kept_beside_the_bag_must_be_those_that_were_signed(
 ) -> None:
     (tmp_path / "responses.csv").write_text(SIGNED, encoding="utf-8")
     columns = {"respondent": ["R7", "R3"], "community": "A", "wave": "w1",
-               "mode": [None, "household"], "psu": ["X", "Y"], "q1": [None, 5.0]}  # fmt: skip
+               "mode": [None, "household"], "psu": ["X", "Y"], "q1": [None, 5.0],
+               "sug__phrases": ["常坏", "路灯;路灯常坏"]}  # fmt: skip
     kept = tmp_path / "tables"
     kept.mkdir()
     pd.DataFrame(columns | edit).to_parquet(kept / "responses.parquet")
