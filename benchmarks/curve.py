@@ -50,13 +50,13 @@ def assess(count: int) -> dict[str, Any]:
         started = time.perf_counter()
         outcome = run_batch(str(study), out, jobs=2)
         seconds, cpu = time.perf_counter() - started, _own_cpu()
+        kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # before we look at it
         if outcome.signed != count:
             raise SystemExit(f"{outcome.signed} of {count} units signed: {outcome.failed}")
         bags = _disk(out / "communities")
         rows = state.read(out)
         spent = [float(row["cpu_seconds"] or 0) for row in rows.values()]
         private = _disk(out / "private")
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "seconds": seconds,
         "runner_cpu": cpu,

@@ -19,7 +19,6 @@ from workbench.batch.workers import Local, apart
 from workbench.errors import InputError, MachineError, Problem
 from workbench.evidence.bag import bag_name
 from workbench.evidence.files import sha256_file, write_atomic
-from workbench.intake.readers.sql import sql
 
 if TYPE_CHECKING:
     from workbench.batch.progress import Progress
@@ -175,6 +174,8 @@ def _source_digests(study: Study, out: Path) -> dict[str, str]:
             hows: list[Source | Join] = [source, *(join for join in joins if join is not None)]
             for how in hows:
                 if how.format == "sql":
+                    from workbench.intake.readers.sql import sql  # and with it pandas
+
                     asked[f"{how.file} {how.sheet or how.query}"] = sql(how, os.environ)[1]
             named = [how.file for how in hows]
             files |= {(study.folder / name).resolve() for name in named}
