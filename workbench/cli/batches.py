@@ -47,12 +47,13 @@ def tell(outcome: Outcome, out: Path, lang: str) -> None:
             if zh
             else "  to execute them again: run with --retry-failed"
         )
-    where = f"{out / 'communities'}/"
-    print(
-        f"报告在 {where}<编号>/data/report.*.pdf"
-        if zh
-        else f"reports: {where}<id>/data/report.*.pdf"
-    )
+    if outcome.signed or outcome.drafts:
+        where = f"{out / 'communities'}/"
+        print(
+            f"报告在 {where}<编号>/data/report.*.pdf"
+            if zh
+            else f"reports: {where}<id>/data/report.*.pdf"
+        )
 
 
 def _diff(args: argparse.Namespace) -> int:
