@@ -88,3 +88,13 @@ def test_importing_a_light_module_loads_nothing_heavy(modules: str, heavy: set[s
     code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_batch_leaves_out_grammars_that_nobody_asks_for_and_a_notebook_can_have_them() -> None:
+    code = (
+        "import sys; from workbench.batch.imports import jsonschema_first; jsonschema_first();"
+        "import papermill, nbformat; early = 'rfc3987_syntax' in sys.modules;"
+        "from rfc3987_syntax import is_valid_syntax; print(early, is_valid_syntax('iri', 'a:b'))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.split() == ["False", "True"]

@@ -18,6 +18,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from workbench.batch.imports import jsonschema_first
 from workbench.batch.limits import TOO_MUCH
 
 __all__ = ["LIMITS", "cells", "kernel", "prepare", "shell"]
@@ -89,6 +90,7 @@ def _refuse_forks() -> None:
 
 def kernel(connection_file: str) -> None:
     """Be a kernel: ipykernel's own application, without a history."""
+    jsonschema_first()
     from ipykernel.iostream import OutStream
     from ipykernel.kernelapp import IPKernelApp
     from ipykernel.zmqshell import ZMQInteractiveShell

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from workbench.batch.imports import jsonschema_first
 from workbench.batch.limits import NO_SERVER, Limits, Lost, lost_by
 
 __all__ = ["Execution", "execute", "parameters_of", "seal"]
@@ -128,8 +129,21 @@ def _register_engine() -> None:
 
 
 @lru_cache(maxsize=1)
-def _quiet() -> None:
-    """Keep papermill's notes to itself; each setting of a level empties every logger's memory."""
+def _ready() -> None:
+    """Import papermill, without engines that other packages bring, and keep its notes to itself.
+
+    It loads whatever is installed for it; here it has an engine of its own. Each setting of a level
+    empties every logger's memory.
+    """
+    import entrypoints
+
+    jsonschema_first()
+    whole = entrypoints.get_group_all
+    entrypoints.get_group_all = lambda *_, **__: []
+    try:
+        import papermill  # noqa: F401
+    finally:
+        entrypoints.get_group_all = whole
     logging.getLogger("papermill").setLevel(logging.ERROR)
 
 
@@ -137,13 +151,13 @@ def _in_kernel(
     source: Path, parameters: dict[str, Any], cwd: Path, scratch: Path, limits: Limits | None
 ) -> dict[str, Any]:
     """Execute with papermill, in a fresh or forked kernel."""
+    _ready()
     import papermill
     from nbclient.exceptions import DeadKernelError
 
     from workbench.batch import kernels
 
     _register_engine()
-    _quiet()
     raw = scratch / "executed.ipynb"
     os.environ[kernels.LIMITS] = _told(limits)
     clock = kernels.Clock(limits.wall if limits else None)
@@ -177,13 +191,13 @@ def _in_child(
     source: Path, parameters: dict[str, Any], cwd: Path, scratch: Path, limits: Limits | None
 ) -> dict[str, Any]:
     """Let a child of the fork server run the cells, and read what it wrote."""
+    _ready()
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
 
     from workbench.batch.kernels import kernel_environment
     from workbench.batch.provisioner import Forked
 
-    _quiet()
     given, target = scratch / "given.ipynb", scratch / "executed.ipynb"
     notebook = parameterize_notebook(load_notebook_node(str(source)), parameters)
     given.write_text(json.dumps(notebook), encoding="utf-8")

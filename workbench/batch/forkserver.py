@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch import limits
+from workbench.batch.imports import jsonschema_first
 from workbench.errors import MachineError, Problem
 
 __all__ = ["available", "serve", "server"]
@@ -242,6 +243,7 @@ def serve(address: str, code: str = "") -> None:
     import tqdm
 
     tqdm.tqdm.monitor_interval = 0
+    jsonschema_first()
     for name in _THREADED:
         sys.modules[name] = None  # type: ignore[assignment]
     for name in _STACK:
