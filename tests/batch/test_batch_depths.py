@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -212,6 +214,24 @@ def test_a_server_that_a_notebook_ended_is_started_again(ran: Execute) -> None:
         ran("in-child", "import os, signal; os.kill(os.getppid(), signal.SIGKILL)")
     assert (lost.value.code, lost.value.retryable) == ("server", True)
     assert ran("in-child", "1 + 1")["error"] is None
+
+
+def test_a_call_that_a_dying_server_took_is_made_again(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+
+        def serve() -> None:
+            listener.accept()[0].close()  # it dies with the call
+            with listener.accept()[0] as pipe:
+                pipe.makefile("rb").readline()
+                pipe.sendall(b'{"pid": 7}\n{"exit": 0, "cpu": 0.0}\n')
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        child = Forked(str(tmp_path / "s"), {})
+        thread.join()
+    assert (child.pid, child.wait(5)) == (7, 0)
 
 
 def _serving(code: str, tmp_path: Path) -> subprocess.Popen[str]:

@@ -20,6 +20,7 @@ from workbench.batch.limits import Lost
 
 __all__ = ["ForkProvisioner", "Forked"]
 
+_CALLS = 3  # a server that dies still takes calls; what it has not told a process of never began
 _PATIENCE = 600.0  # seconds the fork server may need for its imports; its folder goes when it does
 
 
@@ -35,14 +36,18 @@ class Forked:
     stdin = stdout = stderr = None
 
     def __init__(self, address: str, request: dict[str, Any]) -> None:
-        self._pipe = _connect(address)
-        self._pipe.sendall(json.dumps(request).encode() + b"\n")
-        self._buffer = b""
         self.returncode: int | None = None
-        told = self._line(block=True)
-        if "pid" not in told:
-            raise Lost("server")
-        self.pid = int(told["pid"])
+        for _ in range(_CALLS):
+            self._pipe, self._buffer = _connect(address), b""
+            with contextlib.suppress(OSError):
+                self._pipe.sendall(json.dumps(request).encode() + b"\n")
+            told = self._line(block=True)
+            if "pid" in told:
+                self.pid = int(told["pid"])
+                return
+            self._pipe.close()
+            time.sleep(0.2)
+        raise Lost("server")
 
     def _line(self, *, block: bool) -> dict[str, Any]:
         self._pipe.setblocking(block)
