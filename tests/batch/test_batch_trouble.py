@@ -20,11 +20,14 @@ import pytest
 
 from workbench.batch import state
 from workbench.batch.limits import Limits, Lost
+from workbench.batch.pool import Failure
 from workbench.batch.progress import Events, Progress
 from workbench.batch.reduce import write_findings
 from workbench.batch.render import RenderJob, render_unit, settings_digest
 from workbench.batch.run import run
 from workbench.batch.slices import load_study
+from workbench.batch.work import cut_slice
+from workbench.batch.workers import Local
 from workbench.errors import InputError, MachineError
 
 Write = Callable[..., Path]
@@ -270,6 +273,31 @@ def test_a_full_disk_stops_the_run_with_one_message(
     with pytest.raises(MachineError) as stopped:
         run(str(tiny("1 / 0")), tmp_path / "out", jobs=1, kernels="in-child")
     assert stopped.value.problems[0].code == "batch.disk"
+
+
+def test_a_disk_that_is_full_at_the_slices_is_no_fault_of_a_unit(
+    tiny: Write, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Local, tasks: Any, **_: Any) -> Any:
+        for task in tasks:
+            said = Failure("disk-full", "no space left", retryable=True)
+            yield task, said if task.function is cut_slice else task.function(task.argument)
+
+    monkeypatch.setattr(Local, "run", full)
+    with pytest.raises(MachineError) as stopped:
+        run(str(tiny("1 / 0")), tmp_path / "out", jobs=1, kernels="fresh")
+    assert [problem.code for problem in stopped.value.problems] == ["batch.disk"]
+
+
+def test_a_place_where_no_batch_can_be_is_refused_before_anything(
+    tiny: Write, tmp_path: Path, home: Path
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(InputError) as refused:
+            run(str(tiny("1 / 0")), place, jobs=1)
+        assert [problem.code for problem in refused.value.problems] == ["batch.out"]
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_progress_counts_and_degrades_to_lines() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import json
 import os
 import shutil
@@ -251,6 +252,8 @@ def keys_of(
     )
     for task, answer in workers.run(tasks):
         failed = isinstance(answer, Failure)
+        if failed and answer.code == "disk-full":  # no fault of the unit
+            raise OSError(errno.ENOSPC, answer.message)
         if failed:
             problems.append(
                 Problem(

@@ -7,7 +7,9 @@ signs. What is done under the same key is never done again; what is signed is ne
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -150,7 +152,7 @@ def run(
         raise
     prepare.refuse_notebook(prepare.notebook_of(opened))
     made = not out.exists()
-    out.mkdir(parents=True, exist_ok=True)
+    _make(out)
     try:
         with state.lock(out, shard):
             return Runner(
@@ -165,6 +167,27 @@ def run(
         if lost is not None and lost.code == "disk-full":
             raise _disk_full(str(error)) from error
         raise
+
+
+def _make(out: Path) -> None:
+    """Make the batch folder, or refuse a place where it cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        found = "" if os.access(out, os.W_OK) else os.strerror(errno.EACCES)
+    except OSError as error:
+        found = str(error.strerror)
+    if found:
+        raise InputError(
+            Problem(
+                code="batch.out",
+                zh="批次文件夹无法建立或写入",
+                en="the batch folder cannot be made or written",
+                file=str(out),
+                found=found,
+                remedy_zh="用 --out 指定一个可写的文件夹",
+                remedy_en="name a folder with --out that can be written",
+            )
+        )
 
 
 def _disk_full(found: str) -> MachineError:
