@@ -113,6 +113,7 @@ def test_a_broken_file_is_refused_by_name(name, code):
         read(name)
     [problem] = caught.value.problems
     assert (problem.code, problem.file) == (code, name)
+    assert ("part them" in (problem.remedy_en or "")) == name.startswith("encoding_switches")
 
 
 @pytest.mark.parametrize("name", ["bom.csv", "bare_cr.csv"])

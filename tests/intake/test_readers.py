@@ -436,6 +436,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 def test_a_workbook_under_a_password_is_named_as_such(tmp_path):
     data = OLE + b"\0" * 504 + "EncryptedPackage".encode("utf-16-le") + b"\0" * 100
     assert refused(tmp_path, data, "a.xlsx").code == "file.password"
+    assert refused(tmp_path, data, "a.xlsx", format="xlsx").code == "file.password"
 
 
 def test_an_archive_under_a_password_is_named_as_such(tmp_path):

@@ -230,6 +230,17 @@ def checked(stream: BinaryIO, encoding: str | None, *, file: str) -> str:
     return codec
 
 
+_CHOOSE = (
+    "选出读得通的一种，写入该数据源的 encoding:",
+    "choose the one that reads well and write it as encoding: of the source",
+)
+_MIXED = (
+    "没有一种编码能通读全文，可能由编码不同的文件拼成：拆开，各写 encoding:，或重新导出",
+    "no encoding reads it to the end, it may be files of several encodings joined: part them, each "
+    "with its encoding:, or export it again",
+)
+
+
 def _undecodable(stream: BinaryIO, encoding: str | None, at: int, file: str) -> InputError:
     """Give the refusal of a file that is not in its encoding from a place on."""
     row = _row_of(stream, at)
@@ -257,8 +268,7 @@ def _undecodable(stream: BinaryIO, encoding: str | None, at: int, file: str) -> 
         f"第 {row + 1} 行起不是 UTF-8，也没有声明编码。可能的编码：{listed or '无'}",
         f"not UTF-8 from line {row + 1} on, and no encoding is declared. "
         f"Candidates: {listed or 'none'}",
-        "选出读得通的一种，写入该数据源的 encoding:",
-        "choose the one that reads well and write it as encoding: of the source",
+        *(_CHOOSE if samples else _MIXED),
         row=row or None,
         expected="UTF-8",
         found=f"byte {byte} at {at}",

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from workbench.errors import Problem
-from workbench.intake.encoding import unpack
+from workbench.intake.encoding import unpack, whole
 from workbench.intake.frames import Log, refuse
 from workbench.intake.readers import kobo, limesurvey, qualtrics, tencent, wenjuan, wjx
 from workbench.intake.readers.columnar import dta, parquet, sav
@@ -22,7 +22,7 @@ from workbench.intake.readers.export import Grid, Reader
 from workbench.intake.readers.foreign import refuse_foreign
 from workbench.intake.readers.htmltable import html
 from workbench.intake.readers.jsonfile import json_records
-from workbench.intake.readers.workbook import xls, xlsx
+from workbench.intake.readers.workbook import refuse_locked, xls, xlsx
 from workbench.intake.readers.zipped import zipped
 from workbench.intake.titles import unique
 from workbench.intake.xlsxfile import TORN
@@ -133,6 +133,8 @@ def _read(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem
         found = "xlsx"  # an archive that calls itself a workbook and is none; its reader says so
     form: str = how.format
     declared = form if form in CONTAINERS else None
+    if (declared, found) == ("xlsx", "xls"):
+        refuse_locked(whole(stream, file=how.file), how.file)
     if declared is not None and declared != found and {declared, found} != {"csv", "html"}:
         if not (declared == "csv" and found == "json"):
             raise refuse(

@@ -262,6 +262,12 @@ def _title_above(rows: list[list[str]], header: int, name: str) -> list[Problem]
     ]
 
 
+def refuse_locked(data: bytes, file: str) -> None:
+    """Refuse an ``.xlsx`` under a password, which has the form of a workbook of 1997."""
+    if "EncryptedPackage".encode("utf-16-le") in data:
+        raise refuse("file.password", file, *xlsxfile.PASSWORD)
+
+
 def xls(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem]) -> Grid:
     """Give a sheet of a workbook of Excel 97–2003.
 
@@ -273,8 +279,7 @@ def xls(stream: BinaryIO, how: Source | Join, log: Log, problems: list[Problem])
     """
     file = how.file
     data = whole(stream, file=file)
-    if "EncryptedPackage".encode("utf-16-le") in data:
-        raise refuse("file.password", file, *xlsxfile.PASSWORD)
+    refuse_locked(data, file)
     import xlrd
 
     try:
