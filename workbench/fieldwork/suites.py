@@ -114,14 +114,14 @@ def _lacking(f: Field, asked: Mapping[str, Any], name: str) -> tuple[str, str]:
 
 def _brought(f: Field, table: Table, column: str) -> bool:
     """Whether the batch has a column that the notebook of field work is not given."""
-    from workbench.intake.tables import READ, column_of
+    from workbench.intake.tables import SAID, column_of
 
     known = column_of(table, column)
     if table.name != "responses":
         return known is not None and not known.house and column not in f.tables[table.name]
     code, _, part = column.partition("__")
     item = f.book.get(code, {})
-    return column == "panel_id" or (item.get("kind") == "text" and part in READ)
+    return column == "panel_id" or (item.get("kind") == "text" and part in SAID)
 
 
 def _told(f: Field, asked: Mapping[str, Any], one: Result) -> Row:
