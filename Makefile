@@ -19,7 +19,7 @@ test: .venv/installed
 soak: .venv/installed
 	mkdir -p docs/measured
 	{ echo "make soak, $$(date -u +%Y-%m-%d), commit $$(git rev-parse --short HEAD)"; \
-	  $(BIN)/python -m pytest -m soak -n $(JOBS) --timeout 7200 -q -rP --durations=0 --durations-min=1; \
+	  $(BIN)/python -m pytest -m soak -n $(JOBS) --timeout 7200 -v -rP --durations=0 --durations-min=1; \
 	} > .venv/soak.txt 2>&1; status=$$?; cp .venv/soak.txt docs/measured/soak.txt; \
 	cat docs/measured/soak.txt; exit $$status
 
