@@ -452,3 +452,11 @@ def test_codes_with_leading_zeros_stay_as_the_codebook_writes_them(folder):
     folder.write("data/responses.csv", text.replace("female", "01").replace("male", "1.0"))
     sex = folder.build().frames["responses"].sort_values("respondent")["sex"]
     assert sex.tolist() == ["01", "1", "01", "1", "01", "1"]
+
+
+def test_a_source_in_which_nothing_names_the_unit_is_told_with_the_rest(folder):
+    folder.edit("data/responses.csv", "respondent,community", "respondent,哪里")
+    folder.edit("data/requests.csv", "request,community,kind", "request,哪里,kinds")
+    told = {(p.file, p.column) for p in folder.problems() if p.code == "column.missing"}
+    assert told >= {("data/responses.csv", "community"), ("data/requests.csv", "community")}
+    assert ("data/requests.csv", "kind") in told

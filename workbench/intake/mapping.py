@@ -346,7 +346,7 @@ def _names(here: Mapping, raw: Raw, used: set[str]) -> pd.Series | None:
     else:
         title = how.source
         if title == "link_parameter":
-            title = next((name for name in _LINK if name in raw.frame.columns), _LINK[0])
+            title = next((name for name in _LINK if name in raw.frame.columns), " | ".join(_LINK))
         found = here.find(raw, title, "community.from")
         if found is None:
             return None

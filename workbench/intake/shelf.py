@@ -114,9 +114,11 @@ class Stack:
             return
         for name, kind in frame.dtypes.items():
             self.types.setdefault(str(name), kind)
-        if self.unit:
+        if self.unit in frame:
             frame = frame.sort_values(self.unit, kind="stable", na_position="first")
-        names = frame[self.unit].fillna("") if self.unit else pd.Series("", frame.index)
+            names = frame[self.unit].fillna("")
+        else:  # a table of no unit, or a source in which no column names it
+            names = pd.Series("", frame.index)
         self._count.update(Counter(names.tolist()))
         table = table_of(frame)
         for first in range(0, len(frame), PIECE):
