@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+import pyreadstat
 import pytest
 
 BASE = "  responses: {file: data/responses.csv}\n"
@@ -75,3 +77,58 @@ def test_a_judgement_against_it_confirms_nothing(folder):
 def test_a_judgement_on_an_item_that_is_not_there_is_an_error(folder):
     judged(waves(folder, "5、您对本小区是否满意？", "5、对小区满意吗？"), "item:q9")
     assert "judgements.object" in folder.codes()
+
+
+def three(folder, sources):
+    """Sources of the table responses: wave, title of q1, and the lines of values: for it."""
+    lines = []
+    for n, (wave, title, values) in enumerate(sources):
+        rows = [f"编号,小区,{title}\n", f"{n}1,A-1,5\n", f"{n}2,A-2,1\n"]
+        folder.write(f"data/s{n}.csv", "".join(rows))
+        lines.append(
+            f"    - file: data/s{n}.csv\n      set: {{wave: {wave}}}\n"
+            f"      columns: {{respondent: 编号, community: 小区, q1: '{title}'}}\n{values}"
+        )
+    return folder.edit("study.yaml", BASE, "  responses:\n" + "".join(lines))
+
+
+def test_another_wording_in_one_mode_of_a_wave_stops_the_comparison(folder):
+    old, new = "5、您对本小区是否满意？", "5、您对物业是否满意？"
+    made = three(folder, [("w1", old, ""), ("w2", old, ""), ("w2", new, "")]).build()
+    assert list(made.asked_apart) == ["q1"]
+    assert "您对物业是否满意" in made.asked_apart["q1"]["w2"]["wording"]
+
+
+def labelled(folder, labels, values=""):
+    """The baseline from an SPSS file with labels, the current wave from codes without any."""
+    three(folder, [("w2", "5、您对本小区是否满意？", "")])
+    path = folder.path / "data/base.sav"
+    pyreadstat.write_sav(
+        pd.DataFrame({"rid": ["b1", "b2"], "place": ["A-1", "A-2"], "sat": [1.0, 5.0]}),
+        str(path),
+        column_labels=["", "", "您对本小区是否满意？"],
+        variable_value_labels={"sat": labels},
+    )
+    return folder.edit(
+        "study.yaml",
+        "  responses:\n",
+        "  responses:\n    - file: data/base.sav\n      set: {wave: w1}\n"
+        "      columns: {respondent: rid, community: place, q1: sat}\n" + values,
+    )
+
+
+def test_labels_that_one_wave_does_not_tell_are_those_of_the_codebook(folder):
+    apart = labelled(folder, {1: "很不满意", 5: "很满意"}).build().asked_apart
+    assert apart["q1"]["w1"]["labels"] == {"1": "很不满意", "5": "很满意"}
+    assert apart["q1"]["w2"]["labels"] == {"1": "非常不满意", "5": "非常满意"}
+
+
+def test_labels_that_agree_with_the_codebook_are_the_same_question(folder):
+    assert labelled(folder, {1: "非常不满意", 5: "非常满意"}).build().asked_apart == {}
+
+
+def test_a_crosswalk_of_codes_keeps_the_labels_that_were_asked(folder):
+    values = "      values: {q1: {1: 5, 5: 1}}\n"
+    made = labelled(folder, {1: "很满意", 5: "很不满意"}, values).build()
+    assert made.asked_apart["q1"]["w1"]["labels"] == {"1": "很不满意", "5": "很满意"}
+    assert made.frames["responses"].set_index("respondent").loc["b1", "q1"] == 5

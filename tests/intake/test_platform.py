@@ -149,6 +149,24 @@ def test_a_scale_that_runs_the_other_way_is_refused(study, tmp_path):
     assert [p.expected for p in found] == ["5 = 非常满意", "1 = 非常不满意"]
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [{1: "很满意", 5: "很不满意"}, {1: "满意", 5: "不满意"}, {1: "一般", 5: "很满意"}],
+    ids=["other words, reversed", "bare words, reversed", "the middle at the end"],
+)
+def test_a_scale_of_other_words_that_stands_elsewhere_is_refused(study, tmp_path, labels):
+    sav(study, labels, tmp_path)
+    found = [p for p in study.problems() if p.code == "item.labels-differ"]
+    assert found[0].expected == "1 = 非常不满意"
+    assert "1: 1" in found[0].remedy_en
+
+
+def test_other_words_on_the_same_side_are_a_warning(study, tmp_path):
+    sav(study, {1: "很不满意", 5: "很满意"}, tmp_path)
+    found = [p for p in study.build().warnings if p.code.startswith("item.label")]
+    assert {p.code for p in found} == {"item.label-other"}
+
+
 def test_rows_of_a_database_pass_through_the_same_mapping(study, monkeypatch):
     path = study.path.parent / "hotline.db"
     with sqlite3.connect(path) as connection:

@@ -39,8 +39,8 @@ def asked_as(raw: Raw, title: str, item: Item, name: str, source: Source) -> Ask
     """Read off a source how it asked an item.
 
     The wording is the column's title without its number, or the label that the file gives; a
-    title that is a code says nothing. Labels are those of the file, else those that ``values:``
-    recodes.
+    title that is a code says nothing. Labels are those of the file, under the codes to which
+    ``values:`` recodes them.
     """
     told = raw.export.question(title) if raw.export is not None else None
     wording = told.wording if told is not None and not told.columns else title
@@ -48,15 +48,19 @@ def asked_as(raw: Raw, title: str, item: Item, name: str, source: Source) -> Ask
     if _CODE.match(wording) or plain(wording) == plain(name):
         wording = ""
     recode = source.values.get(name)
+    if recode is not None and recode.pattern is not None:
+        recode = None
+    said = dict(told.labels) if told is not None else {}
+    pairs = [(label, code) for code, label in said.items()]
+    if recode is not None:
+        pairs = [pair for pair in pairs if pair[1] not in recode.values]  # kept as they are
+        for cell, code in recode.values.items():
+            label = said.get(cell) if _plain_code(cell) else cell
+            pairs += [(label, code)] if label is not None and code is not None else []
     labels: dict[str, set[str]] = {}
-    if recode is not None and recode.pattern is None:
-        for label, code in recode.values.items():
-            if code is not None and item.holds(code) and not _plain_code(label):
-                labels.setdefault(code, set()).add(plain(label))
-    elif told is not None:
-        for code, label in told.labels.items():
-            if item.holds(code):
-                labels.setdefault(code, set()).add(plain(label))
+    for label, code in pairs:
+        if item.holds(code):
+            labels.setdefault(code, set()).add(plain(label))
     return Asked(wording, tuple((c, "/".join(sorted(said))) for c, said in sorted(labels.items())))
 
 
@@ -96,7 +100,10 @@ class Definitions:
         before, now = study.baseline.id, study.current.id
         out: dict[str, Any] = {}
         for item, waves in sorted(self.asked.items()):
-            if before not in waves or now not in waves or not _differ(waves[before], waves[now]):
+            if before not in waves or now not in waves:
+                continue
+            book = study.codebook[item]
+            if not _differ(waves[before], waves[now], book):
                 continue
             confirmed = _confirmed(study.judgements, item, before, now)
             if confirmed is not None:
@@ -108,7 +115,7 @@ class Definitions:
                     table="responses",
                 )
                 continue
-            out[item] = {wave: _told(waves[wave]) for wave in (before, now)}
+            out[item] = {wave: _told(waves[wave], book) for wave in (before, now)}
             refused = _confirmed(study.judgements, item, before, now, refused=True)
             if refused is not None:
                 log.add(
@@ -138,23 +145,41 @@ class Definitions:
         return out
 
 
-def _differ(one: Mapping[Asked, Any], other: Mapping[Asked, Any]) -> bool:
-    """Whether two waves share no wording, or label a code differently; what is untold agrees."""
+def _differ(one: Mapping[Asked, Any], other: Mapping[Asked, Any], item: Item) -> bool:
+    """Whether two waves have not the same wordings, or sources of theirs label a code differently.
+
+    A wave that tells no wording agrees. A source that tells no labels has those of the codebook,
+    by which its answers are read.
+    """
     words = [{plain(_end(a.wording)) for a in asked if a.wording} for asked in (one, other)]
-    if words[0] and words[1] and not words[0] & words[1]:
+    if words[0] and words[1] and words[0] != words[1]:
         return True
-    labels = [{code: label for a in asked for code, label in a.labels} for asked in (one, other)]
-    if not labels[0] or not labels[1]:
+    if not any(a.labels for a in (*one, *other)):
         return False
-    if _ends(labels[0]) != _ends(labels[1]):
+    mine, theirs = ([_labels(a, item) for a in asked] for asked in (one, other))
+    return any(_labelled_apart(a, b) for a in mine for b in theirs)
+
+
+def _labels(asked: Asked, item: Item) -> dict[str, set[str]]:
+    """Give what a source calls each code: what it tells, else the codebook's labels."""
+    if asked.labels:
+        return {code: set(label.split("/")) for code, label in asked.labels}
+    return {
+        code: {plain(text) for text in (label.zh, label.en) if text}
+        for code, label in item.values.items()
+    }
+
+
+def _labelled_apart(one: Mapping[str, set[str]], other: Mapping[str, set[str]]) -> bool:
+    if not one or not other:
+        return False
+    if _ends(one) != _ends(other):
         return True
-    return any(
-        not set(labels[0][code].split("/")) & set(labels[1][code].split("/"))
-        for code in set(labels[0]) & set(labels[1])  # a scale may label its ends only
-    )
+    # a scale may label its ends only
+    return any(one[code].isdisjoint(other[code]) for code in set(one) & set(other))
 
 
-def _ends(labels: Mapping[str, str]) -> tuple[int, int] | None:
+def _ends(labels: Mapping[str, object]) -> tuple[int, int] | None:
     """Give the least and the greatest code; none for a choice whose codes are words."""
     numbers = [int(code) for code in labels if re.fullmatch(r"-?\d+", code)]
     return (min(numbers), max(numbers)) if len(numbers) == len(labels) else None
@@ -165,9 +190,17 @@ def _end(wording: str) -> str:
     return wording.rstrip("？?。.:：!！ ")
 
 
-def _told(asked: Mapping[Asked, set[str]]) -> dict[str, Any]:
+def _told(asked: Mapping[Asked, set[str]], item: Item) -> dict[str, Any]:
     wording = " | ".join(sorted({a.wording for a in asked if a.wording}))
-    labels = {code: label for a in asked for code, label in a.labels}
+    called: dict[str, set[str]] = {}
+    for a in asked:
+        for code, label in a.labels:
+            called.setdefault(code, set()).update(label.split("/"))
+    if not called:
+        called = {
+            code: {plain(label.zh or label.en or code)} for code, label in item.values.items()
+        }
+    labels = {code: "/".join(sorted(said)) for code, said in sorted(called.items())}
     modes = sorted(set().union(*asked.values()))
     whole = {"wording": plain(_end(wording)), "labels": labels, "modes": modes}
     text = json.dumps(whole, ensure_ascii=False, sort_keys=True)

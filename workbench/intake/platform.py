@@ -12,6 +12,7 @@ import pandas as pd
 from workbench.intake.cells import Words, each, numbers, where
 from workbench.intake.dates import parse_times
 from workbench.intake.frames import Raw
+from workbench.intake.labels import degree
 from workbench.intake.readers.export import Export, Question
 from workbench.intake.readers.wjx import seconds
 from workbench.intake.recode import OTHER, UNMAPPED, texts_behind
@@ -364,6 +365,12 @@ def _free_text(here: Mapping, name: str, out: dict[str, pd.Series], form: re.Pat
     texts_behind(here, name, texts.reindex(cells.index), out)
 
 
+def _side(label: str) -> int | None:
+    """Say on which side of the middle a label stands: −1, 0 or 1; ``None`` when on none."""
+    says = degree(label)
+    return None if says is None else (says > 0) - (says < 0)
+
+
 def _definition(here: Mapping, name: str, asked: Question, title: str) -> None:
     """Hold the labels that the file itself gives its codes against the codebook's."""
     item = here.study.codebook[name]
@@ -377,6 +384,9 @@ def _definition(here: Mapping, name: str, asked: Question, title: str) -> None:
     }
     for code, label in asked.labels.items():
         means = mine.get(plain(label))
+        own = item.values.get(code) if item.kind == "scale" else None
+        ours = str(own.zh or own.en) if own is not None else ""
+        sides = {_side(ours), _side(label)}
         if means is not None and means != code:
             here.problems.add(
                 "item.labels-differ",
@@ -387,6 +397,20 @@ def _definition(here: Mapping, name: str, asked: Question, title: str) -> None:
                 file=here.source.file,
                 column=title,
                 expected=f"{means} = {label}",
+                found=f"{code} = {label}",
+            )
+        elif means is None and None not in sides and len(sides) == 2:
+            here.problems.add(
+                "item.labels-differ",
+                f"文件中代码 {code} 是“{label}”，码本中 {code} 是“{ours}”：量表不同",
+                f'code {code} is "{label}" in the file, and "{ours}" in the codebook: '
+                "another scale",
+                f"在 values: 中写明每个代码对应什么（含义相同写 {code}: {code}），或改正码本",
+                f"say with values: what each code stands for ({code}: {code} where it means the "
+                "same), or correct the codebook",
+                file=here.source.file,
+                column=title,
+                expected=f"{code} = {ours}",
                 found=f"{code} = {label}",
             )
         elif means is None and item.holds(code) and code in item.values:
