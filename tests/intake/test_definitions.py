@@ -132,3 +132,20 @@ def test_a_crosswalk_of_codes_keeps_the_labels_that_were_asked(folder):
     made = labelled(folder, {1: "很满意", 5: "很不满意"}, values).build()
     assert made.asked_apart["q1"]["w1"]["labels"] == {"1": "很不满意", "5": "很满意"}
     assert made.frames["responses"].set_index("respondent").loc["b1", "q1"] == 5
+
+
+def test_a_code_left_out_of_a_crosswalk_is_told(folder):
+    values = "      values: {q1: {1: 5}}\n"
+    labelled(folder, {1: "很满意", 5: "很不满意"}, values)
+    [told] = [p for p in folder.problems() if p.code == "item.labels-differ"]
+    assert told.found == "5 = 很不满意"  # what values: names is settled
+
+
+def test_a_code_without_label_left_out_of_a_crosswalk_is_a_warning(folder):
+    values = "      values: {q1: {1: 5}}\n"
+    three(folder, [("w1", "q1", values), ("w2", "q1", "")])
+    told = [p for p in folder.build().warnings if "half" in p.code]
+    assert [p.found for p in told] == ["s0.csv q1 = 5"]
+    kept = "      values: {q1: {1: 5, 5: 5}}\n"
+    folder.edit("study.yaml", values, kept)
+    assert not [p for p in folder.build().warnings if "half" in p.code]

@@ -149,6 +149,28 @@ def test_a_scale_that_runs_the_other_way_is_refused(study, tmp_path):
     assert [p.expected for p in found] == ["5 = 非常满意", "1 = 非常不满意"]
 
 
+def test_what_was_left_unanswered_is_no_device_and_no_building(study):
+    rows = [row[:] for row in TEXT]
+    rows[0] += ["6、设备号", "7、楼栋"]
+    rows[1] += ["(空)", "(跳过)"]
+    rows[2] += ["(空)", "3号楼"]
+    study.write("data/wjx.csv", written(rows))
+    columns = source("wjx.csv", "3、您使用过的设施").replace(
+        "hh: '5、住户数'", "hh: '5、住户数', device: '6、设备号', psu: '7、楼栋'"
+    )
+    study.edit("study.yaml", BASE, columns)
+    study.edit(
+        "study.yaml", "signatories:",
+        "duplicates: {respondents: {by: [device], keep: last}}\nsignatories:",
+    )  # fmt: skip
+    frame, log, made = table(study)
+    assert "intake.missing-code" in log
+    assert made.duplicates.empty
+    assert frame["psu"].fillna("").tolist() == ["", "3号楼"]
+    assert frame["device"].isna().all()
+    assert len(frame) == 2
+
+
 @pytest.mark.parametrize(
     "labels",
     [{1: "很满意", 5: "很不满意"}, {1: "满意", 5: "不满意"}, {1: "一般", 5: "很满意"}],

@@ -546,6 +546,26 @@ def test_a_database_that_cannot_be_asked_is_told_without_its_password(
     assert "secretword" not in str(caught.value)
 
 
+def test_a_database_that_is_not_there_is_not_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOTLINE_DB", f"sqlite:///{tmp_path}/hotlin.db")
+    how = Source(file="env:HOTLINE_DB", format="sql", sheet="orders")
+    with pytest.raises(InputError) as caught:
+        read_file(tmp_path, how, Log(), [])
+    assert caught.value.problems[0].found == "FileNotFoundError: no file hotlin.db"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_table_may_bear_a_word_of_the_language(tmp_path, monkeypatch):
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute('create table "order" (id text)')
+        connection.execute("insert into \"order\" values ('007')")
+    connection.close()
+    monkeypatch.setenv("HOTLINE_DB", f"sqlite:///{tmp_path}/a.db")
+    for name in ("order", "main.order"):
+        how = Source(file="env:HOTLINE_DB", format="sql", sheet=name)
+        assert read_file(tmp_path, how, Log(), []).frame["id"].tolist() == ["007"]
+
+
 # workbooks with macros, and headers of two lines
 
 

@@ -16,6 +16,7 @@ from workbench.intake.labels import degree
 from workbench.intake.readers.export import Export, Question
 from workbench.intake.readers.wjx import seconds
 from workbench.intake.recode import OTHER, UNMAPPED, texts_behind
+from workbench.intake.tables import column_of
 from workbench.intake.titles import plain, tidy
 
 if TYPE_CHECKING:
@@ -303,6 +304,8 @@ def settle(here: Mapping, raw: Raw, out: dict[str, pd.Series], titles: dict[str,
     for name, title in titles.items():
         code, _, option = name.partition("__")
         item = here.study.codebook.get(code)
+        if item is None and name in out:
+            _unanswered(here, name, out, export)
         if item is None or name not in out:
             continue
         asked = export.question(title)
@@ -342,8 +345,34 @@ def settle(here: Mapping, raw: Raw, out: dict[str, pd.Series], titles: dict[str,
                 f"{name}: missing codes of the platform ({{listed}}), counted as missing",
                 listed={_DECIMALS.sub("", cell) for cell in coded},
             )
-        if asked is not None and named_here is None and not option:
-            _definition(here, name, asked, title)
+        if asked is not None and not option and (named_here is None or not named_here.pattern):
+            _definition(here, name, asked, title, spoken)
+
+
+def _unanswered(here: Mapping, name: str, out: dict[str, pd.Series], export: Export) -> None:
+    """Empty what a question left unanswered, where it feeds a column and no item.
+
+    Three blank device numbers would be one device, blank buildings a building.
+    """
+    column = column_of(here.table, name)
+    text = column is not None and column.type in ("text", "id")
+    spoken = here.source.values[name].values if name in here.source.values else {}
+    lost = {
+        cell: why
+        for cell, why in export.missing.items()
+        if cell not in spoken and (text or not re.fullmatch(r"-?\d+", cell))
+    }
+    reason = _reason(lost)
+    blank = where(out[name], lambda cell: reason(cell) is not None)
+    if blank.any():
+        out[name] = out[name].mask(blank, None)
+        _log(
+            here,
+            "intake.missing-code",
+            int(blank.sum()),
+            f"{name}：平台的缺失代码，按空白处理",
+            f"{name}: missing codes of the platform, taken as blank",
+        )
 
 
 def _reason(lost: dict[str, str]) -> Callable[[str], str | None]:
@@ -371,8 +400,13 @@ def _side(label: str) -> int | None:
     return None if says is None else (says > 0) - (says < 0)
 
 
-def _definition(here: Mapping, name: str, asked: Question, title: str) -> None:
-    """Hold the labels that the file itself gives its codes against the codebook's."""
+def _definition(
+    here: Mapping, name: str, asked: Question, title: str, spoken: Collection[str]
+) -> None:
+    """Hold the labels that the file itself gives its codes against the codebook's.
+
+    What ``values:`` names (``spoken``) is settled; a code left out of it is held like any other.
+    """
     item = here.study.codebook[name]
     if item.kind not in ("scale", "single"):
         return
@@ -383,6 +417,8 @@ def _definition(here: Mapping, name: str, asked: Question, title: str) -> None:
         if text
     }
     for code, label in asked.labels.items():
+        if code in spoken or label in spoken:
+            continue
         means = mine.get(plain(label))
         own = item.values.get(code) if item.kind == "scale" else None
         ours = str(own.zh or own.en) if own is not None else ""

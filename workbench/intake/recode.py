@@ -75,11 +75,17 @@ def recode(here: Mapping, name: str, out: dict[str, pd.Series]) -> None:
             continue
     recoded = each(present, table.get)
     lost: list[str] = []
+    crosswalk = item is not None and any(
+        new is not None and new != value and item.holds(value) and item.holds(new)
+        for value, new in how.values.items()
+    )
     for value in unnamed:
         accepts = _accepts(here, name, value)
         rows = present.index[present == value]
         if accepts is None or accepts:
             recoded.loc[rows] = value
+            if crosswalk and item is not None and item.holds(value):
+                _half(here, name, value)
         else:
             lost.append(value)
         column = column_of(here.table, name)
@@ -106,6 +112,21 @@ def recode(here: Mapping, name: str, out: dict[str, pd.Series]) -> None:
         reason.loc[present.index[present.isin(lost)]] = UNMAPPED
         before = out.get(f"{name}__missing")
         out[f"{name}__missing"] = reason if before is None else reason.fillna(before)
+
+
+def _half(here: Mapping, name: str, value: str) -> None:
+    """Tell that codes are turned into others and one of them is named nowhere."""
+    here.problems.add(
+        "source.values-half",
+        f"values: 把 {name} 的代码换成了别的代码，却没有列出 {value}，它仍作 {value}",
+        f"values: turns codes of {name} into others and does not name {value}, which stays {value}",
+        f"不变则写 {value}: {value}；否则写明它对应什么",
+        f"write {value}: {value} where it stays, else what it stands for",
+        file="study.yaml",
+        column=f"{here.place}.values.{name}",
+        found=f"{here.file} {name} = {value}",
+        severity="warning",
+    )
 
 
 def _options(cell: str, known: dict[str, str], separator: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import InputError
@@ -21,6 +22,7 @@ __all__ = ["PREFIX", "sql"]
 PREFIX = "env:"
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,59}\Z")
 _READS = re.compile(r"\s*(?:select|with)\b", re.I)
+_ALL = "select * from "
 _TABLE = re.compile(r"[^\W\d]\w{0,62}(?:\.[^\W\d]\w{0,62})?\Z")
 
 
@@ -63,6 +65,13 @@ def sql(how: Source | Join, environ: Mapping[str, str]) -> tuple[Grid, str]:
         engine = create_engine(url)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise _failed(file, error, url) from None
+    base = engine.url.database or ""
+    own = engine.dialect.name == "sqlite" and base and not base.startswith((":memory:", "file:"))
+    if own and not Path(base).is_file():  # SQLite would make an empty one there
+        raise _failed(file, FileNotFoundError(f"no file {Path(base).name}"), url)
+    if how.query is None and query == query.lower():  # a table may be called order or group
+        quote = engine.dialect.identifier_preparer.quote
+        query = _ALL + ".".join(map(quote, query.removeprefix(_ALL).split(".")))
     try:
         with engine.connect() as connection:
             # a SELECT can still write, through WITH or a function: the server itself forbids it
@@ -106,7 +115,7 @@ def _query(how: Source | Join) -> str:
         if ";" not in how.query.rstrip().rstrip(";"):
             return how.query.rstrip().rstrip(";")
     elif how.query is None and how.sheet is not None and _TABLE.match(how.sheet):
-        return "select * from " + how.sheet  # noqa: S608 - a plain name, checked above
+        return _ALL + how.sheet  # a plain name, checked above
     raise refuse(
         "source.query",
         how.file,
