@@ -144,6 +144,59 @@ def test_a_fabricator_stands_out_and_is_put_on_the_list_and_nothing_is_deleted()
     assert both[1]["n"] == 400 - int(fieldwork.signs(f)["doubtful"].sum())
 
 
+def test_a_tablet_of_one_interviewer_is_no_sign_and_one_that_two_share_is() -> None:
+    answers = _answers(3)
+    tools = answers["interviewer"].str[1:].astype(float)
+    answers = answers.assign(address=tools, device=tools, flags="same_device;same_ip")
+    found = fieldwork.signs(_field(answers))
+    assert not found[["same_ip", "same_device", "doubtful"]].any(axis=None)
+    told = _everything(_field(answers))
+    assert told["field.concentration.device"]["verdict"] == "passed"
+    assert "one interviewer's alone" in told["field.concentration.address"]["reason_en"]
+    lent = answers["interviewer"].eq("I1") & (answers.index < 40)
+    shared = fieldwork.signs(_field(answers.assign(device=tools.mask(lent, 2.0))))
+    assert shared["same_device"].equals(lent | answers["interviewer"].eq("I2"))
+    self = answers.assign(interviewer=None)  # filled in alone: one device brings many
+    assert fieldwork.signs(_field(self))["same_device"].all()
+
+
+def test_estimates_without_the_doubtful_say_so_where_nobody_is_left() -> None:
+    answers = _answers(3)
+    found = fieldwork.signs(_field(answers)).assign(doubtful=True)
+    told = _told(fieldwork.without(_field(answers), found))["field.estimate.q1.without"]
+    assert told["n"] == 0
+    assert "nan" not in told["reason_en"]
+    assert told["reason_zh"]
+
+
+def test_who_stands_out_in_one_sign_alone_is_on_the_list_and_first() -> None:
+    answers = _answers(4)
+    at = answers.index[answers["interviewer"].eq("I5")][:20]
+    answers.loc[at, "finished"] = answers.loc[at, "started"] + pd.Timedelta("70s")
+    f = _field(answers)
+    todo = fieldwork.listed(f, fieldwork.signs(f))
+    first = todo[todo["kind"].eq("verify") & todo["reason_en"].str.contains("stands out")]
+    assert set(first["respondent"]) == set(answers.loc[at, "respondent"])
+    assert first.groupby("team")["order"].min().eq(1).all()
+    assert first["reason_zh"].str.contains("该访员突出").all()
+
+
+def test_an_item_that_a_mode_does_not_ask_is_no_missing_answer_of_it() -> None:
+    answers = _answers(5).assign(mode="household", why__missing=None)
+    online = answers.index % 2 == 0
+    answers.loc[online, "mode"] = "mini_program"
+    answers.loc[online, "why"] = np.nan
+    row = _told(fieldwork.missing(_field(answers)))["field.missing.why"]
+    assert (row["n"], row["value"], row["verdict"]) == (200, 0.0, "passed")
+    assert row["reason_en"] == "not in the 200 of mini-program"
+    none = _told(fieldwork.missing(_field(answers.assign(why=np.nan))))["field.missing.why"]
+    assert none["reason_en"] == "no file brings this item"
+    assert none["remedy_en"].startswith("map its column")
+    times = _told(fieldwork.durations(_field(answers)))
+    assert "under half" not in times["field.duration"]["reason_en"]
+    assert "under half" in times["field.duration.household"]["reason_en"]
+
+
 def test_straight_lines_are_those_of_one_distinct_answer() -> None:
     rng = np.random.default_rng(3)
     answers = _answers(3)

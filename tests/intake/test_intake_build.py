@@ -308,6 +308,30 @@ def test_steps_before_receipt_are_counted_not_refused(folder):
     assert (entry.n, entry.community) == (1, "A-1")
 
 
+def test_a_blank_that_was_not_to_be_asked_is_no_missing_answer(folder):
+    asked = "where: {q1: [5]}\n  class: internal\n  purpose: assessment\nsug:"
+    folder.edit("codebook.yaml", "class: internal\n  purpose: assessment\nsug:", asked)
+    tables = folder.build()
+    answers = tables.frames["responses"].set_index("respondent")
+    why = answers["use__missing"].fillna("")
+    # 2 was not to be asked and answered; what 6 would have said is not known, its q1 was skipped
+    assert why.to_dict() == dict.fromkeys("1246", "") | dict.fromkeys("35", "not_asked")
+    assert answers["use__lift"].fillna(False).to_dict()["2"]
+    [entry] = [entry for entry in tables.log if entry.code == "intake.not-asked"]
+    assert entry.n == 2
+
+
+def test_a_text_in_lenticular_brackets_behind_an_option_is_read_in_a_plain_table(folder):
+    folder.edit("codebook.yaml", "gym: {zh: 健身, en: gym}",
+                "gym: {zh: 健身, en: gym}, other: {zh: 其他, en: other}")  # fmt: skip
+    folder.edit("codebook.yaml", "sug:\n", "use_other:\n  wording: 其他\n  kind: text\n"
+                "  role: text\n  class: internal\n  purpose: needs\nsug:\n")  # fmt: skip
+    folder.edit("data/responses.csv", "电梯┋健身", "电梯┋其他〖充电桩〗")
+    frame = folder.build().frames["responses"]
+    assert frame["use__other"].fillna(False).tolist()[0]
+    assert frame["use_other"].tolist()[0] == "充电桩"
+
+
 def test_flags_count_answers_from_one_address(folder):
     text = (folder.path / "data/responses.csv").read_text(encoding="utf-8")
     more = "".join(f"{n},A-1,w2,,,b1,1,9.9.9.9,5,male,,\n" for n in range(20, 25))

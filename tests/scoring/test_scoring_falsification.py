@@ -140,6 +140,9 @@ def test_recounted_activities_in_documents_are_held_against_what_was_reported() 
     assert row["finding"] == "records.recount.activities"
     assert (row["verdict"], row["value"], row["base"]) == ("failed", 1.5, 1.0)
     assert row["remedy_en"].startswith("recount more")
+    ledgers = scoring.falsification(documents=documents.assign(kind="ledger"))
+    assert ledgers["value"].tolist() == [1.5]
+    assert scoring.falsification(documents=documents.assign(kind="self_report")).empty
     fair = scoring.falsification(documents=documents.assign(verified=documents["reported"]))
     assert fair["verdict"].tolist() == ["passed"]
     assert fair["remedy_en"].isna().all()

@@ -10,7 +10,7 @@ import pandas as pd
 from workbench import scoring, survey
 from workbench.errors import InputError
 from workbench.fieldwork.rows import Row, absent, nothing, row, who_of
-from workbench.fieldwork.signs import FAR, SIGNS
+from workbench.fieldwork.signs import FAR, SIGNS, shared
 
 if TYPE_CHECKING:
     from workbench.fieldwork.reading import Field
@@ -84,7 +84,10 @@ def entropy(f: Field) -> pd.DataFrame:
 
 
 def concentrated(f: Field) -> pd.DataFrame:
-    """Tell how much of each unit's questionnaires came from one address or one device."""
+    """Tell how much of each unit's questionnaires came from one address or one device.
+
+    Tools of one interviewer alone take no part (:func:`workbench.fieldwork.signs.shared`).
+    """
     rows: list[Row] = []
     for column, zh, en in (("address", "地址", "address"), ("device", "设备", "device")):
         label = (f"{zh}集中度", f"Concentration by {en}")
@@ -92,7 +95,25 @@ def concentrated(f: Field) -> pd.DataFrame:
             rows.append(absent(f"concentration.{column}", label, f"没有{zh}", f"no {en} was given"))
             continue
         frame = f.answers()
-        told = survey.concentration(frame[column], frame["community"])
+        ours = shared(frame, column)
+        if not ours.any():
+            why = (f"每个{zh}只由一名访员使用", f"each {en} is one interviewer's alone")
+            rows.append(
+                row(
+                    f"concentration.{column}",
+                    "check",
+                    *label,
+                    verdict="passed",
+                    severity="warning",
+                    display_zh="—",
+                    display_en="—",
+                    reason_zh=why[0],
+                    reason_en=why[1],
+                    method="survey.concentration",
+                )
+            )
+            continue
+        told = survey.concentration(frame[column].where(ours), frame["community"])
         told = told[told["n"] >= f.min_cell].sort_values(
             ["value", "group"], ascending=[False, True], kind="stable"
         )
@@ -356,7 +377,13 @@ def _estimate(
         ("基础权数加权" if weighted else "未加权") + "，期中",
         ("base weights" if weighted else "unweighted") + ", interim",
     )
-    if every is not None and kept["value"] is not None and every["value"] is not None:
+    known = every is not None and not pd.isna(one["value"]) and not pd.isna(every["value"])
+    if every is not None and not known:
+        told = (
+            one.get("reason_zh") or "没有剩下的回答",
+            one.get("reason_en") or "no answer is left",
+        )
+    elif every is not None:
         moved = 100 * (float(one["value"]) - float(every["value"]))
         by = f"{moved:+.1f}".replace("-", "−")
         told = (f"相差{by}个百分点", f"{by} points apart")

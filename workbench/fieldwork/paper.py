@@ -17,7 +17,7 @@ __all__ = ["tasks_pdf"]
 
 # rows of a table that fit on one page with the other three; the rest stands in tomorrow.csv
 _MOST = {"call_back": 12, "verify": 6, "revisit": 6, "short": 6}
-_PARTS = (1.0, 0.8, 0.6, 0.4, 0.2)
+_PARTS = (2.5, 2.0, 1.6, 1.3, 1.0, 0.8, 0.6, 0.4, 0.2)
 _HEADS = {
     "call_back": (
         ("个案", "单位", "户", "访员", "已访", "上次", "情况"),
@@ -37,10 +37,10 @@ _COLUMNS = {
     "short": ("name", "short", "reason"),
 }
 _WIDTHS = {  # shares of the line
-    "call_back": (20, 14, 18, 9, 6, 11, 22),
-    "verify": (12, 14, 14, 10, 12, 38),
-    "revisit": (20, 20, 60),
-    "short": (20, 8, 72),
+    "call_back": (16, 23, 16, 10, 5, 10, 20),
+    "verify": (12, 23, 12, 10, 11, 32),
+    "revisit": (18, 26, 56),
+    "short": (26, 8, 66),
 }
 
 

@@ -53,6 +53,7 @@ def durations(f: Field) -> pd.DataFrame:
         low, middle, high = mine.quantile([0.25, 0.5, 0.75])
         zh, en = MODES.get(mode, (mode, mode)) if mode else ("", "")
         fast = int((mine < middle / 2).sum())
+        several = not mode and len(parts) > 1  # what is fast in one mode is usual in another
         rows.append(
             row(
                 f"duration{'.' + mode if mode else ''}",
@@ -62,9 +63,10 @@ def durations(f: Field) -> pd.DataFrame:
                 value=float(middle),
                 unit="minutes",
                 n=len(mine),
-                reason_zh=f"四分之一在{low:.1f}分钟内，四分之一超过{high:.1f}分钟；{fast}份不到中位数的一半",
-                reason_en=f"a quarter within {low:.1f} minutes, a quarter above {high:.1f}; "
-                f"{fast} under half the median",
+                reason_zh=f"四分之一在{low:.1f}分钟内，四分之一超过{high:.1f}分钟"
+                + ("" if several else f"；{fast}份不到中位数的一半"),
+                reason_en=f"a quarter within {low:.1f} minutes, a quarter above {high:.1f}"
+                + ("" if several else f"; {fast} under half the median"),
             )
         )
     return pd.DataFrame(rows)
@@ -77,18 +79,49 @@ def missing(f: Field) -> pd.DataFrame:
     codes = [c for c, i in f.book.items() if c in frame and i["role"] not in ("inspection", "text")]
     if frame.empty or not codes:
         return nothing("missing", label, "没有问卷", "no questionnaires")
+    modes = frame["mode"].fillna("") if "mode" in frame else pd.Series("", index=frame.index)
     rows: list[Row] = []
+    apart: set[str] = set()
     for code in codes:
         why = frame.get(f"{code}__missing", pd.Series(None, index=frame.index, dtype=object))
-        asked = ~why.eq("not_asked")
+        told_of = frame[code].notna() | why.notna()
+        lacks = ~told_of.groupby(modes).transform("any") & bool(told_of.any())
+        asked = ~why.eq("not_asked") & ~lacks
         n = int(asked.sum())
         gone = int((asked & frame[code].isna()).sum())
-        if not n or not gone:
+        if not n or not (gone or lacks.any()):
             continue
         share = gone / n
         kinds = why[asked & frame[code].isna()].fillna("skipped").value_counts()
         told = ["，".join(f"{said(str(k))[i]} {v}" for k, v in kinds.items()) for i in (0, 1)]
+        if lacks.any():  # forms of one mode may lack a question; a column forgotten looks alike
+            apart.add(f"missing.{code}")
+            for i, joint in enumerate(("、", ", ")):
+                names = joint.join(MODES.get(m, (m, m))[i] for m in sorted(set(modes[lacks])))
+                told[i] = "，".join(
+                    filter(
+                        None,
+                        [
+                            told[i],
+                            (
+                                f"{names}的{int(lacks.sum())}份问卷没有此题",
+                                f"not in the {int(lacks.sum())} of {names}",
+                            )[i],
+                        ],
+                    )
+                )
         bad = share > _MUCH and n >= f.min_cell
+        remedy = (
+            "问访员此题为何问不出来；跳转设错时改问卷",
+            "ask interviewers why; mend the routing if it is wrong",
+        )
+        if frame[code].isna().all() and why.isna().all():  # no source brings it
+            told = ["没有一个文件给出此题", "no file brings this item"]
+            remedy = (
+                "在来源的 columns: 中写明它的列；没有问的题从码本删去",
+                "map its column under columns: of the source; if it is not asked, leave it out "
+                "of the codebook",
+            )
         rows.append(
             row(
                 f"missing.{code}",
@@ -106,13 +139,14 @@ def missing(f: Field) -> pd.DataFrame:
                 severity="warning",
                 reason_zh=told[0],
                 reason_en=told[1].replace("，", ", "),
-                remedy_zh="问访员此题为何问不出来；跳转设错时改问卷" if bad else None,
-                remedy_en="ask interviewers why; mend the routing if it is wrong" if bad else None,
+                remedy_zh=remedy[0] if bad else None,
+                remedy_en=remedy[1] if bad else None,
             )
         )
     rows.sort(key=lambda one: -one["value"])
     failed = [one for one in rows if one["verdict"] == "failed"]
     kept = failed or rows[:3]
+    kept += [one for one in rows if one["finding"] in apart and one not in kept]
     if not kept:
         kept = [
             row(
@@ -290,6 +324,7 @@ def constraints(f: Field) -> pd.DataFrame:
     wrong = [p for p in f.settings["problems"] if p["severity"] == "error" and p["file"] in files]
     for i, one in enumerate(wrong[:_SHOWN], 1):  # what was found may be an id: it is not told
         at = " ".join(str(one[k]) for k in ("file", "column", "community") if one[k])
+        due = one.get("expected")
         rows.append(
             row(
                 f"constraint.read.{i}",
@@ -300,8 +335,8 @@ def constraints(f: Field) -> pd.DataFrame:
                 severity="warning",
                 display_zh="—",
                 display_en="—",
-                reason_zh=at,
-                reason_en=at,
+                reason_zh=at + (f"；应为{due}" if due else ""),
+                reason_en=at + (f"; expected {due}" if due else ""),
                 remedy_zh=one["remedy_zh"],
                 remedy_en=one["remedy_en"],
             )

@@ -17,7 +17,7 @@ from workbench.fieldwork.rows import Row, absent, nothing, row, who_of
 if TYPE_CHECKING:
     from workbench.fieldwork.reading import Field
 
-__all__ = ["FAR", "SIGNS", "flags", "signs", "stands_out"]
+__all__ = ["FAR", "SIGNS", "compared", "flags", "shared", "signs", "stands_out"]
 
 FAR = 500.0  # metres from the middle of the building's interviews
 LEAST = 8  # items below which likeness is not compared
@@ -61,8 +61,8 @@ SIGNS: dict[str, tuple[tuple[str, str], tuple[str, str], tuple[str, str]]] = {
     ),
     "same_device": (
         ("同一设备3份以上", "three or more from one device"),
-        ("访员用自己的平板时属正常", "usual where interviewers use tablets of their own"),
-        ("自填问卷才需要问", "ask where people fill it in themselves"),
+        ("访员独用的设备不计；一家人可能共用", "a tablet of one interviewer's own does not count"),
+        ("问这台设备在谁手里，何以多份", "ask whose device it is, and why several came from it"),
     ),
     "same_text": (
         ("文字回答与另外两份以上完全相同", "free text equal to two others or more"),
@@ -145,6 +145,8 @@ def signs(f: Field) -> pd.DataFrame:
     ):
         if marks is not None and f.has("responses", column):
             out[name] = marks.str.contains(name, regex=False)
+            if name != "same_place":
+                out[name] &= shared(frame, column)
     texts = [c for c in frame if str(c).endswith("__text") and frame[c].notna().any()]
     if marks is not None and texts:
         out["same_text"] = marks.str.contains("same_text", regex=False)
@@ -167,6 +169,19 @@ def _flat(answers: pd.DataFrame) -> pd.Series:
     most = np.where(given, codes, -1).max(axis=1)
     least = np.where(given, codes, codes.max() + 1).min(axis=1)
     return pd.Series(given.any(axis=1) & (most == least), index=answers.index)
+
+
+def shared(frame: pd.DataFrame, column: str) -> pd.Series:
+    """Tell the questionnaires whose address or device is not one interviewer's tool alone.
+
+    A tablet and its SIM card bring all interviews of the one who carries them; that is no sign.
+    Without an interviewer it is the respondents' own, and two interviewers share what they share.
+    """
+    who = frame.get("interviewer")
+    if who is None:
+        return frame[column].notna()
+    users = _own(frame).groupby(frame[column]).transform("nunique")
+    return frame[column].notna() & (who.isna() | users.gt(1))
 
 
 def _own(frame: pd.DataFrame) -> pd.Series:
@@ -254,6 +269,12 @@ def _untold(f: Field, found: pd.DataFrame) -> list[Row]:
     return rows
 
 
+def compared(f: Field, found: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Hold each sign's share of one interviewer (or unit) against that of all others."""
+    names = [name for name in (*SIGNS, "doubtful") if name in found]
+    return survey.groups_compared(found[names], f.answers()[by], minimum=f.min_cell)
+
+
 def stands_out(f: Field, found: pd.DataFrame) -> pd.DataFrame:
     """Name interviewers (units, where nobody interviews) with a sign more often than the others."""
     by = "interviewer" if f.has("responses", "interviewer") else "community"
@@ -266,7 +287,7 @@ def stands_out(f: Field, found: pd.DataFrame) -> pd.DataFrame:
     frame = f.answers()
     if frame.empty or not names:
         return nothing("stands_out", label, "没有可比较的标记", "no signs to compare")
-    told = survey.groups_compared(found[names], frame[by], minimum=f.min_cell)
+    told = compared(f, found, by)
     out = told[told["flags"].eq("stands_out")]
     rows = []
     for one in out.sort_values(["p_adjusted", "group"], kind="stable").to_dict("records"):

@@ -10,6 +10,7 @@ import pandas as pd
 from workbench.fieldwork.cases import CALL, FIRST, STATES, reason
 from workbench.fieldwork.progress import cells, planned
 from workbench.fieldwork.rows import Row, absent, nothing, row
+from workbench.fieldwork.signs import compared
 
 if TYPE_CHECKING:
     from workbench.fieldwork.reading import Field
@@ -66,7 +67,8 @@ def listed(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
     -----
     Called again: cases that can be called tomorrow (:func:`workbench.fieldwork.cases.standing`),
     appointments first, then those with fewest attempts; refusals never. Verified: interviews with
-    two signs or more, or near-identical ones, most signs first. Buildings: those with such cases or
+    two signs or more, near-identical ones, and those with a sign in which their interviewer stands
+    out; the last first, then most signs first. Buildings: those with such cases or
     households not visited yet of which less than half are answered, the least first, and drawn ones
     of which nothing is known. Cells: strata behind the plan as far as they can still be filled, and
     margins under 80 % of what is due.
@@ -117,21 +119,44 @@ def _verify(f: Field, signs: pd.DataFrame) -> pd.DataFrame:
         if "near_identical" in signs
         else pd.Series(False, index=signs.index)
     )
-    mine = signs["doubtful"] | alike
+    out_of = _out_of_line(f, signs, names)
+    mine = signs["doubtful"] | alike | out_of
     if not mine.any():
         return pd.DataFrame()
-    out = frame[mine].assign(_n=many[mine])
+    out = frame[mine].assign(_n=many[mine], _first=out_of[mine])
     out = out.sort_values(
-        ["_n", "community", "respondent"], ascending=[False, True, True], kind="stable"
+        ["_first", "_n", "community", "respondent"],
+        ascending=[False, False, True, True],
+        kind="stable",
     )
     why = [[n for n in names if signs.at[i, n]] for i in out.index]
+    stands = [
+        ("（该访员突出）", " (interviewer stands out)") if k else ("", "") for k in out["_first"]
+    ]
     when = out["finished"].dt.strftime("%Y-%m-%d").fillna("") if "finished" in out else ""
     return out.assign(
         kind="verify",
         last=when,
-        reason_zh=["、".join(_WHY[n][0] for n in w) for w in why],
-        reason_en=[", ".join(_WHY[n][1] for n in w) for w in why],
+        reason_zh=[
+            "、".join(_WHY[n][0] for n in w) + s[0] for w, s in zip(why, stands, strict=True)
+        ],
+        reason_en=[
+            ", ".join(_WHY[n][1] for n in w) + s[1] for w, s in zip(why, stands, strict=True)
+        ],
     )
+
+
+def _out_of_line(f: Field, signs: pd.DataFrame, names: list[str]) -> pd.Series:
+    """Tell the interviews with a sign that their interviewer has more often than the others."""
+    out = pd.Series(False, index=signs.index)
+    if not f.has("responses", "interviewer") or not names:
+        return out
+    told = compared(f, signs, "interviewer")
+    told = told[told["flags"].eq("stands_out") & told["statistic"].isin(names)]
+    who = f.answers()["interviewer"]
+    for sign, name in zip(told["statistic"], told["group"], strict=True):
+        out |= signs[sign] & who.eq(name)
+    return out
 
 
 def _buildings(f: Field, cases: pd.DataFrame) -> pd.DataFrame:

@@ -427,6 +427,29 @@ class _Converter:
             out[name] = reason
         return out
 
+    def not_asked(self, out: dict[str, pd.Series]) -> None:
+        """Say of blanks that who answered otherwise before was not to be asked (``where:``)."""
+        index = self.frame.index
+        for code, item in self.study.codebook.items():
+            columns = [c for c in (code, *(f"{code}__{o}" for o in item.values)) if c in out]
+            if not item.where or not columns:
+                continue
+            off = pd.Series(False, index=index)
+            for name, wanted in item.where.items():
+                off |= _otherwise(self.study.codebook[name], name, wanted, out, index)
+            lost = f"{code}__missing"
+            reason = out.get(lost, pd.Series(None, index=index, dtype="str"))
+            blank = pd.concat([out[c].isna() for c in columns], axis=1).all(axis=1)
+            hit = off & blank & reason.isna()
+            out[lost] = reason.mask(hit, "not_asked").astype("str")
+            self.log.add(
+                "intake.not-asked",
+                int(hit.sum()),
+                f"{self.file} {code}：空白，按码本 where: 不该问到，记为未问",
+                f"{self.file} {code}: blank, and not to be asked by where: of the codebook",
+                table=self.table.name,
+            )
+
     def _answers(self, code: str, item: Item, cells: Words, missing: Collection[str]) -> pd.Series:
         """Give the answers that are no missing codes."""
         if item.kind in ("scale", "single"):
@@ -469,8 +492,8 @@ class _Converter:
                     "item.off-scale",
                     code,
                     off,
-                    "超出 range:",
-                    "outside range:",
+                    "超出码本的 range",
+                    "outside the range of the codebook",
                     expected=f"{low:g} – {high:g}",
                 )
                 given = given.drop(off).reindex(frame.index)
@@ -480,6 +503,23 @@ class _Converter:
         if item.kind == "date":
             return self.dates(code, codes, "date")
         return answers
+
+
+def _otherwise(
+    item: Item, name: str, wanted: list[str], out: dict[str, pd.Series], index: pd.Index
+) -> pd.Series:
+    """Tell who answered the item that decides, and not as wanted; a blank tells nothing."""
+    reason = out.get(f"{name}__missing", pd.Series(None, index=index, dtype="str"))
+    known, yes = reason.isin(["dont_know", "refused", "not_asked"]), pd.Series(False, index=index)
+    if item.kind == "multiple":
+        for option in item.values:
+            if (ticks := out.get(f"{name}__{option}")) is not None:
+                known |= ticks.notna()
+                yes |= ticks.fillna(False).astype(bool) & (option in wanted)
+    elif name in out:
+        known |= out[name].notna()
+        yes = each(out[name].astype("str"), _code).isin(wanted)
+    return known & ~yes
 
 
 def item_columns(study: Study) -> list[str]:
@@ -546,6 +586,7 @@ def convert(
                 and (code in mapped or any(f"{code}__{option}" in mapped for option in item.values))
             ):
                 out |= worker.item(code, item)
+        worker.not_asked(out)
         if not set(out) - set(table.names()):
             problems.add(
                 "responses.no-items",

@@ -161,11 +161,11 @@ def _all(parts: list[str], known: dict[str, str]) -> bool:
 
 
 def _behind(part: str, labels: dict[str, str]) -> tuple[str, str]:
-    """Give the code of an option with a text behind it (其他：凉亭) and the text, else nothing."""
-    for found in reversed(list(re.finditer(r"[:：(（—-]", part))):
+    """Give the code of an option with a text behind it (其他：凉亭, 其他〖凉亭〗), and the text."""
+    for found in reversed(list(re.finditer(r"[:：(（〖—-]", part))):
         option = labels.get(plain(part[: found.start()]))
         if option is not None and OTHER.search(part[: found.start()]):
-            return option, part[found.start() :].strip(":：()（）—- ")
+            return option, part[found.start() :].strip(":：()（）〖〗—- ")
     return "", ""
 
 

@@ -91,8 +91,8 @@ def falsification(
     measurements : DataFrame
         Canonical ``measurements`` of one unit.
     documents : DataFrame
-        Canonical ``documents`` of the unit, with ``alike``; those with ``reported`` and
-        ``verified`` are recounts too.
+        Canonical ``documents`` of the unit, with ``alike``; ledgers and activities with
+        ``reported`` and ``verified`` are recounts too.
     events : DataFrame
         Questionnaires of the unit: ``time`` and, where known, ``answered``.
     sign_ins : DataFrame
@@ -202,13 +202,13 @@ def _recounted(name: str, both: pd.DataFrame, what: tuple[str, str], level: floa
 
 
 def _documents(documents: pd.DataFrame, level: float) -> list[Row]:
-    """Hold what activities reported against what photos and sign-in sheets show (Q-01, C-07)."""
+    """Hold what ledgers and activities reported against what was verified (Q-01, C-07)."""
     known = documents["reported"].notna() & documents["verified"].notna()
-    counted = documents[known & documents["kind"].eq("activity")]
+    counted = documents[known & documents["kind"].isin(["activity", "ledger"])]
     if counted.empty:
         return []
     both = counted[["reported", "verified"]].rename(columns={"verified": "recounted"})
-    return _recounted("activities", both, ("份", "activities"), level)
+    return _recounted("activities", both, ("份", "documents"), level)
 
 
 def _recounts(name: str, mine: pd.DataFrame, level: float) -> list[Row]:
