@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -584,12 +586,12 @@ def test_two_readings_are_compared_by_questionnaire() -> None:
 
 
 def test_a_line_of_the_journal_that_a_crash_tore_takes_no_other_with_it(tmp_path) -> None:
-    from types import SimpleNamespace
-
     def keep(*answers: str) -> kept.Reading:
         frame = pd.DataFrame({"respondent": list(answers), "wave": "w"})
-        tables = SimpleNamespace(files=(), frames={"responses": frame})
-        return kept.keep(None, tables, "w", tmp_path)  # type: ignore[arg-type]
+        none = pd.DataFrame(columns=["table", "wave", "id", "column"])
+        tables = SimpleNamespace(files=(), frames={"responses": frame}, corrections=none)
+        study = SimpleNamespace(settings=SimpleNamespace(sources={}))
+        return kept.keep(study, tables, "w", tmp_path)  # type: ignore[arg-type]
 
     assert keep("1").number == 1
     with (tmp_path / "readings.jsonl").open("a") as journal:
@@ -599,6 +601,29 @@ def test_a_line_of_the_journal_that_a_crash_tore_takes_no_other_with_it(tmp_path
     assert last.number == 3
     assert last.changes is not None
     assert last.changes["respondent"].tolist() == ["3"]
+
+
+def test_a_correction_is_no_change_of_the_export_and_no_new_reading(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x")
+    source = SimpleNamespace(file="a.csv")
+
+    def keep(digest: str, q1: str, *fixed: tuple[str, str]) -> kept.Reading:
+        frame = pd.DataFrame({"respondent": ["1", "2"], "wave": "w", "q1": [q1, "3"],
+                              "q1__missing": [None, None], "sug__topic": [digest, q1]})  # fmt: skip
+        mended = pd.DataFrame(fixed, columns=["id", "column"]).assign(table="responses", wave="w")
+        file = SimpleNamespace(name="a.csv", sha256=digest, rows=2)
+        tables = SimpleNamespace(files=(file,), frames={"responses": frame}, corrections=mended)
+        study = SimpleNamespace(settings=SimpleNamespace(sources={"responses": (source,)}),
+                                resolve=lambda name: tmp_path / name)  # fmt: skip
+        return kept.keep(study, tables, "w", tmp_path)  # type: ignore[arg-type]
+
+    assert keep("one", "1").number == 1
+    assert keep("one", "5", ("1", "q1")).number == 1  # the same export with a correction
+    told = keep("two", "4")
+    assert (told.number, told.changes["column"].tolist()) == (2, ["q1"])  # topics are no answers
+    told = keep("two", "5", ("1", "q1"))
+    assert (told.number, told.changes.empty) == (2, True)
+    assert keep("three", "2").number == 3
 
 
 def test_an_effect_that_cannot_be_computed_is_said_and_not_passed_over(

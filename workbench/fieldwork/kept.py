@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.evidence.files import write_atomic
+from workbench.intake.tables import SAID
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +43,8 @@ class Reading:
 def keep(study: Study, tables: Tables, wave: str, folder: Path) -> Reading:
     """Keep the exports and answers of this reading and compare them with the reading before.
 
-    The same exports again are the same reading, compared with the same one before it.
+    The same exports again are the same reading, compared with the same one before it. What
+    ``corrections.csv`` mends is no change of the export and is not compared.
 
     Parameters
     ----------
@@ -69,13 +72,18 @@ def keep(study: Study, tables: Tables, wave: str, folder: Path) -> Reading:
     digest = hashlib.sha256(text).hexdigest()
     journal = folder / "readings.jsonl"
     lines = _lines(journal, wave)
+    names = {source.file for source in study.settings.sources.get("responses", ())}
+    exports = {f.name: f.sha256 for f in tables.files if f.name in names}
+    again = bool(exports and lines) and exports == {
+        f["name"]: f["sha256"] for f in lines[-1]["files"] if f["name"] in names
+    }
     if not lines or lines[-1]["answers"] != digest:
         snapshot = folder / "readings" / f"{digest}.parquet"
         part = snapshot.with_suffix(".part")
         answers.to_parquet(part, index=False)
         part.replace(snapshot)
         told = {
-            "reading": len(lines) + 1,
+            "reading": len(lines) + (0 if again else 1),  # the same exports, read otherwise
             "wave": wave,
             "answers": digest,
             "rows": len(answers),
@@ -87,18 +95,21 @@ def keep(study: Study, tables: Tables, wave: str, folder: Path) -> Reading:
             log.write(("\n" if torn else "") + line + "\n")
             log.flush()
             os.fsync(log.fileno())
-        lines.append(told)
+        lines[len(lines) - again :] = [told]
     if len(lines) < 2:
         return Reading(len(lines), None)
     before = folder / "readings" / f"{lines[-2]['answers']}.parquet"
     if not before.is_file():
         return Reading(len(lines), None)
-    return Reading(len(lines), compared(pd.read_parquet(before), answers))
+    fixed = tables.corrections
+    fixed = fixed[fixed["table"].eq("responses") & fixed["wave"].eq(wave)]
+    mended = set(zip(fixed["id"], fixed["column"], strict=True))
+    return Reading(len(lines), compared(pd.read_parquet(before), answers, mended))
 
 
 def _lines(journal: Path, wave: str) -> list[dict[str, Any]]:
-    """Give the readings of the wave in order; a line torn by a crash is none."""
-    found = []
+    """Give the readings of the wave in order, each by its last line; a torn line is none."""
+    found: dict[int, dict[str, Any]] = {}
     if journal.is_file():
         for line in journal.read_text(encoding="utf-8").splitlines():
             try:
@@ -106,8 +117,8 @@ def _lines(journal: Path, wave: str) -> list[dict[str, Any]]:
             except json.JSONDecodeError:
                 continue
             if told.get("wave") == wave:
-                found.append(told)
-    return found
+                found[int(told["reading"])] = told
+    return list(found.values())
 
 
 def _answers(tables: Tables, wave: str) -> pd.DataFrame:
@@ -117,18 +128,23 @@ def _answers(tables: Tables, wave: str) -> pd.DataFrame:
     frame = tables.frames.get("responses")
     if frame is None:
         return pd.DataFrame({"respondent": pd.Series(dtype=str)})
-    mine = frame[frame["wave"].eq(wave)].drop(columns=[*_NOT_ANSWERS], errors="ignore")
+    made = [c for c in map(str, frame.columns) if c.partition("__")[2] in SAID]
+    mine = frame[frame["wave"].eq(wave)].drop(columns=[*_NOT_ANSWERS, *made], errors="ignore")
     text = mine.astype("string").sort_values("respondent", kind="stable")
     return text.astype(object).where(text.notna(), None).reset_index(drop=True)
 
 
-def compared(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+def compared(
+    before: pd.DataFrame, after: pd.DataFrame, mended: Collection[tuple[str, str]] = ()
+) -> pd.DataFrame:
     """Compare two readings by the id of the questionnaire.
 
     Parameters
     ----------
     before, after
         One row per questionnaire, all cells text, ``None`` for missing; ``respondent``.
+    mended
+        Questionnaires and columns that ``corrections.csv`` changes: they are not compared.
 
     Returns
     -------
@@ -150,7 +166,10 @@ def compared(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
         x = one.loc[both, column] if column in one else empty
         y = two.loc[both, column] if column in two else empty
         x, y = x.fillna("").astype(str), y.fillna("").astype(str)
+        item = str(column).partition("__")[0]
         for r in both[(x != y).to_numpy()]:
+            if (r, column) in mended or (r, item) in mended:
+                continue
             rows.append(
                 {
                     "kind": "changed",

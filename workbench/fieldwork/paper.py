@@ -37,7 +37,7 @@ _COLUMNS = {
     "short": ("name", "short", "reason"),
 }
 _WIDTHS = {  # shares of the line
-    "call_back": (16, 23, 16, 10, 5, 10, 20),
+    "call_back": (16, 18, 14, 10, 5, 10, 27),
     "verify": (12, 23, 12, 10, 11, 32),
     "revisit": (18, 26, 56),
     "short": (26, 8, 66),
