@@ -156,6 +156,27 @@ def test_a_year_that_the_calendar_does_not_know_is_named() -> None:
     assert "2026年的假期" in said["display_zh"]
 
 
+def test_a_request_without_an_end_leaves_no_year_to_the_calendar() -> None:
+    told = Handling.model_validate({"within": {"working_days": 2}}).model_dump(mode="json")
+    said = found(unit(register([1.0, None]), requests=told, workdays=HOLIDAYS))
+    assert "nan" not in said.loc["requests.treatment", "display_zh"]
+    assert "2026" not in said.loc["requests.treatment", "display_en"]
+
+
+def test_before_the_register_begins_nothing_is_counted() -> None:
+    waves = [{"id": "a", "role": "baseline", "records": ["2025-11", "2026-04"]},
+             {"id": "b", "records": ["2026-05", "2026-10"]}]  # fmt: skip
+    drawn = {"requests": "2026-11-30T00:00:00+08:00"}
+    zero = found(unit(register([1.0]), waves=waves, baseline="a", extracts=drawn))
+    assert zero.loc["requests.count.baseline", "value"] == 0  # none in a time that is known
+    assert "requests.rate_ratio" in zero.index
+    first = drawn | {"requests.first": "2026-05-02T08:00:00+08:00"}
+    told = found(unit(register([1.0]), waves=waves, baseline="a", extracts=first))
+    assert told.loc["requests.count.baseline", "status"] == "not_computed"
+    assert "2026-05-02" in told.loc["requests.count.baseline", "reason_en"]
+    assert not {"requests.rate.baseline", "requests.rate_ratio"} & set(told.index)
+
+
 @pytest.mark.parametrize(("equal", "verdict"), [(1, "passed"), (2, "failed")])
 def test_equal_times_of_answer_and_closing_are_a_check_with_share_n_and_what_to_do(
     equal: int, verdict: str

@@ -133,3 +133,24 @@ def test_both_values_reason_and_author_go_into_the_slice(folder, tmp_path):
     text = (tmp_path / "data/inputs/corrections.csv").read_text(encoding="utf-8")
     assert ",slip,A1,2026-11-18,B,sheet 4,responses,w2,q1,4,2" in text
     assert "data/responses.csv,3," not in text  # the person bears a number
+
+
+def test_ids_and_titles_of_a_platform_are_found_as_the_source_finds_them(folder):
+    rows = [
+        "序号,提交答卷时间,所用时间,来自IP,小区,1、您对本小区总体满意吗？",
+        "71,2026/10/9 12:02:03,61秒,10.0.0.1,A-1,5",
+        "72,2026/10/9 13:02:03,61秒,10.0.0.2,A-2,3",
+    ]
+    folder.write("data/wjx.csv", "\n".join(rows) + "\n")
+    folder.edit(
+        "study.yaml", "  responses: {file: data/responses.csv}\n",
+        "  responses:\n    - file: data/responses.csv\n      where: {wave: w1}\n"
+        "    - file: data/wjx.csv\n      set: {wave: w2}\n      community: {from: 小区}\n"
+        "      columns: {q1: '1、您对本'}\n",
+    )  # fmt: skip
+    when = "data/wjx.csv,72,finished,2026/10/9 13:02:03,2026/10/9 14:02:03"
+    made = corrected(folder, "data/wjx.csv,71,q1,5,2", when).build()
+    frame = made.frames["responses"].set_index("respondent")
+    assert frame.loc["71", "q1"] == 2
+    assert frame.loc["72", "finished"] == "2026-10-09T14:02:03+08:00"
+    assert made.corrections["column"].tolist() == ["q1", "finished"]

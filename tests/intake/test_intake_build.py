@@ -484,3 +484,14 @@ def test_a_source_in_which_nothing_names_the_unit_is_told_with_the_rest(folder):
     told = {(p.file, p.column) for p in folder.problems() if p.code == "column.missing"}
     assert told >= {("data/responses.csv", "community"), ("data/requests.csv", "community")}
     assert ("data/requests.csv", "kind") in told
+
+
+def test_months_before_the_register_begins_are_told(folder):
+    folder.edit("study.yaml", "{id: w1, role: baseline}",
+                "{id: w1, role: baseline, records: [2025-11, 2026-04]}")  # fmt: skip
+    folder.edit("study.yaml", "{id: w2, role: current}",
+                "{id: w2, role: current, records: [2026-05, 2026-10]}")  # fmt: skip
+    told = [p for p in folder.build().warnings if p.code == "requests.begin"]
+    assert [(p.column, p.expected, p.found) for p in told] == [
+        ("waves.w1.records", "2025-11", "2026-05")
+    ]

@@ -213,3 +213,14 @@ def test_open_requests_are_no_cases_of_it_and_days_cannot_tell():
     assert scoring.same_times(days).iloc[0]["verdict"] == "cannot_tell"
     none = scoring.same_times(data.iloc[10:]).iloc[0]
     assert (none["status"], none["n"]) == ("not_computed", 0)
+
+
+def test_a_period_without_requests_has_every_column_of_the_contract():
+    none = MIXED.iloc[:0]
+    full = scoring.handling_rates(MIXED, drawn=DRAWN)
+    empty = scoring.handling_rates(none, drawn=DRAWN)
+    assert list(empty.columns) == list(full.columns)
+    assert set(empty["status"]) == {"not_computed"}
+    assert empty[["value", "ci_low", "ci_high", "known_low", "known_high"]].isna().all().all()
+    pair = ["answered", "closed"]
+    assert {"ci_low", "ci_high"} <= set(scoring.same_times(none[pair]).columns)

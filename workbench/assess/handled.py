@@ -259,8 +259,9 @@ def _uncovered(c: Community) -> list[str]:
     known = {day[:4] for day in c.settings.get("workdays") or {}}
     if not known:
         return []
-    times = c.tables["requests"][["received", "closed"]].stack()
-    return [str(year) for year in sorted(set(times.dt.year)) if str(year) not in known]
+    table = c.tables["requests"]
+    years = {at.year for name in ("received", "closed") for at in table[name].dropna()}
+    return [str(year) for year in sorted(years) if str(year) not in known]
 
 
 def _office_words(c: Community) -> tuple[str, str]:

@@ -96,6 +96,10 @@ def requests(c: Community) -> pd.DataFrame:
         frame = cases(c, str(wave))
         common = {"wave": wave, "period": f"{span[0]:%Y-%m}..{span[1] - pd.Timedelta('1D'):%Y-%m}"}
         zh, en = f"（{_ZH[when]}）", f" ({_EN[when]})"
+        begins = c.settings.get("extracts", {}).get("requests.first")
+        if begins and pd.Timestamp(begins) >= span[1]:
+            rows.append(_before(pd.Timestamp(begins).tz_convert(span[1].tz), when, zh, en) | common)
+            continue
         rows.append(
             _row(
                 f"requests.count.{when}",
@@ -170,6 +174,20 @@ def _limits(c: Community) -> list[dict[str, Any]]:
         said = told_of_register(found, "share") if found.get("unknown") else {}
         rows.append(row | said)
     return rows
+
+
+def _before(begins: pd.Timestamp, when: str, zh: str, en: str) -> dict[str, Any]:
+    """Say that a register tells nothing of a period, which is not that nothing came."""
+    return _row(
+        f"requests.count.{when}",
+        f"受理的诉求{zh}",
+        f"Requests received{en}",
+        unit="count",
+        status="not_computed",
+        reason_zh=f"台账自{begins:%Y-%m-%d}起，此前情况不明",
+        reason_en=f"the register begins on {begins:%Y-%m-%d}; before it nothing is known",
+        method="records.count",
+    )
 
 
 _NUMBERS = "value unit std_error ci_low ci_high level n p_value method status flags".split()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from workbench.intake.frames import Problems, shown
 from workbench.intake.tables import Table
-from workbench.intake.titles import tidy
+from workbench.intake.titles import meant, tidy
 from workbench.study import Join, nearest_remedy
 
 if TYPE_CHECKING:
@@ -112,16 +112,19 @@ class Corrector:
                     how.file,
                     row,
                     title,
-                    _feeds(how, title),
+                    _feeds(how, raw, title),
                 )
             )
         return patches
 
     def _title(self, line: Correction, how: Source | Join, raw: RawFile) -> str | None:
-        named = how.columns.get(line.column, line.column)
-        for title in (tidy(line.column), tidy(named)):
+        for name in (line.column, _source(how, raw, line.column)):
+            title = tidy(name)
             if title in raw.places:
                 return title
+            found = meant(title, raw.places, raw.grid.export)
+            if found is not None:
+                return found
         zh, en = nearest_remedy(line.column, [*raw.places, *how.columns])
         self._refuse(
             line, "column", "文件没有这一列", "the file has no such column", zh, en, line.column
@@ -139,7 +142,7 @@ class Corrector:
         if match := _ROW.match(line.key):
             row = int(match.group(1))
             return [row] if row in column(next(iter(raw.places))).index else []
-        keys = how.by if isinstance(how, Join) else [how.columns.get(table.id, table.id)]
+        keys = how.by if isinstance(how, Join) else [_source(how, raw, table.id)]
         title = tidy(keys[0])
         if title not in raw.places:
             self._refuse(
@@ -222,10 +225,20 @@ def _same(stands: str, old: str) -> bool:
     return bool(numbers) and float(stands) == float(old)
 
 
-def _feeds(how: Source | Join, title: str) -> str:
+def _source(how: Source | Join, raw: RawFile, name: str) -> str:
+    """Give the title that feeds a column of the table, be it the platform's own; else the name."""
+    export = raw.grid.export
+    if name in how.columns or export is None or name not in export.named:
+        return how.columns.get(name, name)
+    return export.named[name].title
+
+
+def _feeds(how: Source | Join, raw: RawFile, title: str) -> str:
     """Give the table's column that a title feeds; a title without an entry feeds its namesake."""
+    export = raw.grid.export
     for name, source in how.columns.items():
-        if tidy(source) == title:
+        given = tidy(source)
+        if title == (given if given in raw.places else meant(given, raw.places, export)):
             return name
     if (
         not isinstance(how, Join)
@@ -233,4 +246,5 @@ def _feeds(how: Source | Join, title: str) -> str:
         and tidy(how.community.source) == title
     ):
         return "community"
-    return title
+    own = {} if export is None else {one.title: name for name, one in export.named.items()}
+    return own.get(title, title)

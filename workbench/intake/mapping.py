@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from workbench.intake.entered import entered
 from workbench.intake.frames import FILE, ROW, Log, Problems, Raw
 from workbench.intake.recode import recode, split_options
 from workbench.intake.tables import Table, column_of
-from workbench.intake.titles import plain, tidy
+from workbench.intake.titles import meant, tidy
 from workbench.intake.units import Units
 from workbench.study import nearest_remedy
 
@@ -31,7 +30,7 @@ _LINK = (
     "sojumpparm", "link_parameter", "自定义参数", "自定义链接参数", "自定义字段",
     "ExternalReference", "token",
 )  # fmt: skip
-_TITLE = re.compile(r"\d{1,3}\s*[、．.：:]")
+_DRESSED = ("（写法不同）", " (wide or narrow forms, blanks, label)")
 
 
 @dataclass(frozen=True)
@@ -102,32 +101,18 @@ class Mapping:
             zh, en = f"写作“{wanted}#1”或“{wanted}#2”", f'write "{wanted}#1" or "{wanted}#2"'
             what = (f"列名“{wanted}”重复", f'the title "{wanted}" stands more than once')
         else:
-            begins = [c for c in map(str, raw.frame.columns) if c.startswith(wanted)]
-            if _TITLE.match(wanted) and len(begins) == 1:
+            found = meant(wanted, map(str, raw.frame.columns), raw.export)
+            if found is not None:
+                how = ("", "") if found.startswith(wanted) else _DRESSED
                 self.log.add(
                     "intake.title",
                     1,
-                    f"“{wanted}”即列“{begins[0]}”",
-                    f'"{wanted}" is the column "{begins[0]}"',
+                    f"“{wanted}”即列“{found}”{how[0]}",
+                    f'"{wanted}" is the column "{found}"{how[1]}',
                     table=self.table.name,
                     once=True,
                 )
-                return begins[0]
-            said = () if raw.export is None else raw.export.questions
-            words = {plain(wanted), plain(_TITLE.sub("", wanted, count=1))}
-            alike = [c for c in map(str, raw.frame.columns) if plain(c) == plain(wanted)] or [
-                q.title for q in said if not q.columns and plain(q.wording) in words
-            ]
-            if len(alike) == 1:
-                self.log.add(
-                    "intake.title",
-                    1,
-                    f"“{wanted}”即列“{alike[0]}”（写法不同）",
-                    f'"{wanted}" is the column "{alike[0]}" (wide or narrow forms, blanks, label)',
-                    table=self.table.name,
-                    once=True,
-                )
-                return alike[0]
+                return found
             zh, en = nearest_remedy(wanted, map(str, raw.frame.columns))
             what = (f"文件没有列“{wanted}”", f'the file has no column "{wanted}"')
         self.problems.add(

@@ -65,7 +65,7 @@ def check_all(
     if "measurements" in frames:
         _measurements(study, frames["measurements"], problems)
     if "requests" in frames:
-        _requests(frames, log, problems)
+        _requests(study, frames, log, problems)
     if "issues" in frames:
         _issues(frames["issues"], problems)
     if "facts" in frames:
@@ -476,7 +476,29 @@ _STEPS = {
 }
 
 
-def _requests(frames: Frames, log: Log, problems: Problems) -> None:
+def _begins(study: Study, frames: Frames, problems: Problems) -> None:
+    """Tell of a wave whose months of records begin before the register does."""
+    first = min((str(b["received"].min()) for b in frames.blocks("requests", ["received"])
+                 if b["received"].notna().any()), default="")  # fmt: skip
+    for wave in study.settings.waves:
+        if first and wave.records is not None and first[:7] > wave.records[0]:
+            problems.add(
+                "requests.begin",
+                f"诉求台账自{first[:7]}起，{wave.id} 的记录月份更早：此前不是没有诉求，而是不知道",
+                f"the register of requests begins in {first[:7]}, the months of records of "
+                f"{wave.id} before: what came then is not nothing, it is not known",
+                "补上缺的月份，或改正该期的 records:",
+                "add the months that are missing, or correct records: of that wave",
+                file="study.yaml",
+                column=f"waves.{wave.id}.records",
+                expected=str(wave.records[0]),
+                found=first[:7],
+                severity="warning",
+            )
+
+
+def _requests(study: Study, frames: Frames, log: Log, problems: Problems) -> None:
+    _begins(study, frames, problems)
     named: set[str] = set()
     for block in frames.blocks("requests", ["duplicate_of"]):
         named |= set(block["duplicate_of"].dropna().unique())

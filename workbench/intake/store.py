@@ -124,7 +124,10 @@ def _write(frames: Frames, name: str, path: Path) -> None:
 
 
 def _extracts(tables: Tables) -> dict[str, str]:
-    """Give, by table, when the records were drawn: the latest time in the whole table."""
+    """Give, by table, when the records were drawn: the latest time in the whole table.
+
+    ``<table>.first`` is the earliest time of receipt, before which the register tells nothing.
+    """
     import pandas as pd
 
     found = {}
@@ -138,6 +141,13 @@ def _extracts(tables: Tables) -> dict[str, str]:
             known = [time for time in last if not pd.isna(time)]
             if known:
                 found[name] = max(known).isoformat()
+            begin = [
+                pd.to_datetime(block["received"], format="ISO8601", utc=True).min()
+                for block in tables.frames.blocks(name, ("received",))
+            ]
+            begin = [time for time in begin if not pd.isna(time)]
+            if begin:
+                found[f"{name}.first"] = min(begin).isoformat()
     return found
 
 

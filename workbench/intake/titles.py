@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-__all__ = ["joined", "plain", "tidy", "unique"]
+if TYPE_CHECKING:
+    from workbench.intake.readers.export import Export
+
+__all__ = ["joined", "meant", "plain", "tidy", "unique"]
+
+_NUMBERED = re.compile(r"\d{1,3}\s*[、．.：:]")
 
 
 def tidy(name: str) -> str:
@@ -66,3 +73,20 @@ def joined(rows: list[list[str]]) -> list[str]:
         parts = [part for n, part in enumerate(column) if part and part not in column[:n]]
         titles.append("/".join(parts))
     return titles
+
+
+def meant(wanted: str, titles: Iterable[str], export: Export | None) -> str | None:
+    """Give the one column that a title means which no column bears, if it is one.
+
+    A numbered beginning (``5、总体``), another width of characters, or the wording of a question.
+    """
+    titles = list(titles)
+    begins = [title for title in titles if title.startswith(wanted)]
+    if _NUMBERED.match(wanted) and len(begins) == 1:
+        return begins[0]
+    said = () if export is None else export.questions
+    words = {plain(wanted), plain(_NUMBERED.sub("", wanted, count=1))}
+    alike = [title for title in titles if plain(title) == plain(wanted)] or [
+        one.title for one in said if not one.columns and plain(one.wording) in words
+    ]
+    return alike[0] if len(alike) == 1 else None

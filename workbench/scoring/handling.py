@@ -281,6 +281,7 @@ def _rate(
     n, met = int(inside.sum()), int((inside & hit[rows]).sum())
     unknown = sum(left[name] for name in _UNKNOWN)
     row: dict[str, Any] = {"statistic": statistic, "value": None, "unit": "share"}
+    row |= dict.fromkeys(("ci_low", "ci_high", "known_low", "known_high"))
     if n and not (silent and (statistic == "called_back" or left["no_outcome"])):
         low, high = binomial_interval(met, n, level=level)
         row |= {"value": met / n, "ci_low": low, "ci_high": high}
@@ -356,6 +357,7 @@ def same_times(
     pair = requests[[first, second]].dropna()
     n = len(pair)
     row: dict[str, Any] = {"statistic": "same_time", "value": None, "unit": "share"}
+    row |= {"ci_low": None, "ci_high": None}
     row |= {"level": level, "n": n, "denominator": n, "numerator": 0, "target": limit}
     row |= {"method": "scoring.same_times", "status": "not_computed", "verdict": None}
     row |= {"reason_zh": "没有一件诉求两个时间都有", "reason_en": "no request has both times"}
