@@ -626,6 +626,31 @@ def test_a_correction_is_no_change_of_the_export_and_no_new_reading(tmp_path: Pa
     assert keep("three", "2").number == 3
 
 
+def test_questionnaires_of_a_file_that_cannot_be_read_have_not_vanished(tmp_path: Path) -> None:
+    source = SimpleNamespace(file="a.csv")
+    none = pd.DataFrame(columns=["table", "wave", "id", "column"])
+
+    def keep(*answers: str) -> kept.Reading:
+        files = (
+            (SimpleNamespace(name="a.csv", sha256="-".join(answers), rows=1),) if answers else ()
+        )
+        frame = pd.DataFrame({"respondent": list(answers), "wave": "w"})
+        tables = SimpleNamespace(files=files, frames={"responses": frame}, corrections=none)
+        study = SimpleNamespace(settings=SimpleNamespace(sources={"responses": (source,)}),
+                                resolve=lambda name: tmp_path / name)  # fmt: skip
+        return kept.keep(study, tables, "w", tmp_path)  # type: ignore[arg-type]
+
+    keep("1", "2")
+    torn = keep()
+    assert (torn.number, torn.changes) == (1, None)
+    assert keep("1", "2", "3").changes["respondent"].tolist() == ["3"]
+    f = _field(_answers())
+    f = dataclasses.replace(f, settings=SETTINGS | {"answer_files": ["a.csv"], "reads": 1})
+    told = _told(fieldwork.changes(f))["field.changes"]
+    assert (told["status"], told["verdict"]) == ("not_computed", "failed")
+    assert told["reason_en"].startswith("a.csv cannot be read")
+
+
 def test_an_effect_that_cannot_be_computed_is_said_and_not_passed_over(
     honest: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,7 @@ def test_a_wrong_declared_encoding_is_refused(tmp_path):
         (b"a,b\n", "file.no-rows"),
         (b"a,b\x00\n1,2\n", "file.binary"),
         (b'a,b\n1,"open\n', "file.csv"),
+        (b"a,b,c\n1,2,3\n4,5.2", "file.torn"),
         (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-9], "file.torn"),
         (gzip.compress(b"0" * 30_000_000, mtime=0), "file.bomb"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "file.xls"),
@@ -109,6 +110,14 @@ def test_a_wrong_declared_encoding_is_refused(tmp_path):
 )
 def test_a_file_that_cannot_be_read_is_named_as_such(tmp_path, data, code):
     assert refused(tmp_path, data).code == code
+
+
+def test_a_short_last_line_is_cut_off_only_without_its_line_end(tmp_path):
+    problem = refused(tmp_path, b"a,b,c\n1,2,3\n4,5.2")
+    assert (problem.row, problem.expected, problem.found) == (2, "3", "2")
+    for whole in (b"a,b,c\n1,2,3\n4,5.2\n", b"a,b,c\n4\n1,2,3", b"a,b,c\n1,2,3\n\n"):
+        (tmp_path / "a.csv").write_bytes(whole)
+        assert len(read_file(tmp_path / "a.csv", Source(file="a.csv"), Log(), []).frame)
 
 
 def test_a_header_alone_is_a_table_without_rows_only_where_that_may_be(tmp_path):

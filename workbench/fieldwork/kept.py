@@ -44,7 +44,8 @@ def keep(study: Study, tables: Tables, wave: str, folder: Path) -> Reading:
     """Keep the exports and answers of this reading and compare them with the reading before.
 
     The same exports again are the same reading, compared with the same one before it. What
-    ``corrections.csv`` mends is no change of the export and is not compared.
+    ``corrections.csv`` mends is no change of the export and is not compared. Where a file of
+    answers cannot be read, its questionnaires did not vanish: that is no reading.
 
     Parameters
     ----------
@@ -67,12 +68,14 @@ def keep(study: Study, tables: Tables, wave: str, folder: Path) -> Reading:
             target = folder / "exports" / f"{file.sha256}-{Path(file.name).name}"
             if not target.exists() and hashlib.sha256(data).hexdigest() == file.sha256:
                 write_atomic(target, data)
+    names = {source.file for source in study.settings.sources.get("responses", ())}
+    journal = folder / "readings.jsonl"
+    lines = _lines(journal, wave)
+    if names - {file.name for file in tables.files}:
+        return Reading(len(lines), None)
     answers = _answers(tables, wave)
     text = answers.to_csv(index=False, lineterminator="\n").encode()
     digest = hashlib.sha256(text).hexdigest()
-    journal = folder / "readings.jsonl"
-    lines = _lines(journal, wave)
-    names = {source.file for source in study.settings.sources.get("responses", ())}
     exports = {f.name: f.sha256 for f in tables.files if f.name in names}
     again = bool(exports and lines) and exports == {
         f["name"]: f["sha256"] for f in lines[-1]["files"] if f["name"] in names

@@ -76,6 +76,7 @@ def arrived(f: Field) -> pd.DataFrame:
         )
     wrong = [p for p in f.settings["problems"] if p["severity"] == "error"]
     first = wrong[0] if wrong else {}
+    more = ("；其余见 workbench check", "; the others: workbench check") if wrong[1:] else ("", "")
     rows.append(
         row(
             "problems",
@@ -86,8 +87,8 @@ def arrived(f: Field) -> pd.DataFrame:
             unit="count",
             verdict="failed" if wrong else "passed",
             severity="warning",
-            reason_zh=f"{first['zh']}；其余见 workbench check" if wrong else None,
-            reason_en=f"{first['en']}; the others: workbench check" if wrong else None,
+            reason_zh=f"{first['zh']}{more[0]}" if wrong else None,
+            reason_en=f"{first['en']}{more[1]}" if wrong else None,
             remedy_zh=(first.get("remedy_zh") or None) if wrong else None,
             remedy_en=(first.get("remedy_en") or None) if wrong else None,
         )
@@ -98,6 +99,26 @@ def arrived(f: Field) -> pd.DataFrame:
 def changes(f: Field) -> pd.DataFrame:
     """Tell what was added, changed, and vanished since the last export, by interviewer and day."""
     label = ("与上次导出比较", "Against the last export")
+    read = {file["name"] for file in f.settings["files"]}
+    if lost := [name for name in f.settings["answer_files"] if name not in read]:
+        named = "、".join(lost), ", ".join(lost)
+        return pd.DataFrame(
+            [
+                row(
+                    "changes",
+                    "check",
+                    *label,
+                    status="not_computed",
+                    verdict="failed",
+                    severity="warning",
+                    reason_zh=f"{named[0]}读不了，不作比较；本页各数都没有其中的问卷",
+                    reason_en=f"{named[1]} cannot be read: nothing is compared, and no figure on "
+                    "this page has its questionnaires",
+                    remedy_zh="重新导出后再运行一次；以前各次的导出都已保存",
+                    remedy_en="export it again and run once more; the exports before it are kept",
+                )
+            ]
+        )
     if "changes" not in f.tables:
         first = f.settings["reads"] <= 1
         return nothing(

@@ -74,9 +74,10 @@ class Done:
             if zh
             else f"to look at: {len(hits)} (a flag deletes nothing)"
         )
-        lines += [
-            f"  {f[f'label_{lang}']}  {f.get(f'display_{lang}') or ''}".rstrip() for f in hits[:12]
-        ]
+        for one in hits[:12]:
+            said = one.get(f"reason_{lang}") if one["status"] == "not_computed" else ""
+            said = said or one.get(f"display_{lang}") or ""
+            lines.append(f"  {one[f'label_{lang}']}  {said}".rstrip())
         if len(hits) > 12:
             lines.append(f"  …另{len(hits) - 12}项" if zh else f"  … and {len(hits) - 12} more")
         lines += [str(p) for p in self.files]

@@ -154,14 +154,17 @@ def records(
     Raises
     ------
     InputError
-        A quote is never closed or a field is longer than 1 MiB.
+        A quote is never closed, a field is longer than 1 MiB, or the text is cut off: its last
+        record has fewer fields than the one before it, and no line end.
     """
     csv.field_size_limit(_MAX_FIELD)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    rows = 0
+    last = ["\n"]
+    reader = csv.reader(_noting(lines, last), delimiter=delimiter, strict=True)
+    rows = width = before_it = 0
     try:
         for row in reader:
             rows += 1
+            width, before_it = len(row), width
             yield row
     except csv.Error as error:
         raise InputError(
@@ -171,7 +174,29 @@ def records(
                 row=max(rows + before(), 1),
                 zh=f"第 {reader.line_num + before()} 行处无法解析（{error}）",
                 en=f"cannot be parsed at line {reader.line_num + before()} ({error})",
-                remedy_zh="检查引号是否成对，或声明 delimiter:",
-                remedy_en="check that quotes are paired, or declare delimiter:",
+                remedy_zh="检查引号是否成对、文件是否下载完整，或声明 delimiter:",
+                remedy_en="check that quotes are paired and the file is whole, or declare "
+                "delimiter:",
             )
         ) from None
+    if 0 < width < before_it and not last[0].endswith(("\n", "\r")):
+        raise InputError(
+            Problem(
+                code="file.torn",
+                file=file,
+                row=max(rows + before() - 1, 1),
+                zh=f"文件在第 {reader.line_num + before()} 行中途断开，没有换行",
+                en=f"the file is cut off in line {reader.line_num + before()}, without a line end",
+                expected=f"{before_it}",
+                found=f"{width}",
+                remedy_zh="重新导出或下载；若本来如此，在末行后加换行",
+                remedy_en="export or download it again; if it is meant so, end its last line",
+            )
+        )
+
+
+def _noting(lines: Iterable[str], last: list[str]) -> Iterator[str]:
+    """Pass lines on and keep the one that was passed last."""
+    for line in lines:
+        last[0] = line
+        yield line
