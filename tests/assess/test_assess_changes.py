@@ -55,6 +55,10 @@ def test_what_was_asked_differently_is_not_compared_until_somebody_confirms_it(u
     assert math.isnan(row["value"])
     assert "“满意吗a”“满意吗b”" in row["reason_zh"]
     assert not any(finding.startswith("change.q1.top2.") for finding in made.index)
+    for wave, label in (("a", "很满意"), ("b", "非常满意")):
+        how[wave] |= {"wording": "满意吗", "labels": {"5": label}}
+    row = told(apart).loc["change.q1.top2"]
+    assert "“5 = 很满意”“5 = 非常满意”" in row["reason_zh"]  # the same words, another scale
 
 
 def test_without_weighting_the_change_stands_with_the_composition_of_the_baseline(

@@ -285,11 +285,12 @@ def asked_apart(c: Community) -> Mapping[str, Any]:
 
 
 def _reworded(c: Community, item: str) -> dict[str, Any]:
-    """Refuse to compare what was not asked alike: both wordings are printed."""
-    how = asked_apart(c)[item]
+    """Refuse to compare what was not asked alike: both wordings are printed, or both scales."""
+    how = [asked_apart(c)[item][wave] for wave in (str(c.baseline), c.wave)]
+    alike = how[0]["wording"] == how[1]["wording"]
     first, second = (
-        how[wave]["wording"] or ", ".join(f"{k} = {v}" for k, v in how[wave]["labels"].items())
-        for wave in (str(c.baseline), c.wave)
+        (not alike and one["wording"]) or ", ".join(f"{k} = {v}" for k, v in one["labels"].items())
+        for one in how
     )
     return _withheld(c, item, 0) | {
         "evidence_grade": "E0",
