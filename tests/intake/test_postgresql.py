@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -111,6 +112,14 @@ def test_types_of_a_server_become_text_and_nothing_is_written(
     assert len(asked(server, monkeypatch, sheet="orders")) == 3
 
 
+def test_midnight_of_another_zone_is_no_missing_time_of_day(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = "select timestamptz '2026-10-09 08:00:00+08' as a, timestamp '2026-10-09' as b"
+    rows = asked(server, monkeypatch, query=query)
+    assert rows[1] == ["2026-10-09 00:00:00+00:00", "2026-10-09"]
+
+
 @pytest.mark.parametrize(
     ("change", "how"),
     [("wrongword", {"sheet": "orders"}), ("rightword", {"sheet": "nosuch"})],
@@ -123,4 +132,5 @@ def test_what_the_server_refuses_is_told_without_the_password(
         asked(server.replace("rightword", change), monkeypatch, **how)
     [problem] = caught.value.problems
     assert problem.code == "source.database"
+    assert re.fullmatch(r"\w+: (password|relation) .*", problem.found)  # the server's own words
     assert change not in str(caught.value)

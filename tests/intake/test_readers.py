@@ -7,6 +7,7 @@ import io
 import json
 import sqlite3
 import zipfile
+from datetime import UTC, datetime
 
 import openpyxl
 import pandas as pd
@@ -16,6 +17,7 @@ from workbench.errors import InputError
 from workbench.intake.building import collect
 from workbench.intake.frames import Log
 from workbench.intake.read import read_file
+from workbench.intake.sheetxml import cell_text
 from workbench.study import Source
 
 xlwt = pytest.importorskip("xlwt")
@@ -564,6 +566,12 @@ def test_a_table_may_bear_a_word_of_the_language(tmp_path, monkeypatch):
     for name in ("order", "main.order"):
         how = Source(file="env:HOTLINE_DB", format="sql", sheet=name)
         assert read_file(tmp_path, how, Log(), []).frame["id"].tolist() == ["007"]
+
+
+def test_midnight_of_another_zone_keeps_its_hour():
+    at = datetime(2026, 10, 9, tzinfo=UTC)
+    assert cell_text(at) == "2026-10-09 00:00:00+00:00"
+    assert cell_text(at.replace(tzinfo=None)) == "2026-10-09"
 
 
 # workbooks with macros, and headers of two lines

@@ -113,8 +113,9 @@ def cell_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ") if value.time() != time() else value.date().isoformat()
+    if isinstance(value, datetime):  # midnight of another zone is a time of day here
+        day = value.tzinfo is None and value.time() == time()
+        return value.date().isoformat() if day else value.isoformat(sep=" ")
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, timedelta):

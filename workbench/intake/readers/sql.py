@@ -131,7 +131,8 @@ def _query(how: Source | Join) -> str:
 def _failed(file: str, error: Exception, url: str) -> InputError:
     """Give the refusal for what the database or its driver said, without the URL's secrets."""
     said: Any = getattr(error, "orig", None) or error
-    words = " ".join(str(said).split())
+    fields = said.args[0] if said.args and isinstance(said.args[0], dict) else {}
+    words = " ".join(str(fields.get("M", said)).split())  # pg8000 gives the server's fields
     for part in {url, *re.findall(r"(?<=:)[^:@/]+(?=@)", url)}:
         words = words.replace(part, "…")
     return refuse(
