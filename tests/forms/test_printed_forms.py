@@ -148,6 +148,31 @@ def test_the_lines_of_an_item_stay_on_one_page(lang: str) -> None:
     assert not [n for n in marks if n % 3]
 
 
+def test_a_reason_with_two_codes_is_printed_once(tmp_path: Path) -> None:
+    shutil.copytree(DEMO, tmp_path / "s")
+    book = yaml.safe_load((tmp_path / "s/codebook.yaml").read_text(encoding="utf-8"))
+    before = _words(tmp_path / "s")
+    for item in book.values():
+        if "missing" in item:
+            item["missing"] = {**item["missing"], 66: "dont_know"}
+    (tmp_path / "s/codebook.yaml").write_text(yaml.safe_dump(book, allow_unicode=True))
+    assert before == _words(tmp_path / "s") > 0
+
+
+def _words(folder: Path) -> int:
+    data = questionnaire_pdf(study := Study.load(folder), asked_of(study), "zh")
+    text = "".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages)
+    return text.count("不清楚")
+
+
+def test_an_interviewer_scores_nothing(tmp_path: Path) -> None:
+    shutil.copytree(DEMO, tmp_path / "s")
+    with (tmp_path / "s/data/assessors.csv").open("a") as file:
+        file.write("I01,interviewer,T1,other_district,2026-03-20,,none\n")
+    asked, before = (asked_of(Study.load(folder)) for folder in (tmp_path / "s", DEMO))
+    assert asked.assessors == before.assessors
+
+
 def test_large_print_has_no_text_below_sixteen_points(hard: Study) -> None:
     sizes: set[float] = set()
 

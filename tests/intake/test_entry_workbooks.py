@@ -310,6 +310,14 @@ def test_labels_codes_ticks_dates_skips_and_zeros_are_read(entered: Any) -> None
     assert not [p for p in told.values() if p.severity == "error"]
 
 
+def test_words_of_a_reason_with_two_codes_are_those_of_the_first(entered: Any, folder: Any) -> None:
+    folder.edit("codebook.yaml", "6: dont_know", "6: dont_know, 66: dont_know")
+    folder = entered([answer(7, q1="不清楚"), answer(8, q1="66 不清楚"), answer(9, q1=6)])
+    tables, found = collect(folder.load())
+    assert tables.frames["responses"]["q1__missing"].tolist() == ["dont_know"] * 3
+    assert not [p for p in found if p.file == "data/entry.xlsx" and p.severity == "error"]
+
+
 def test_cells_off_the_list_are_told_with_sheet_row_and_column(entered: Any) -> None:
     folder = entered([
         answer(1), answer(2, q1=9), answer(3, sex="不男不女", f2=31), answer(4, f3="昨天", f4="也许"),

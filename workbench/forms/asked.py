@@ -21,7 +21,7 @@ VISITS = ("announced", "mystery", "cross", "spot_check", "recheck", "calibration
 
 @dataclass(frozen=True)
 class Assessor:
-    """One line of the table ``assessors``."""
+    """One line of the table ``assessors`` that is no interviewer's."""
 
     assessor: str
     role: str
@@ -154,6 +154,7 @@ def asked_of(study: Study) -> Asked:
         else [
             Assessor(who, role)
             for who, role in zip(people["assessor"], people["role"], strict=True)
+            if role != "interviewer"  # asks residents and scores nothing
         ],
         languages=settings.languages,
     )

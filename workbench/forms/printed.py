@@ -99,10 +99,16 @@ class _Page:
                 self.option(self.runs(labels[p]) if p in labels else [p], p if p in labels else "")
                 for p in item.points
             ]
-        for code, reason in item.missing.items():
-            if reason not in _UNPRINTED:
-                out.append(self.option([said(reason)[0 if self.zh else 1]], code))
-        return out
+        return out + self.lost(item)
+
+    def lost(self, item: Item) -> list[dict[str, Any]]:
+        """Give the reasons that may be ticked instead of an answer, each by its first code."""
+        first = {reason: code for code, reason in reversed(item.missing.items())}
+        return [
+            self.option([said(reason)[0 if self.zh else 1]], code)
+            for code, reason in item.missing.items()
+            if reason not in _UNPRINTED and first[reason] == code
+        ]
 
 
 def _compiled(document: dict[str, Any], study: Study) -> bytes:
@@ -249,11 +255,7 @@ def _question(page: _Page, code: str, item: Item, numbers: Mapping[str, int]) ->
     options = page.options(item) if item.kind in ("scale", "single", "multiple", "check") else []
     low, high = item.range or (None, None)
     if item.kind in ("number", "date", "text") and item.missing:
-        options = [
-            page.option([said(reason)[0 if page.zh else 1]], lost)
-            for lost, reason in item.missing.items()
-            if reason not in _UNPRINTED
-        ]
+        options = page.lost(item)
     return {
         "type": "question",
         "kind": item.kind,

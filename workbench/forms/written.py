@@ -22,7 +22,7 @@ def write_forms(study: Study, to: Path) -> Asked:
 
     Files: ``questionnaire.<lang>.pdf`` and ``….large.pdf``, ``inspection.<visit>.<lang>.pdf``,
     ``entry.xlsx``, and ``sheets/<assessor>.xlsx`` for each line of the table ``assessors``
-    (``sheets/inspection.xlsx`` without that table).
+    but interviewers (``sheets/inspection.xlsx`` without that table).
 
     Returns
     -------

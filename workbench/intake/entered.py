@@ -105,8 +105,11 @@ def _choices(here: Source, name: str) -> dict[str, list[str | None]]:
         out = {p: [labels[p].zh, labels[p].en] if p in labels else [] for p in item.points}
     elif item.kind == "check" or option:
         out = {"true": ["是", "yes"], "false": ["否", "no"]}
-    for lost, reason in item.missing.items():
-        out.setdefault(lost, [*said(reason), reason])
+    told: set[str] = set()
+    for lost, reason in item.missing.items():  # words alone are those of the first of its codes
+        words: list[str | None] = [*said(reason), reason]
+        out.setdefault(lost, [f"{lost} {word}" for word in words] if reason in told else words)
+        told.add(reason)
     return out
 
 
