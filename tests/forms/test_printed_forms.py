@@ -155,7 +155,9 @@ def test_a_reason_with_two_codes_is_printed_once(tmp_path: Path) -> None:
     for item in book.values():
         if "dont_know" in item.get("missing", {}).values():
             item["missing"] = {**item["missing"], 66: "dont_know"}
-    (tmp_path / "s/codebook.yaml").write_text(yaml.safe_dump(book, allow_unicode=True))
+    (tmp_path / "s/codebook.yaml").write_text(
+        yaml.safe_dump(book, allow_unicode=True, sort_keys=False)
+    )
     assert before == _words(tmp_path / "s") > 0
 
 
