@@ -47,7 +47,9 @@ def test_waves_of_different_kinds_report_both_shares_at_e0_and_no_difference(uni
 
 def test_what_was_asked_differently_is_not_compared_until_somebody_confirms_it(unit: Make) -> None:
     c = unit()
-    how = {w: {"wording": f"满意吗{w}", "labels": {}, "modes": [], "sha256": w} for w in "ab"}
+    how: dict[str, Any] = {
+        w: {"wording": f"满意吗{w}", "labels": {}, "modes": [], "sha256": w} for w in "ab"
+    }
     apart = dataclasses.replace(c, settings={**c.settings, "asked_apart": {"q1": how}})
     made = told(apart)
     row = made.loc["change.q1.top2"]
@@ -59,6 +61,8 @@ def test_what_was_asked_differently_is_not_compared_until_somebody_confirms_it(u
         how[wave] |= {"wording": "满意吗", "labels": {"5": label}}
     row = told(apart).loc["change.q1.top2"]
     assert "“5 = 很满意”“5 = 非常满意”" in row["reason_zh"]  # the same words, another scale
+    how["judgement"] = "J-2"
+    assert "J-2 判定不可比" in told(apart).loc["change.q1.top2", "reason_zh"]
 
 
 def test_without_weighting_the_change_stands_with_the_composition_of_the_baseline(

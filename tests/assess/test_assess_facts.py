@@ -54,3 +54,13 @@ def test_the_answers_that_count_as_satisfied_are_printed() -> None:
     }
     rows = facts._satisfied(Community(Path(), settings, {}, cast("Protocol", None)))
     assert [row["display_en"] for row in rows] == ["3 grade 3, 4 grade 4 on a scale of 4 (1 to 4)"]
+
+
+def test_a_judgement_about_a_question_names_itself_and_the_question() -> None:
+    settings = {"codebook": {"q1": {"wording": {"zh": "您满意吗？", "en": "Satisfied?"}}}}
+    line = {"id": "J-7", "kind": "comparability", "object": "item:q1", "decision": "可比",
+            "reason_zh": "同义", "reason_en": "same", "date": "2026-11-20"}  # fmt: skip
+    c = Community(Path(), settings, {"judgements": pd.DataFrame([line])}, cast("Protocol", None))
+    row = facts.decisions(c, pd.DataFrame(columns=["finding", "indicator"])).iloc[0]
+    assert row["label_zh"] == "人工决定 J-7：可比性，“您满意吗？”"
+    assert row["label_en"] == "Judgement J-7: comparability, “Satisfied?”"

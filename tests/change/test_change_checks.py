@@ -228,3 +228,10 @@ def test_without_any_information_nothing_passes_by_silence(study: pd.DataFrame) 
     found = change.checks(made).drop_duplicates("check").set_index("check")["verdict"]
     for number in (1, 2, 3, 5, 6, 13, 14, 15, 25, 26, 27):
         assert found[number] == "cannot_tell", number
+
+
+def test_changed_modes_are_named_and_not_their_digests():
+    row = change.check_instrument({"mode": ["household"]}, {"mode": ["household", "paper"]})
+    said = row.iloc[0]
+    assert "调查方式 household / household, paper" in said["reason_zh"]
+    assert "mode household / household, paper" in said["reason_en"]

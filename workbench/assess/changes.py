@@ -292,12 +292,18 @@ def _reworded(c: Community, item: str) -> dict[str, Any]:
         (not alike and one["wording"]) or ", ".join(f"{k} = {v}" for k, v in one["labels"].items())
         for one in how
     )
+    refused = asked_apart(c)[item].get("judgement")
+    why = (
+        (f"{refused} 判定不可比，不作比较", f"{refused} says that it is not the same question")
+        if refused
+        else ("未经确认不作比较", "nobody confirmed that it is the same question")
+    )
     return _withheld(c, item, 0) | {
         "evidence_grade": "E0",
         "method": "change.grade",
-        "reason_zh": f"两期问法不同，未经确认不作比较：“{first}”“{second}”",
-        "reason_en": "asked differently in both waves, and nobody confirmed that it is the same "
-        f"question: “{first}”, “{second}”; not compared",
+        "reason_zh": f"两期问法不同，{why[0]}：“{first}”“{second}”",
+        "reason_en": f"asked differently in both waves, and {why[1]}: “{first}”, “{second}”; "
+        "not compared",
     }
 
 

@@ -403,7 +403,13 @@ def decisions(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
     if "judgements" in c.tables:
         for one in c.tables["judgements"].to_dict("records"):
             kind = _JUDGEMENTS.get(one["kind"], (one["kind"],) * 2)
-            zh, en = f"人工决定：{kind[0]}", f"Judgement: {kind[1]}"
+            zh, en = f"人工决定 {one['id']}：{kind[0]}", f"Judgement {one['id']}: {kind[1]}"
+            about, _, item = str(one["object"]).partition(":")
+            book = c.settings["codebook"] if about == "item" else {}
+            wording = book.get(item, {}).get("wording")
+            if wording:
+                words = [wording.get(lang) or wording.get("zh") for lang in ("zh", "en")]
+                zh, en = f"{zh}，“{words[0]}”", f"{en}, “{words[1]}”"
             said = _both(_given(one.get("decision"), one.get("object")))
             if one["kind"] in judgements.STRIKES:
                 table = str(one["object"]).partition(":")[0]

@@ -368,6 +368,9 @@ def check_few(treated: int, comparison: int, *, alpha: float = 0.05) -> list[Row
     )
 
 
+_INSTRUMENT_ZH = {"mode": "调查方式", "weighting": "加权"}
+
+
 @framed
 def check_instrument(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Row]:
     """Check 25: whether question text, scale labels, mode, weighting and code are the same.
@@ -384,14 +387,22 @@ def check_instrument(before: Mapping[str, Any], after: Mapping[str, Any]) -> lis
         text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()[:12]
 
+    def shown(value: Any) -> str:
+        words = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        return ", ".join(value) if words else digest(value)
+
     keys = sorted(set(before) | set(after))
     apart = [k for k in keys if digest(before.get(k)) != digest(after.get(k))]
-    text = ", ".join(f"{k} {digest(before.get(k))} / {digest(after.get(k))}" for k in apart)
+    pairs = [(k, f"{shown(before.get(k))} / {shown(after.get(k))}") for k in apart]
+    zh = "；".join(f"{_INSTRUMENT_ZH.get(k, k)} {pair}" for k, pair in pairs)
+    en = "; ".join(f"{k} {pair}" for k, pair in pairs)
     return check(
         25,
         "failed" if apart else "passed",
-        f"已改变：{text}；确认可比之前不作比较" if apart else "未改变",
-        f"changed: {text}; no comparison until confirmed" if apart else "unchanged",
+        f"已改变：{zh}；比较须注明，不能归于实际变化" if apart else "未改变",
+        f"changed: {en}; a comparison has to say so, and cannot call it change alone"
+        if apart
+        else "unchanged",
         value=len(apart),
         unit="count",
         severity="critical" if apart else "warning",

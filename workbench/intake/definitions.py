@@ -93,7 +93,8 @@ class Definitions:
         dict
             Item → wave → ``wording``, ``labels``, ``modes`` and the SHA-256 of all three. A
             judgement of the kind comparability on ``item:<code>`` (or on both waves as a whole)
-            takes an item out; one whose decision is ``not_comparable`` or 不可比 does not.
+            takes an item out; one whose decision is ``not_comparable`` or 不可比 does not, and
+            stands beside the waves as ``judgement``.
         """
         if study.baseline is None:
             return {}
@@ -118,6 +119,7 @@ class Definitions:
             out[item] = {wave: _told(waves[wave], book) for wave in (before, now)}
             refused = _confirmed(study.judgements, item, before, now, refused=True)
             if refused is not None:
+                out[item]["judgement"] = refused
                 log.add(
                     "intake.asked-refused",
                     1,
