@@ -166,6 +166,8 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
     "a correction of what is not there": (corrected("row:1,q1,9,4"), "corrections.old", "corrections.csv:1[old]"),
     "a correction of no row": (corrected("row:999,q1,9,4"), "corrections.key", "corrections.csv:1[key]"),
     "a waiver of no check": (judged("waiver,A-1,check.nosuch,,,waive"), "judgements.object", "judgements.csv:1[object]"),
+    "a quotation with a telephone number": (judged("quotation,A-1,responses:1:sug,x,请打13800138000,release"), "privacy.mark", "judgements.csv:1[to]"),
+    "a quotation with a name": (judged("quotation,A-1,responses:1:sug,x,张先生很好,release"), "privacy.mark", "judgements.csv:1[to]"),
     "an exclusion of nobody": (judged("exclusion,A-1,responses:R999,,,exclude"), "judgements.object", "judgements.csv:1[object]"),
     "an exclusion of no table": (judged("exclusion,A-1,foo bar,,,exclude"), "judgements.object", "judgements.csv:1[object]"),
     "a window that ends first": (judged("device_window,A-1,measurements:waste_sorting_accuracy,2026-05,2026-04,out"), "judgements.to", "judgements.csv:1[to]"),

@@ -13,7 +13,8 @@ from workbench import survey
 from workbench.assess import origins, records
 from workbench.assess.coded import coded
 from workbench.assess.sample import labelled
-from workbench.text import COLUMNS, by_hour, mask, peak_hours, topic_table
+from workbench.text import COLUMNS, by_hour, peak_hours, topic_table
+from workbench.text.masking import tells
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -338,11 +339,6 @@ def _hours(c: Community, frame: pd.DataFrame) -> list[Row]:
     return rows
 
 
-def _tells(said: str) -> bool:
-    """Say whether a mask would still take something out; masks of the person who released stay."""
-    return any(mask(said).count(sign) > said.count(sign) for sign in "【[")
-
-
 def _quotations(c: Community) -> list[Row]:
     """Give the words that a judgement released; what still tells of a person is held back."""
     if not c.has("judgements"):
@@ -360,7 +356,7 @@ def _quotations(c: Community) -> list[Row]:
             f"居民原话（{one['id']}，经{one['approved_by']}批准）",
             f"Words of a resident ({one['id']}, released by {one['approved_by']})",
         )
-        if _tells(said):
+        if tells(said):
             row |= {
                 "status": "suppressed",
                 "reason_zh": "引文中仍有可能识别个人的内容",

@@ -14,6 +14,7 @@ from workbench.intake.tables import TABLES
 from workbench.intake.units import Units
 from workbench.judgements import STRIKES, struck
 from workbench.study import nearest_remedy
+from workbench.text.masking import marks, mask, tells
 
 if TYPE_CHECKING:
     from workbench.study import Judgement, Study
@@ -31,6 +32,7 @@ def check(study: Study, frames: Frames, units: Units, problems: Problems) -> Non
     for line in study.judgements:
         if not _unit(line, units, problems):
             continue
+        _told(line, problems)
         if line.kind == "waiver":
             checks = checks or known_checks(study.folder / "expectations")
             name = line.object.removeprefix("check.")
@@ -71,6 +73,27 @@ def _tell(
         expected=expected,
         found=str(getattr(line, "from_" if column == "from" else column)),
     )
+
+
+def _told(line: Judgement, problems: Problems) -> None:
+    """See that nothing that goes into the bag names a person: the words quoted, and the reasons."""
+    for column in ("to", "decision", "reason_zh", "reason_en"):
+        said = getattr(line, column)
+        quoted = column == "to" and line.kind == "quotation"
+        if not (tells(said) if quoted else next(marks(said), None)):
+            continue
+        problems.add(
+            "privacy.mark",
+            "文字可能识别个人，会随数据离开",
+            "the words may tell who somebody is, and would leave with the data",
+            "改为不含个人信息的文字（括号内为遮盖后的样子）",
+            "write what names nobody (what was found is shown masked)",
+            file="judgements.csv",
+            row=line.row,
+            column=column,
+            community=line.community,
+            found=mask(said),
+        )
 
 
 def _unit(line: Judgement, units: Units, problems: Problems) -> bool:

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-__all__ = ["KINDS", "marks", "mask", "plain"]
+__all__ = ["KINDS", "marks", "mask", "plain", "tells"]
 
 KINDS = {
     "mobile": ("手机号码", "a mobile number"),
@@ -261,3 +261,15 @@ def mask(text: str) -> str:
 
         out = pattern.sub(put, out)
     return out
+
+
+def tells(text: str) -> bool:
+    """Say whether :func:`mask` would take something out; what is masked already stays.
+
+    Examples
+    --------
+    >>> tells("王先生说电梯坏了"), tells("【姓名】说电梯坏了")
+    (True, False)
+    """
+    masked = mask(text)
+    return any(masked.count(sign) > text.count(sign) for sign in "【[")
