@@ -124,6 +124,24 @@ def test_spss_labels_and_missing_codes_are_the_files_own(tmp_path):
     assert "q_wave" in items
 
 
+def test_four_points_that_the_file_tells_are_no_lack_and_options_seen_are_noted(tmp_path):
+    import pyreadstat
+
+    labels = {1: "很满意", 2: "满意", 3: "不满意", 4: "很不满意"}
+    pyreadstat.write_sav(
+        pd.DataFrame({"SAT": [1.0, 2.0, 4.0]}),
+        str(tmp_path / "made.sav"),
+        column_labels=["您是否满意"],
+        variable_value_labels={"SAT": labels},
+    )
+    made, items = drafted(tmp_path, (tmp_path / "made.sav").read_bytes(), "b.sav")
+    assert (items["sat"].top, items["sat"].up) == (["1", "2"], False)
+    assert "not even" not in made.text("en")
+    made, _ = drafted(tmp_path, book(a=answers()))
+    [q3] = [item for item in made.items if item.code == "q3"]  # several answers in one cell
+    assert "nobody chose" in q3.notes[0][1]
+
+
 def test_an_xlsform_gives_both_languages(tmp_path):
     form = book(
         survey=[

@@ -227,6 +227,16 @@ def _multiple(asked: Question, frame: pd.DataFrame, missing: Mapping[str, str]) 
     )
 
 
+_SEEN = (
+    "取值取自答卷：没有人选的选项不在其中",
+    "options as they occur in the answers: one that nobody chose is not among them",
+)
+_NEW = (
+    "代码是新编的，与按序号导出的代码未必相同",
+    "the codes are new, and need not be those of an export by index",
+)
+
+
 def _single(
     asked: Question, frame: pd.DataFrame, missing: Mapping[str, str], meaning: Mapping[str, str]
 ) -> Drafted:
@@ -238,6 +248,8 @@ def _single(
     given = cells[~cells.isin(set(found))].str.replace(r"\s*〖.*?〗", "", regex=True)
     labels = dict(asked.labels) or dict(meaning)
     notes: list[tuple[str, str]] = []
+    if labels and not asked.labels:
+        notes.append(_SEEN)
     if labels:
         pairs = [(code, label) for code, label in labels.items() if code not in gaps]
         return _closed(asked, pairs, asked.kind or "single", notes, found)
@@ -251,6 +263,7 @@ def _single(
                 )
             )
         pairs = [(str(n), part) for n, part in enumerate(parts, start=1) if part]
+        notes.append((f"{_SEEN[0]}；{_NEW[0]}", f"{_SEEN[1]}; {_NEW[1]}"))
         return _closed(asked, pairs, "multiple", notes, found)
     values = list(dict.fromkeys(given))
     numeric = bool(values) and all(_NUMBER.match(value) for value in values)
@@ -273,13 +286,7 @@ def _single(
         return _open(asked, "number", found)
     few = len(values) <= _MOST_OPTIONS and (len(given) >= 2 * len(values) or ordered(values))
     if values and few and max(map(len, values)) <= 60:
-        notes.append(
-            (
-                "取值取自答卷：没有人选的选项不在其中；代码是新编的，与按序号导出的代码未必相同",
-                "options as they occur in the answers: one that nobody chose is not among them; "
-                "the codes are new, and need not be those of an export by index",
-            )
-        )
+        notes.append((f"{_SEEN[0]}；{_NEW[0]}", f"{_SEEN[1]}; {_NEW[1]}"))
         pairs = [(str(n), value) for n, value in enumerate(_by_number(values), start=1)]
         return _closed(asked, pairs, "single", notes, found, coded=False)
     return _open(asked, "text", found)
@@ -337,7 +344,9 @@ def _closed(
     if order is not None and (whole or not coded):
         kind = "scale"
         answers = sorted(answers, key=lambda label: int(codes[label]))
-        if len(order) % 2 == 0 or degree(order[len(order) // 2]) != 0:
+        below, above = (sum(s * (degree(label) or 0) > 0 for label in order) for s in (-1, 1))
+        told = bool(asked.labels) and below == above  # four points, all told by the file
+        if (len(order) % 2 == 0 or degree(order[len(order) // 2]) != 0) and not told:
             notes = [
                 *notes,
                 (
