@@ -592,8 +592,9 @@ def convert(
                 "responses.no-items",
                 "没有一道题的数据",
                 "there are no answers to any item",
-                "在 columns: 中写 题目代码: 列名，题目列在 codebook.yaml",
-                "write code: title under columns: for items of codebook.yaml",
+                "在 columns: 中写 题目代码: 列名，题目须在 codebook.yaml 中写明 class: 与 purpose:",
+                "write code: title under columns: for items of codebook.yaml that have class: and "
+                "purpose:",
                 file=source.file,
                 column="columns",
             )
