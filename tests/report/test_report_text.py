@@ -98,6 +98,12 @@ def test_an_english_label_begins_with_a_capital(jinxiu: Any) -> None:
     assert said(rows, "en")[1].startswith("Residents satisfied overall: about 7 in 10")
 
 
+@pytest.mark.parametrize("name", ["env:HOTLINE_DB: rows", "paper.xlsx wave: blank", "q3: asked"])
+def test_an_english_label_leaves_the_name_of_a_file_or_an_item(jinxiu: Any, name: str) -> None:
+    rows = changed(jinxiu, r"survey\.q1\.top2\.current", label_en=name)
+    assert Register(rows, "en").label("survey.q1.top2.current") == name
+
+
 def test_changes_speak_of_residents_and_not_of_percentage_points(jinxiu: Any) -> None:
     register = Register(jinxiu, "en")
     told = [register.plain(runs) for runs in changes(register, Words("en")).values()]

@@ -93,6 +93,7 @@ def tenths_range(low: float, high: float) -> tuple[int, int]:
 
 
 _HIDDEN = ("suppressed",)
+_WORD = re.compile(r"[a-z][a-z'’-]*[,;:]?(?:\s|\Z)")
 _NAMES = ("place", "responsible")
 
 # field: column and how it is written; "unit" as the finding's own value
@@ -208,11 +209,14 @@ class Register:
         return foreign(text, self.lang)
 
     def label(self, finding: str) -> str:
-        """Give the label of a finding, or its id; in English it begins with a capital."""
+        """Give the label of a finding, or its id; in English a word at its head has a capital.
+
+        The name of a file, an item or a variable keeps its letters.
+        """
         row = self.rows[finding]
         other = "en" if self.lang == "zh" else "zh"
         own = row.get(f"label_{self.lang}")
-        if own and self.lang == "en":
+        if own and self.lang == "en" and _WORD.match(own):
             own = own[:1].upper() + own[1:]
         return str(own or row.get(f"label_{other}") or finding)
 
