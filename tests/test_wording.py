@@ -17,6 +17,11 @@ from workbench.wording import ems, shared
         (["satisfied with", "satisfied with a", "satisfied with b"], ("satisfied ", "")),
         (["一类小区", "二类小区", "三类小区"], ("", "")),
         (["对环境满意的居民", "对治安满意的居民", "对文化满意的居民"], ("对", "满意的居民")),
+        (
+            ["a b (one), this wave", "c d (two), this wave", "e (six), this wave"],
+            ("", ", this wave"),
+        ),
+        (["a share of (all a)", "a share of (all b)", "a share of (all c)"], ("a share of ", "")),
         ([], ("", "")),
     ],
 )

@@ -25,6 +25,8 @@ def shared(labels: Sequence[str]) -> tuple[str, str]:
     ('satisfied with ', '')
     >>> shared(["对治安满意的居民", "对环境满意的居民", "对文化活动满意的居民"])
     ('对', '满意的居民')
+    >>> shared(["lifts (all), this wave", "noise (here), this wave", "parks (some), this wave"])
+    ('', ', this wave')
     """
     if len(labels) < 3 or len(set(labels)) < len(labels):
         return "", ""
@@ -50,11 +52,22 @@ def _whole(part: str, labels: Sequence[str], *, front: bool) -> str:
     while part:
         inner = part[-1] if front else part[0]
         outer = [label[len(part) :][:1] if front else label[: -len(part)][-1:] for label in labels]
-        if not all(outer) or (_latin(inner) and any(map(_latin, outer))):
+        cut = _latin(inner) and any(map(_latin, outer))
+        if not all(outer) or cut or _torn(part):
             part = part[:-1] if front else part[1:]
         else:
             break
     return part
+
+
+def _torn(part: str) -> bool:
+    """Whether a bracket opens or closes in a part whose other half is not in it."""
+    depth = 0
+    for char in part:
+        depth += (char in "(（[【“") - (char in ")）]】”")
+        if depth < 0:
+            return True
+    return depth > 0
 
 
 def _latin(char: str) -> bool:

@@ -124,6 +124,14 @@ def test_totals_pairs_and_the_flag_of_fifteen_points() -> None:
     assert "agreement.icc_2_1.announced.scored" in told.index
 
 
+def test_a_monitor_is_called_one_in_both_languages() -> None:
+    rows = [*WHOLE, *_sheet("monitor", (8, 9), "spot_check")]
+    told = inspections.agreement(_unit(rows)).set_index("finding")
+    row = told.loc["agreement.total.spot_check.S-monitor"]
+    assert "居民监督员" in row["label_zh"]
+    assert "residents' monitor" in row["label_en"]
+
+
 def test_a_study_without_inspections_shows_nothing() -> None:
     c = Community(Path(), {}, {}, cast(Protocol, SimpleNamespace()))
     assert inspections.agreement(c).empty

@@ -241,3 +241,12 @@ def test_missing_last_months_leave_it_open() -> None:
     row = _warning(LONG_AGO | short)
     assert row["verdict"] == "cannot_tell"
     assert "缺月份" in row["display_zh"]
+
+
+def test_a_reason_names_the_mystery_visits_and_no_slug() -> None:
+    rows = pd.DataFrame({"indicator": ["a"], "label_zh": ["甲"], "label_en": ["first"]})
+    told = pd.DataFrame({"reason_zh": ["2 个指标没有结果：a、mystery_visits"],
+                         "reason_en": ["without: a, mystery_visits"]})  # fmt: skip
+    named = sc._named(rows, told)
+    assert named["reason_zh"].tolist() == ["2 个指标没有结果：甲、神秘顾客暗访"]
+    assert named["reason_en"].tolist() == ["without: first, mystery visits"]

@@ -192,6 +192,13 @@ def test_words_of_people_in_chinese_are_marked_in_english_names_too(jinxiu: Any)
     assert [quote and quote.original for quote in told] == [False, True]
 
 
+def test_a_label_begins_with_a_capital_but_a_path_keeps_its_letters(jinxiu: Any) -> None:
+    rows = [{**jinxiu[0], "finding": name, "label_en": label}
+            for name, label in (("x", "lifts"), ("y", "data/a.xlsx: a table"))]  # fmt: skip
+    register = Register(rows, "en")
+    assert [register.label(name) for name in "xy"] == ["Lifts", "data/a.xlsx: a table"]
+
+
 def test_chinese_words_inside_an_english_text_are_set_off() -> None:
     assert foreign("From the sheets: 楼道积灰，墙面有3处小广告。 See p. 2", "en") == [
         "From the sheets: ",

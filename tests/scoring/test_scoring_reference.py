@@ -704,3 +704,8 @@ def test_every_reference_figure_is_looked_at(reference):
     assert len(reference) == 563
     assert sum(COUNTS.values()) == 563
     assert reference.groupby("topic").size().to_dict() == COUNTS
+
+
+def test_no_agreement_beyond_chance_is_zero_to_the_last_digit() -> None:
+    table = pd.DataFrame({"a": [1.0, 0, 0, 0, 0, 0, 0], "b": [0.0] * 7})
+    assert scoring.cohen_kappa(table)["value"].tolist() == [0.0]

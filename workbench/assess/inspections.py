@@ -24,6 +24,8 @@ _ROLES = {
     "analyst": ("数据分析师", "data analyst"),
     "resident": ("居民代表", "residents' representative"),
     "mystery": ("暗访人员", "mystery visitor"),
+    "monitor": ("居民监督员", "residents' monitor"),
+    "review_group": ("评议团", "review group"),
 }
 _VISITS = {
     "announced": ("公开检查", "announced visit"),

@@ -225,9 +225,11 @@ OPT_IN = (
 
 def _named(frame: pd.DataFrame, out: pd.DataFrame) -> pd.DataFrame:
     """Call indicators by their names where a reason names their slugs."""
-    known = "|".join(sorted(map(re.escape, frame["indicator"].astype(str)), key=len, reverse=True))
+    slugs = [*frame["indicator"].astype(str), _MYSTERY]
+    known = "|".join(sorted(map(re.escape, slugs), key=len, reverse=True))
     for lang in ("zh", "en"):
         names = dict(zip(frame["indicator"], frame[f"label_{lang}"], strict=True))
+        names[_MYSTERY] = {"zh": "神秘顾客暗访", "en": "mystery visits"}[lang]
         out[f"reason_{lang}"] = [
             re.sub(rf"\b(?:{known})\b", lambda m, n=names: str(n[m.group()]), text)  # type: ignore[misc]
             if isinstance(text, str)

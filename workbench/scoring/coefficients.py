@@ -428,6 +428,7 @@ def cohen_kappa(
             observed = float((w * joint).sum())
             chance = float((w * np.outer(joint.sum(axis=1), joint.sum(axis=0))).sum())
             value = (observed - chance) / (1 - chance) if chance < 1 else np.nan
+            value = round(value, 12) + 0.0  # what is left of equal sums is no agreement
         pair = {"assessor_a": str(table.columns[i]), "assessor_b": str(table.columns[j])}
         rows.append({**pair, **_row("cohen_kappa", value, len(both), 2, weighting=weighting)})
     return pd.DataFrame(rows).assign(method="scoring.cohen_kappa")
