@@ -58,6 +58,8 @@ def test_columns_values_and_constants_are_applied(folder):
     named = [entry for entry in tables.log if entry.code == "intake.value-unnamed"]
     assert sum(entry.n for entry in named) == 2
     assert "不知" in " ".join(entry.zh for entry in named)
+    told = {p.column: p.found for p in tables.warnings if p.code == "source.values-unread"}
+    assert "不知" in told["sources.responses[1].values.q1"]
 
 
 def test_a_pattern_gives_its_group(folder):
@@ -81,6 +83,8 @@ def test_rows_of_a_wave_named_nowhere_are_left_out_and_counted(folder):
     assert len(tables.frames["responses"]) == 6
     [entry] = [entry for entry in tables.log if entry.code == "intake.value-unnamed"]
     assert entry.n == 1
+    [told] = [p for p in tables.warnings if p.code == "source.values-unread"]
+    assert (told.found, "where:" in told.remedy_en) == ("3", True)
 
 
 def test_units_named_nowhere_are_refused_or_dropped_as_declared(folder):

@@ -75,6 +75,7 @@ def recode(here: Mapping, name: str, out: dict[str, pd.Series]) -> None:
             continue
     recoded = each(present, table.get)
     lost: list[str] = []
+    unread: list[str] = []
     crosswalk = item is not None and any(
         new is not None and new != value and item.holds(value) and item.holds(new)
         for value, new in how.values.items()
@@ -90,6 +91,8 @@ def recode(here: Mapping, name: str, out: dict[str, pd.Series]) -> None:
             lost.append(value)
         column = column_of(here.table, name)
         required = column is not None and column.required
+        if accepts is False:
+            unread.append(value)
         if accepts is False and required:
             here.dropped(rows, series.to_frame())
         done = (
@@ -107,11 +110,33 @@ def recode(here: Mapping, name: str, out: dict[str, pd.Series]) -> None:
             table=here.table.name,
         )
     out[name] = recoded.reindex(series.index)
+    if unread:
+        _unread(here, name, unread)
     if item is not None and lost:
         reason = pd.Series(None, index=series.index, dtype="str")
         reason.loc[present.index[present.isin(lost)]] = UNMAPPED
         before = out.get(f"{name}__missing")
         out[f"{name}__missing"] = reason if before is None else reason.fillna(before)
+
+
+def _unread(here: Mapping, name: str, values: list[str]) -> None:
+    """Tell of values that ``values:`` leaves out and the column does not hold: they are lost."""
+    column = column_of(here.table, name)
+    rows = column is not None and column.required
+    lost = ("这些行不读入", "their rows are left out") if rows else ("记为缺失", "they are missing")
+    away = ("用 where: 只取需要的行", "take the rows that are meant with where:") if rows else (
+        "确实要去掉的写 值: null", "write value: null for one that is to be left out")  # fmt: skip
+    here.problems.add(
+        "source.values-unread",
+        f"{name} 中有 values: 没有列出的值，{lost[0]}",
+        f"values: does not name every value of {name}; {lost[1]}",
+        f"在 values: 中补上；{away[0]}",
+        f"add it under values:, or {away[1]}",
+        file="study.yaml",
+        column=f"{here.place}.values.{name}",
+        found=", ".join(value[:20] for value in values[:8]) + (" …" if len(values) > 8 else ""),
+        severity="warning",
+    )
 
 
 def _half(here: Mapping, name: str, value: str) -> None:
