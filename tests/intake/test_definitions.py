@@ -79,6 +79,19 @@ def test_a_judgement_on_an_item_that_is_not_there_is_an_error(folder):
     assert "judgements.object" in folder.codes()
 
 
+@pytest.mark.parametrize("object_", ["q1", "", "items:q1"])
+def test_a_judgement_on_nothing_that_is_compared_is_an_error(folder, object_):
+    judged(waves(folder, "5、您对本小区是否满意？", "5、对小区满意吗？"), object_)
+    [told] = [p for p in folder.problems() if p.code == "judgements.object"]
+    assert told.expected == "item:… | waves:…"
+
+
+def test_a_judgement_on_an_item_names_no_unit(folder):
+    judged(waves(folder, "5、您对本小区是否满意？", "5、对小区满意吗？"), "item:q1")
+    folder.edit("judgements.csv", "comparability,,", "comparability,A-1,")
+    assert "judgements.community" in folder.codes()
+
+
 def three(folder, sources):
     """Sources of the table responses: wave, title of q1, and the lines of values: for it."""
     lines = []

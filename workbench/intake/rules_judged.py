@@ -45,15 +45,37 @@ def check(study: Study, frames: Frames, units: Units, problems: Problems) -> Non
                     en,
                 )
                 _tell(problems, line, "object", texts, "check.…")
-        elif line.kind == "comparability" and line.object.startswith("item:"):
-            if line.object.removeprefix("item:") not in study.codebook:
-                zh, en = nearest_remedy(line.object, [f"item:{code}" for code in study.codebook])
-                texts = ("没有这道题", "there is no such item", zh, en)
-                _tell(problems, line, "object", texts, "item:…")
-            else:
-                _spans(study, line, problems)
+        elif line.kind == "comparability":
+            _comparable(study, line, problems)
         elif line.kind in STRIKES and _spans(study, line, problems):
             _rows(line, frames, problems)
+
+
+def _comparable(study: Study, line: Judgement, problems: Problems) -> None:
+    """See that a judgement about waves names a question or the waves, for all units."""
+    about, _, code = line.object.partition(":")
+    if line.community not in ("", "*"):
+        texts = (
+            "可比性按题判定，对全部单位有效，不能只写一个单位",
+            "questions are comparable for all units or none; no unit can be named",
+            "community 留空",
+            "leave community blank",
+        )
+        _tell(problems, line, "community", texts)
+    elif about == "item" and code not in study.codebook:
+        zh, en = nearest_remedy(line.object, [f"item:{name}" for name in study.codebook])
+        _tell(problems, line, "object", ("没有这道题", "there is no such item", zh, en), "item:…")
+    elif about not in ("item", "waves"):
+        zh, en = nearest_remedy(f"item:{line.object}", [f"item:{name}" for name in study.codebook])
+        texts = (
+            "既不是题也不是两期，判定无效",
+            "neither an item nor waves: nothing is decided",
+            zh,
+            en,
+        )
+        _tell(problems, line, "object", texts, "item:… | waves:…")
+    else:
+        _spans(study, line, problems)
 
 
 def _tell(
