@@ -154,3 +154,10 @@ def test_ids_and_titles_of_a_platform_are_found_as_the_source_finds_them(folder)
     assert frame.loc["71", "q1"] == 2
     assert frame.loc["72", "finished"] == "2026-10-09T14:02:03+08:00"
     assert made.corrections["column"].tolist() == ["q1", "finished"]
+
+
+def test_a_new_value_that_cannot_stand_is_told_as_the_corrections(folder):
+    corrected(folder, "data/responses.csv,1,q1,5,4", "data/responses.csv,2,q1,6,8")
+    [problem] = folder.problems()
+    assert (problem.file, problem.row, problem.found) == ("data/responses.csv", 2, "8")
+    assert problem.remedy_en == "corrections.csv:2 wrote this value: correct its new"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -65,6 +65,20 @@ def build(study: Study) -> Tables:
     if errors:
         raise InputError(*problems)
     return tables
+
+
+def _of_correction(problem: Problem, applied: Iterable[Applied]) -> Problem:
+    """Say of a cell that is refused that a correction wrote what stands there."""
+    place = (problem.file, problem.row, problem.column, problem.found)
+    for one in applied:
+        if place == (one.file, one.row, one.column, one.line.new) and one.line.new:
+            line = f"corrections.csv:{one.line.row}"
+            return replace(
+                problem,
+                remedy_zh=f"该值由 {line} 写入：改正其 new",
+                remedy_en=f"{line} wrote this value: correct its new",
+            )
+    return problem
 
 
 def read_study(path: Path) -> tuple[Study, Tables]:
@@ -146,7 +160,7 @@ class _Intake:
         files = sorted(self.files.values(), key=lambda file: (not file.outside, file.name))
         if "inspections" in whole:
             check_seals(whole["inspections"], files, self.problems, self.log)
-        found = self.problems.found
+        found = [_of_correction(problem, applied) for problem in self.problems.found]
         placed(found, [(raw.file.name, raw.grid.export) for raw in self.raws.values() if raw])
         tables = Tables(
             frames=frames,
