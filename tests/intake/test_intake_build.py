@@ -343,6 +343,20 @@ def test_flags_count_answers_from_one_address(folder):
     assert answers["flags"].value_counts().to_dict() == {"same_ip": 5}
 
 
+def test_the_tablet_of_one_interviewer_is_no_flag(folder):
+    head, *rows = (folder.path / "data/responses.csv").read_text(encoding="utf-8").splitlines()
+    old = [f"{row},," for row in rows]
+    new = [f"{n},A-1,w2,,,b1,1,,5,male,,,I{n % 2},pad{n % 2}" for n in range(20, 28)]
+    own = "\n".join([f"{head},interviewer,device", *old, *new]) + "\n"
+    assert folder.write("data/responses.csv", own).build().frames["responses"]["flags"].isna().all()
+    lent = own.replace("I0,pad0", "I0,pad1", 1)  # one interview of another on this tablet
+    answers = folder.write("data/responses.csv", lent).build().frames["responses"]
+    assert answers.set_index("device")["flags"].dropna().to_dict() == {"pad1": "same_device"}
+    alone = own.replace("I0,", ",").replace("I1,", ",")
+    answers = folder.write("data/responses.csv", alone).build().frames["responses"]
+    assert answers["flags"].eq("same_device").sum() == 8
+
+
 def test_all_problems_come_at_once(folder):
     folder.edit("data/responses.csv", "1,A-1,w1", "1,A-9,w1")
     folder.edit("data/requests.csv", "2026-05-01 10:00", "05/01/2026")

@@ -9,6 +9,9 @@ A flag never removes an answer; it enters the slice as a word in the column ``fl
 ``same_device``  three or more came from one device
 ``same_text``    three or more gave the same free text of at least eight characters
 ``same_place``   five or more gave one position to five decimals (about a metre)
+
+An address or device whose answers all come from one interviewer is that person's tablet, and no
+flag.
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ _SHORTEST = 8
 def flagged_by(study: Study) -> set[str]:
     """Name the columns that :func:`add_flags` looks at."""
     texts = {code for code, item in study.codebook.items() if item.kind == "text"}
-    return {"community", "wave", "ip", "device", "lat", "lon", "flags"} | texts
+    columns = {"community", "wave", "interviewer", "ip", "device", "lat", "lon", "flags"}
+    return columns | texts
 
 
 def add_flags(responses: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -48,6 +52,8 @@ def add_flags(responses: pd.DataFrame, study: Study) -> pd.DataFrame:
             text = responses[code]
             marks[f"same_text {code}"] = text.where(text.str.len() >= _SHORTEST)
     out = responses["flags"].fillna("")
+    who = responses.get("interviewer", pd.Series(None, index=responses.index, dtype="str"))
+    alone = who.fillna("\n")  # no id: filled in without an interviewer
     for name, values in sorted(marks.items()):
         flag = name.split()[0]
         if values.count() < _LEAST[flag]:
@@ -55,6 +61,8 @@ def add_flags(responses: pd.DataFrame, study: Study) -> pd.DataFrame:
         keys = [responses["community"], responses["wave"], values]
         n = values.notna().groupby(keys).transform("sum")
         hit = values.notna() & (n >= _LEAST[flag]) & ~out.str.contains(flag, regex=False)
+        if flag in ("same_ip", "same_device"):
+            hit &= who.isna() | (alone.groupby(keys).transform("nunique") > 1)
         out = out.where(~hit, out + ";" + flag)
     out = out.str.removeprefix(";")
     return responses.assign(flags=out.mask(out == ""))
