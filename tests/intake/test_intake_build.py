@@ -513,3 +513,11 @@ def test_months_before_the_register_begins_are_told(folder):
     assert [(p.column, p.expected, p.found) for p in told] == [
         ("waves.w1.records", "2025-11", "2026-05")
     ]
+
+
+def test_a_mode_of_the_sample_that_no_answer_has_is_told(folder):
+    folder.edit("study.yaml", "{file: data/responses.csv}",
+                "{file: data/responses.csv, set: {mode: online}}")  # fmt: skip
+    folder.edit("study.yaml", "{default: probability}", "{default: probability, onlin: opt_in}")
+    [told] = [p for p in folder.build().warnings if p.code == "sample.mode-unused"]
+    assert (told.column, told.remedy_en) == ("sample.onlin", 'did you mean "online"?')

@@ -34,6 +34,7 @@ def check(study: Study, frames: Frames, units: Units, problems: Problems) -> Non
             _interviews(study, block, problems)
             _cases(frames, block, problems)
             _design(study, block, problems)
+        _unused_modes(study, frames, problems)
         _panel(frames, problems)
         _wave_counts(study, frames, problems)
         _nonresponse(study, frames, problems)
@@ -105,6 +106,25 @@ def _modes(study: Study, responses: pd.DataFrame, problems: Problems) -> None:
             frame=rows,
             column="mode",
             expected=" | ".join(sample) or "default",
+        )
+
+
+def _unused_modes(study: Study, frames: Frames, problems: Problems) -> None:
+    """Tell of a mode under ``sample:`` that no answer has: the answers meant take the default."""
+    used: set[str] = set()
+    for block in frames.blocks("responses", ["mode"]):
+        used |= set(block["mode"].dropna().unique())
+    for mode in sorted(set(study.settings.sample) - used - {"default"}) if used else []:
+        zh, en = nearest_remedy(mode, sorted(used))
+        problems.add(
+            "sample.mode-unused",
+            f"sample: 中的方式 {mode} 没有一份答卷，其设置不起作用",
+            f"no answer has the mode {mode}, which sample: names: what it says has no effect",
+            zh,
+            en,
+            file="study.yaml",
+            column=f"sample.{mode}",
+            severity="warning",
         )
 
 
