@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -11,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-__all__ = ["ITEMS", "dump", "questionnaires", "requests"]
+__all__ = ["ITEMS", "book", "dump", "questionnaires", "requests"]
 
 ITEMS = 75
 LABELS = ("非常不满意", "不太满意", "一般", "比较满意", "非常满意")
@@ -180,6 +182,25 @@ _BOOK = {
 _WORDS = "路灯不亮电梯停运楼道堆物垃圾未清停车占道噪音扰民水管漏水请尽快处理反映多次未解决"
 
 
+def book(path: Path, table: pa.Table) -> None:
+    """Write a table of texts as a workbook as Excel saves it: texts shared."""
+    texts: dict[str, int] = {}
+    letters = [_letter(k) for k in range(table.num_columns)]
+
+    def lines() -> Iterator[str]:
+        rows = chain(
+            [table.column_names], zip(*(c.to_pylist() for c in table.columns), strict=True)
+        )
+        for n, row in enumerate(rows, 1):
+            cells = (
+                f'<c r="{letter}{n}" t="s"><v>{texts.setdefault(text, len(texts))}</v></c>'
+                for letter, text in zip(letters, row, strict=True)
+            )
+            yield f'<row r="{n}">{"".join(cells)}</row>'
+
+    _save(path, lines(), texts)
+
+
 def dump(path: Path, rows: int) -> None:
     """Write a hotline dump as Excel saves it: 30 columns, texts shared, half of them of one row."""
     rng = np.random.default_rng(1)
@@ -189,32 +210,43 @@ def dump(path: Path, rows: int) -> None:
     words = np.array(list(_WORDS))
     strings: list[str] = []
     begin = len(texts)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+
+    def lines() -> Iterator[str]:
+        yield f'<row r="1">{head}</row>'
+        for n in range(2, rows + 2):
+            told = [f"GD{n:08d}", f"2026-05-{n % 28 + 1:02d} 10:{n % 60:02d}:00", f"138{n:08d}"]
+            told += [f"{n % 40 + 1}号楼{n % 30}单元{n}室", f"王{n % 997}{n % 13}"]
+            told += ["".join(words[rng.integers(0, len(words), 60)]) for _ in range(3)]
+            own = range(begin + len(strings), begin + len(strings) + len(told))
+            strings.extend(told)
+            cells = [(v, ' t="s"') for v in own]
+            cells += [(among[k][(n * (k + 3)) % 40], ' t="s"') for k in range(12)]
+            cells += [(n * (k + 1) % 1000, "") for k in range(10)]
+            line = "".join(
+                f'<c r="{_letter(k)}{n}" s="0"{kind}><v>{v}</v></c>'
+                for k, (v, kind) in enumerate(cells)
+            )
+            yield f'<row r="{n}">{line}</row>'
+
+    _save(path, lines(), chain(texts, strings))
+
+
+def _save(path: Path, lines: Iterable[str], texts: Iterable[str]) -> None:
+    """Write one sheet; the shared texts are asked for when its lines have been."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, text in _BOOK.items():
             archive.writestr(name, text)
         with archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as part:
-            part.write(f'<worksheet xmlns="{_MAIN}"><sheetData><row r="1">{head}</row>'.encode())
-            for n in range(2, rows + 2):
-                told = [f"GD{n:08d}", f"2026-05-{n % 28 + 1:02d} 10:{n % 60:02d}:00", f"138{n:08d}"]
-                told += [f"{n % 40 + 1}号楼{n % 30}单元{n}室", f"王{n % 997}{n % 13}"]
-                told += ["".join(words[rng.integers(0, len(words), 60)]) for _ in range(3)]
-                own = range(begin + len(strings), begin + len(strings) + len(told))
-                strings += told
-                cells = [(v, ' t="s"') for v in own]
-                cells += [(among[k][(n * (k + 3)) % 40], ' t="s"') for k in range(12)]
-                cells += [(n * (k + 1) % 1000, "") for k in range(10)]
-                line = "".join(
-                    f'<c r="{_letter(k)}{n}" s="0"{kind}><v>{v}</v></c>'
-                    for k, (v, kind) in enumerate(cells)
-                )
-                part.write(f'<row r="{n}">{line}</row>'.encode())
+            part.write(f'<worksheet xmlns="{_MAIN}"><sheetData>'.encode())
+            for line in lines:
+                part.write(line.encode())
             part.write(b"</sheetData></worksheet>")
         with archive.open("xl/sharedStrings.xml", "w", force_zip64=True) as part:
             part.write(f'<sst xmlns="{_MAIN}">'.encode())
-            for text in (*texts, *strings):
+            for text in texts:
                 part.write(f"<si><t>{escape(text)}</t></si>".encode())
             part.write(b"</sst>")
 
 
 def _letter(k: int) -> str:
-    return chr(65 + k) if k < 26 else "A" + chr(65 + k - 26)
+    return ("" if k < 26 else chr(64 + k // 26)) + chr(65 + k % 26)

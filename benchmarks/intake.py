@@ -48,14 +48,8 @@ status = Path("/proc/self/status").read_text()
 peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
 print(json.dumps([spent, peak]))
 """
-_LARGEST_BOOK = 20_000
-"""Rows of 80 columns beyond which a workbook takes minutes to write here, and to read by pandas."""
-
 _DUMP = 100_000
 """Rows of a hotline dump of 30 columns as a workbook."""
-
-_LARGEST_SAV = 100_000
-"""Rows beyond which an SPSS file takes too much memory to write here."""
 
 
 def _measured(call: str, path: Path, rows: int) -> tuple[float, float]:
@@ -71,31 +65,21 @@ def _measured(call: str, path: Path, rows: int) -> tuple[float, float]:
     return seconds, peak
 
 
-def _files(folder: Path, rows: int) -> dict[str, tuple[Path, int]]:
-    """Write one study and its answers in each container: file and number of its rows."""
-    import openpyxl
+def _files(folder: Path, rows: int) -> dict[str, Path]:
+    """Write one study and its answers in each container."""
     import pyarrow.parquet
     import pyreadstat
 
-    from benchmarks.field import questionnaires
+    from benchmarks.field import book, questionnaires
 
     table = questionnaires(folder / "study", rows)
+    made = {"csv": folder / "study" / "data" / "a.csv"}
+    made |= {kind: folder / f"a.{kind}" for kind in ("parquet", "sav", "xlsx")}
+    pyarrow.parquet.write_table(table, made["parquet"])
+    book(made["xlsx"], table)
     names = table.column_names
-    made = {"csv": (folder / "study" / "data" / "a.csv", rows)}
-    made["parquet"] = (folder / "a.parquet", rows)
-    pyarrow.parquet.write_table(table, folder / "a.parquet")
-    part = table.slice(0, _LARGEST_SAV).to_pandas()
-    part.columns = [f"v{k}" for k in range(len(names))]
-    made["sav"] = (folder / "a.sav", len(part))
-    pyreadstat.write_sav(part, str(folder / "a.sav"), column_labels=names)
-    if rows <= _LARGEST_BOOK:
-        book = openpyxl.Workbook(write_only=True)
-        sheet = book.create_sheet()
-        sheet.append(names)
-        for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
-            sheet.append(row)
-        made["xlsx"] = (folder / "a.xlsx", rows)
-        book.save(folder / "a.xlsx")
+    named = table.rename_columns([f"v{k}" for k in range(len(names))])
+    pyreadstat.write_sav(named.to_pandas(), str(made["sav"]), column_labels=names)
     return made
 
 
@@ -127,16 +111,16 @@ def run(*, quick: bool = False, rows: int = 10_000) -> Iterator[str]:
         folder = Path(name)
         _, floor = _measured("pass", folder, rows)
         yield from lines("intake: floor of memory", [Figure("intake.floor", floor, "MB")])
-        for kind, (path, n) in _files(folder, rows).items():
-            theirs = _measured(_PANDAS[kind], path, n)
-            ours = _measured("reader()", path, n)
+        for kind, path in _files(folder, rows).items():
+            theirs = _measured(_PANDAS[kind], path, rows)
+            ours = _measured("reader()", path, rows)
             other = f"intake.{kind}.{_PANDAS[kind].partition('(')[0]}"
             mine = f"intake.{kind}.reader"
             yield from lines(
-                f"intake: {kind}, {n} questionnaires x 80 columns",
+                f"intake: {kind}, {rows} questionnaires x 80 columns",
                 (
-                    Figure(other, n / theirs[0], "questionnaires/s"),
-                    Figure(mine, n / ours[0], "questionnaires/s"),
+                    Figure(other, rows / theirs[0], "questionnaires/s"),
+                    Figure(mine, rows / ours[0], "questionnaires/s"),
                 ),
             )
             yield from lines(
