@@ -188,9 +188,11 @@ def book(path: Path, table: pa.Table) -> None:
     letters = [_letter(k) for k in range(table.num_columns)]
 
     def lines() -> Iterator[str]:
-        rows = chain(
-            [table.column_names], zip(*(c.to_pylist() for c in table.columns), strict=True)
+        parts = (
+            zip(*(column.to_pylist() for column in part.columns), strict=True)
+            for part in table.to_batches(max_chunksize=10_000)
         )
+        rows = chain([table.column_names], chain.from_iterable(parts))
         for n, row in enumerate(rows, 1):
             cells = (
                 f'<c r="{letter}{n}" t="s"><v>{texts.setdefault(text, len(texts))}</v></c>'
