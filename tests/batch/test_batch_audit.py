@@ -21,7 +21,7 @@ from workbench.batch.execute import sealed_bytes
 from workbench.batch.render import RenderJob, render_unit
 from workbench.batch.slices import load_study
 from workbench.cli import main
-from workbench.errors import InputError
+from workbench.errors import InputError, MachineError
 
 COMMUNITIES = ("JX-01", "JX-04", "HT-01")
 
@@ -107,6 +107,20 @@ def test_wheels_kept_with_the_batch_are_used_where_the_environment_is_another(
     assert told.environment == []
     assert told.execution["wheels"] is True
     assert "the wheels kept in the batch" in told.text("en")
+
+
+def test_wheels_that_cannot_be_had_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'No module named pip' >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(MachineError) as refused:
+        environment.keep(tmp_path / "out" / "environment")
+    assert "No module named pip" in str(refused.value)
+    assert "ensurepip" in str(refused.value)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def _first_differs(compare: Callable[..., Any]) -> Callable[..., Any]:

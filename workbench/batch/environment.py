@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -122,12 +123,23 @@ def keep(folder: Path) -> None:
     MachineError
         ``environment.wheels`` when a wheel cannot be had; nothing is left then.
     """
-    from workbench.evidence.files import replace_directory, sha256_file, staging_directory
+    from workbench.evidence.files import replace_directory, staging_directory
 
     note = folder / "environment.json"
     if note.is_file() and json.loads(note.read_bytes()) == running():
         return
     staged = staging_directory(folder)
+    try:
+        _collect(staged)
+    except MachineError:
+        shutil.rmtree(staged)
+        raise
+    replace_directory(folder)
+
+
+def _collect(staged: Path) -> None:
+    from workbench.evidence.files import sha256_file
+
     asked = staged / "asked.txt"
     asked.write_text("".join(f"{n}=={v}\n" for n, v in needed().items()), encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -143,7 +155,6 @@ def keep(folder: Path) -> None:
     (staged / "requirements.txt").write_text("".join(lines), encoding="utf-8")
     text = json.dumps(running(), ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     (staged / "environment.json").write_text(text, encoding="utf-8")
-    replace_directory(folder)
 
 
 def install(wheels: Path, target: Path) -> Path:
@@ -182,8 +193,10 @@ def _pip(command: list[str], folder: Path, option: str = "") -> None:
                 zh=f"wheel 文件无法取得或安装（{said}）",
                 en=f"wheels cannot be had or installed ({said})",
                 file=folder.name.strip("."),
-                remedy_zh="检查网络或磁盘；审计可改用 --python",
-                remedy_en="check network and disk; an audit can use --python instead",
+                remedy_zh="检查网络、磁盘以及此 Python 是否带有 pip（python -m ensurepip）；"
+                "审计可改用 --python",
+                remedy_en="check network, disk and whether this Python has pip "
+                "(python -m ensurepip); an audit can use --python instead",
             )
         )
 

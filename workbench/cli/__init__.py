@@ -215,14 +215,14 @@ def _run(args: argparse.Namespace) -> int:
         cluster=args.cluster,
         exchange=args.exchange,
     )
-    if args.keep_environment:
-        from workbench.batch.environment import keep
-
-        keep(out / "environment")
     if events is not None:
         events.tell("result", **outcome.as_dict())
     else:
         batches.tell(outcome, out, args.messages)
+    if args.keep_environment:
+        from workbench.batch.environment import keep
+
+        keep(out / "environment")
     return outcome.code
 
 
