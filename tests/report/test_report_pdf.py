@@ -18,7 +18,13 @@ import pytest
 
 from workbench.errors import InputError, NotebookError
 from workbench.report import document as made
-from workbench.report import hand_typed_numbers, render, surplus_numbers, withheld_notice
+from workbench.report import (
+    hand_typed_numbers,
+    load_methods,
+    render,
+    surplus_numbers,
+    withheld_notice,
+)
 from workbench.report.fonts import clean
 from workbench.report.typst_pdf import compile_pdf, template
 
@@ -407,17 +413,34 @@ def test_a_figure_without_alt_text_or_with_foreign_content_is_refused(
 
 @pytest.mark.system
 @pytest.mark.parametrize("lang", ["zh", "en"])
-def test_no_word_runs_over_the_margin(assessed: Any, tmp_path: Path, lang: str) -> None:
+def test_no_word_runs_over_the_margin_or_over_another(
+    jinxiu: Any, jinxiu_meta: Any, tmp_path: Path, lang: str
+) -> None:
+    """The methods with the longest names stand in the table."""
     tool = shutil.which("pdftotext")
     if tool is None:
         pytest.skip("needs poppler")
+    methods = load_methods()
+    names = itertools.cycle(sorted(methods, key=len, reverse=True))
+    rows = [{**row, "method": next(names)} if row.get("method") else row for row in jinxiu]
     file = tmp_path / "report.pdf"
-    file.write_bytes(assessed[lang].data)
+    made = render(rows, FIGURES, lang=lang, methods=methods, **jinxiu_meta)
+    file.write_bytes(made.data)
     done = subprocess.run([tool, "-bbox", str(file), "-"], capture_output=True, text=True)
-    right = 595.3 - 62.36 + 1.0
-    over = [
-        word
-        for x, word in re.findall(r'xMax="([\d.]+)"[^>]*>([^<]*)<', done.stdout)
-        if float(x) > right
-    ]
+    over, crossed = [], []
+    for page in done.stdout.split("<page")[1:]:
+        found = re.findall(
+            r'xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)" yMax="([\d.]+)">([^<]*)<', page
+        )
+        words = sorted((*map(float, box), word) for *box, word in found)
+        over += [word for *_, right, _, word in words if right > 595.3 - 62.36 + 1.0]
+        # a full-width mark may hang over half its width
+        for i, (left, top, right, bottom, word) in enumerate(words):
+            middle = (top + bottom) / 2
+            for begin, above, end, below, other in words[i + 1 :]:
+                if begin > right:
+                    break
+                if above < middle < below and min(right, end) - max(left, begin) > 6:
+                    crossed.append((word, other))
     assert over == []
+    assert crossed == []

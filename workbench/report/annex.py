@@ -157,7 +157,7 @@ def _methods(page: Page, methods: Mapping[str, Mapping[str, str]]) -> list[Block
     for key in used:
         told = methods.get(key, {})
         name = told.get(words.lang) or told.get("en") or words("annex.no_method")
-        rows.append([[key], [name], [told.get("formula") or ""], [told.get("citation") or ""]])
+        rows.append([[{"id": key}], [name], [told.get("formula") or ""], [told.get("citation") or ""]])
     columns = [
         (words("col.method"), 1.6, "left"),
         (words("col.name"), 1.8, "left"),

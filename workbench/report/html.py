@@ -176,6 +176,8 @@ class Writer:
             return text
         if "anchor" in run:
             return f'<b id="n-{_esc(run["anchor"])}">{_esc(run["anchor"])}</b>'
+        if "id" in run:
+            return _esc(run["id"])
         return f'<span class="{_esc(run["tone"])}">{_esc(run["t"])}</span>'
 
     def runs(self, runs: Iterable[Any], *, link: bool = True) -> str:
