@@ -153,11 +153,12 @@ def _methods(page: Page, methods: Mapping[str, Mapping[str, str]]) -> list[Block
     )
     if not used:
         return []
-    rows = []
+    rows: list[list[list[Any]]] = []
     for key in used:
         told = methods.get(key, {})
         name = told.get(words.lang) or told.get("en") or words("annex.no_method")
-        rows.append([[{"id": key}], [name], [told.get("formula") or ""], [told.get("citation") or ""]])
+        cells = (name, told.get("formula") or "", told.get("citation") or "")
+        rows.append([[{"id": key}], *([cell] for cell in cells)])
     columns = [
         (words("col.method"), 1.6, "left"),
         (words("col.name"), 1.8, "left"),
