@@ -65,6 +65,22 @@ def test_what_was_asked_differently_is_not_compared_until_somebody_confirms_it(u
     assert "J-2 判定不可比" in told(apart).loc["change.q1.top2", "reason_zh"]
 
 
+def test_waves_without_a_mode_in_common_name_both_modes(unit: Make) -> None:
+    c = unit()
+    how: dict[str, Any] = {
+        w: {"wording": "满意吗", "labels": {}, "modes": [mode], "sha256": w}
+        for w, mode in (("a", "household"), ("b", "phone"))
+    }
+    how["modes_only"] = True
+    row = told(dataclasses.replace(c, settings={**c.settings, "asked_apart": {"q1": how}})).loc[
+        "change.q1.top2"
+    ]
+    assert (row["status"], row["evidence_grade"]) == ("not_computed", "E0")
+    assert "调查方式完全不同" in row["reason_zh"]
+    assert "“入户访问”“电话”" in row["reason_zh"]
+    assert "“household interview”, “telephone”" in row["reason_en"]
+
+
 def test_without_weighting_the_change_stands_with_the_composition_of_the_baseline(
     unit: Make,
 ) -> None:

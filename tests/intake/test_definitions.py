@@ -162,3 +162,48 @@ def test_a_code_without_label_left_out_of_a_crosswalk_is_a_warning(folder):
     kept = "      values: {q1: {1: 5, 5: 5}}\n"
     folder.edit("study.yaml", values, kept)
     assert not [p for p in folder.build().warnings if "half" in p.code]
+
+
+def in_modes(folder, first, second, sample="{default: probability, online: opt_in}"):
+    waves(folder, "q1", "q1")
+    for wave, mode in (("w1", first), ("w2", second)):
+        file = folder.path / f"data/{wave}.csv"
+        rows = file.read_text().splitlines()
+        kept = [rows[0] + ",方式", *(f"{row},{m}" for row in rows[1:] for m in mode)]
+        text = "\n".join(f"{n}{row}" if n else row for n, row in enumerate(kept))
+        folder.write(f"data/{wave}.csv", text + "\n")
+        folder.edit(
+            "study.yaml",
+            f"set: {{wave: {wave}}}\n      columns: {{",
+            f"set: {{wave: {wave}}}\n      columns: {{mode: 方式, ",
+        )
+    text = (folder.path / "study.yaml").read_text()
+    [before] = [line for line in text.splitlines() if line.startswith("sample:")]
+    return folder.edit("study.yaml", before, f"sample: {sample}")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(["household"], ["paper"]), (["household", "online"], ["paper", "online"])],
+    ids=["one each", "only the opt-in mode is common"],
+)
+def test_waves_without_a_mode_in_common_are_not_compared_until_confirmed(folder, first, second):
+    made = in_modes(folder, first, second).build()
+    assert made.asked_apart["q1"]["modes_only"] is True
+    assert made.asked_apart["q1"]["w1"]["modes"] == sorted(first)
+    [told] = [p for p in made.warnings if p.code == "wave.modes-differ"]
+    assert (told.expected, told.found) == (", ".join(sorted(first)), ", ".join(sorted(second)))
+    assert "object waves" in told.remedy_en
+    assert judged(folder, "waves").build().asked_apart == {}
+    refused = judged(folder, "waves", "不可比").build()
+    assert refused.asked_apart["q1"]["judgement"] == "J-1"
+    assert "wave.modes-differ" not in {problem.code for problem in refused.warnings}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(["household", "paper"], ["paper", "phone"]), (["household"], ["online"])],
+    ids=["one in common", "the other is opt-in alone"],
+)
+def test_a_mix_of_modes_that_moved_is_told_by_the_grade_and_not_here(folder, first, second):
+    assert in_modes(folder, first, second).build().asked_apart == {}

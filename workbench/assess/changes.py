@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from workbench import change, survey
+from workbench.assess.facts import MODES
 from workbench.assess.indicators import targets
 from workbench.assess.sample import Sample, cases, labelled
 from workbench.assess.satisfaction import (
@@ -285,25 +286,33 @@ def asked_apart(c: Community) -> Mapping[str, Any]:
 
 
 def _reworded(c: Community, item: str) -> dict[str, Any]:
-    """Refuse to compare what was not asked alike: both wordings are printed, or both scales."""
-    how = [asked_apart(c)[item][wave] for wave in (str(c.baseline), c.wave)]
+    """Refuse to compare what was not asked alike: wordings, scales or modes are printed."""
+    entry = asked_apart(c)[item]
+    how = [entry[wave] for wave in (str(c.baseline), c.wave)]
     alike = how[0]["wording"] == how[1]["wording"]
-    first, second = (
+    texts = [
         (not alike and one["wording"]) or ", ".join(f"{k} = {v}" for k, v in one["labels"].items())
         for one in how
-    )
-    refused = asked_apart(c)[item].get("judgement")
+    ]
+    said = [texts, texts]
+    what = ("问法不同", "asked differently in both waves")
+    if entry.get("modes_only"):
+        said = [
+            [joint.join(MODES.get(m, (m, m))[i] for m in one["modes"]) for one in how]
+            for i, joint in enumerate(("、", ", "))
+        ]
+        what = ("调查方式完全不同", "asked in no mode that both waves have")
+    refused = entry.get("judgement")
     why = (
-        (f"{refused} 判定不可比，不作比较", f"{refused} says that it is not the same question")
+        (f"{refused} 判定不可比，不作比较", f"{refused} says that they cannot be compared")
         if refused
-        else ("未经确认不作比较", "nobody confirmed that it is the same question")
+        else ("未经确认不作比较", "nobody confirmed that they can be compared")
     )
     return _withheld(c, item, 0) | {
         "evidence_grade": "E0",
         "method": "change.grade",
-        "reason_zh": f"两期问法不同，{why[0]}：“{first}”“{second}”",
-        "reason_en": f"asked differently in both waves, and {why[1]}: “{first}”, “{second}”; "
-        "not compared",
+        "reason_zh": f"两期{what[0]}，{why[0]}：“{said[0][0]}”“{said[0][1]}”",
+        "reason_en": f"{what[1]}, and {why[1]}: “{said[1][0]}”, “{said[1][1]}”; not compared",
     }
 
 

@@ -119,8 +119,8 @@ def _apart(c: Community, one: dict[Any, Any], told: Mapping[str, Any]) -> tuple[
     measure = c.measures[one["indicator"]]
     if measure["channel"] == "survey" and set(measure["items"]) & set(asked_apart(c)):
         return (
-            "两期问法不同，未经确认不作比较",
-            "asked differently in both waves, and nobody confirmed that it is the same question",
+            "两期问法或调查方式不同，未经确认不作比较",
+            "asked differently in both waves, and nobody confirmed that they can be compared",
         )
     if measure["channel"] == "record":
         spans = [span_of(w, measure) for w in (as_of_baseline(c), c)]

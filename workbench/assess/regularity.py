@@ -211,6 +211,10 @@ def _classes(c: Community, seen: set[str]) -> dict[str, Any]:
         value=float(len(seen)),
         unit="count",
         n=len(every),
-        reason_zh=f"范围内的指标没有数据的类别：{'、'.join(n.zh for n in lacking)}" if lacking else None,
-        reason_en=f"no data for an indicator in scope: {', '.join(n.en for n in lacking)}" if lacking else None,
+        reason_zh=f"范围内的指标没有数据的类别：{'、'.join(n.zh for n in lacking)}"
+        if lacking
+        else None,
+        reason_en=f"no data for an indicator in scope: {', '.join(n.en for n in lacking)}"
+        if lacking
+        else None,
     )

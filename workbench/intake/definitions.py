@@ -94,17 +94,20 @@ class Definitions:
             Item → wave → ``wording``, ``labels``, ``modes`` and the SHA-256 of all three. A
             judgement of the kind comparability on ``item:<code>`` (or on both waves as a whole)
             takes an item out; one whose decision is ``not_comparable`` or 不可比 does not, and
-            stands beside the waves as ``judgement``.
+            stands beside the waves as ``judgement``. Modes of opt-in samples are left out; where
+            the others have none in common and all else is alike, ``modes_only`` is true.
         """
         if study.baseline is None:
             return {}
         before, now = study.baseline.id, study.current.id
         out: dict[str, Any] = {}
+        other_modes: list[str] = []
         for item, waves in sorted(self.asked.items()):
             if before not in waves or now not in waves:
                 continue
             book = study.codebook[item]
-            if not _differ(waves[before], waves[now], book):
+            reworded = _differ(waves[before], waves[now], book)
+            if not reworded and not _other_modes(study, waves[before], waves[now]):
                 continue
             confirmed = _confirmed(study.judgements, item, before, now)
             if confirmed is not None:
@@ -117,6 +120,8 @@ class Definitions:
                 )
                 continue
             out[item] = {wave: _told(waves[wave], book) for wave in (before, now)}
+            if not reworded:
+                out[item]["modes_only"] = True
             refused = _confirmed(study.judgements, item, before, now, refused=True)
             if refused is not None:
                 out[item]["judgement"] = refused
@@ -128,6 +133,9 @@ class Definitions:
                     "is made",
                     table="responses",
                 )
+                continue
+            if not reworded:
+                other_modes.append(item)
                 continue
             problems.add(
                 "item.asked-differently",
@@ -144,7 +152,37 @@ class Definitions:
                 found=_said(out[item][now]),
                 severity="warning",
             )
+        if other_modes:
+            modes = [", ".join(out[other_modes[0]][wave]["modes"]) for wave in (before, now)]
+            problems.add(
+                "wave.modes-differ",
+                f"两期的调查方式完全不同，涉及 {len(other_modes)} 题：确认之前不作比较",
+                f"the waves have no mode in common, for {len(other_modes)} items: no comparison "
+                "until somebody confirms it",
+                f"在 judgements.csv 中写 comparability，object 为 waves，from {before}，to {now}，"
+                "并说明方式不同为何不影响比较",
+                f"enter comparability in judgements.csv with object waves, from {before}, to {now} "
+                "and why the modes do not matter",
+                file="study.yaml",
+                column="sources.responses",
+                expected=modes[0],
+                found=modes[1],
+                severity="warning",
+            )
         return out
+
+
+def _other_modes(
+    study: Study, one: Mapping[Asked, set[str]], other: Mapping[Asked, set[str]]
+) -> bool:
+    """Whether the samples that are compared were asked in modes of which none is the same."""
+    kinds = study.settings.sample
+    default = kinds.get("default")
+    drawn = [
+        {m for m in set().union(*asked.values()) if kinds.get(m, default) != "opt_in"}
+        for asked in (one, other)
+    ]
+    return bool(drawn[0] and drawn[1]) and drawn[0].isdisjoint(drawn[1])
 
 
 def _differ(one: Mapping[Asked, Any], other: Mapping[Asked, Any], item: Item) -> bool:
