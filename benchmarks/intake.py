@@ -60,7 +60,7 @@ def _measured(call: str, path: Path, rows: int) -> tuple[float, float]:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code, str(path)],
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
     )
     seconds, peak = json.loads(done.stdout)
