@@ -21,7 +21,7 @@ __all__ = ["MAX_PIECE", "Places", "Shared", "Sheet", "Styles", "cell_text", "pad
 
 MAX_PIECE = 64 << 20
 """Bytes of one row, of one text, or of what stands behind the last row."""
-MAX_CELLS = 60_000_000
+MAX_CELLS = 200_000_000
 MAX_WIDE = 5000
 _LAST_ROW = 1_048_576  # of a sheet; ECMA-376 leaves it open, Excel has no more
 _BLOCK = 1 << 16

@@ -12,7 +12,6 @@ from workbench.errors import InputError
 from workbench.intake.frames import refuse
 from workbench.intake.readers.columnar import value_text
 from workbench.intake.readers.export import Grid
-from workbench.intake.sheetxml import MAX_CELLS
 
 if TYPE_CHECKING:
     from workbench.study import Join, Source
@@ -23,6 +22,8 @@ PREFIX = "env:"
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,59}\Z")
 _READS = re.compile(r"\s*(?:select|with)\b", re.I)
 _ALL = "select * from "
+_MOST = 60_000_000
+"""Cells of an answer, which is held whole to be sorted."""
 _TABLE = re.compile(r"[^\W\d]\w{0,62}(?:\.[^\W\d]\w{0,62})?\Z")
 
 
@@ -84,7 +85,7 @@ def sql(how: Source | Join, environ: Mapping[str, str]) -> tuple[Grid, str]:
             rows: list[list[str]] = []
             for row in result:
                 rows.append([value_text(value) for value in row])
-                if len(rows) * max(len(titles), 1) > MAX_CELLS:
+                if len(rows) * max(len(titles), 1) > _MOST:
                     raise refuse(
                         "file.too-large",
                         file,
@@ -92,7 +93,7 @@ def sql(how: Source | Join, environ: Mapping[str, str]) -> tuple[Grid, str]:
                         "the query gives too many cells",
                         "在 query: 中限定列与时间",
                         "limit columns and time in query:",
-                        expected=f"≤ {MAX_CELLS}",
+                        expected=f"≤ {_MOST}",
                     )
             connection.rollback()
     except InputError:
