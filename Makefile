@@ -19,8 +19,11 @@ test: .venv/installed
 soak: .venv/installed
 	mkdir -p docs/measured
 	{ echo "make soak, $$(date -u +%Y-%m-%d), commit $$(git rev-parse --short HEAD)"; \
-	  $(BIN)/python -m pytest -m soak -n $(JOBS) --timeout 7200 -v -rP --durations=0 --durations-min=1; \
-	} > .venv/soak.txt 2>&1; status=$$?; cp .venv/soak.txt docs/measured/soak.txt; \
+	  $(BIN)/python -m pytest -m soak -n $(JOBS) --timeout 7200 -v -rP --show-capture=stdout \
+	    --durations=0 --durations-min=1; \
+	} > .venv/soak.txt 2>&1; status=$$?; \
+	grep -v '^\[gw[0-9]*\] linux' .venv/soak.txt | \
+	  sed -e 's#$(CURDIR)#.#g' -e 's#/[^ ]*/popen-gw[0-9]*/#…/#g' > docs/measured/soak.txt; \
 	cat docs/measured/soak.txt; exit $$status
 
 lint: .venv/installed
