@@ -12,7 +12,7 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,12 +105,15 @@ def copy_log(ledger: Ledger, target: Path) -> None:
     replace_directory(target)
 
 
-def entries(out: Path) -> list[dict[str, Any]]:
-    """Read the entries in a batch's ledger or copy of it, in order; verified elsewhere."""
+def entries(out: Path) -> Iterator[dict[str, Any]]:
+    """Read the entries in a batch's ledger or copy of it, one by one; verified elsewhere."""
     file = out / "ledger" / "entries.jsonl"
     if not file.is_file():
-        return []
-    return [json.loads(line) for line in file.read_bytes().split(b"\n")[:-1]]
+        return
+    with file.open("rb") as lines:
+        for line in lines:
+            if line.endswith(b"\n"):
+                yield json.loads(line)
 
 
 def renew(folder: Path, ask: Callable[[bytes], bytes]) -> Path:

@@ -133,9 +133,9 @@ def _limit(study: Study, begin: date) -> calendars.Limit | None:
 def _enter(study: Study, out: Path, entry: dict[str, Any], *, demonstration: bool) -> int:
     """Enter the notice unless the newest notice of the study says the same."""
     ledger = log_of(study, out)
-    known = [i for i, e in enumerate(entries(out)) if e.get("type") == "notice"]
-    if known and entries(out)[known[-1]] == entry:
-        return known[-1]
+    known = [(i, e) for i, e in enumerate(entries(out)) if e.get("type") == "notice"]
+    if known and known[-1][1] == entry:
+        return known[-1][0]
     (number,) = ledger.append([entry], demonstration=demonstration)
     copy_log(ledger, out / "ledger")
     return number
