@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,14 @@ def test_a_missing_secret_is_made_once_and_kept(tmp_path):
     (tmp_path / ".secret").write_text("short")
     with pytest.raises(InputError):
         read_secret(tmp_path)
+
+
+def test_workers_that_need_the_secret_at_the_same_moment_read_the_same_one(tmp_path):
+    for n in range(30):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(pool.map(read_secret, [folder] * 8))) == 1
 
 
 def test_the_bundled_study_is_sound(root: Path):

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,34 @@ def test_atomic_write_leaves_the_old_file_when_the_new_one_cannot_be_finished(
 def test_a_secret_file_is_never_readable_by_others(tmp_path: Path) -> None:
     files.write_atomic(tmp_path / "key", b"k", mode=0o600)
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_written_once_keeps_its_first_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:  # as on exFAT
+
+        def none(*_: object) -> None:
+            raise OSError(38, "Function not implemented")
+
+        monkeypatch.setattr(files.os, "link", none)
+    assert files.write_once(tmp_path / "key", b"first", mode=0o600)
+    assert not files.write_once(tmp_path / "key", b"second")
+    assert (tmp_path / "key").read_bytes() == b"first"
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_of_many_writers_at_once_one_wins_and_none_reads_a_part(tmp_path: Path) -> None:
+    def write(round_and_writer: tuple[int, int]) -> bool:
+        path = tmp_path / f"{round_and_writer[0]}"
+        ours = files.write_once(path, b"x" * 64)
+        assert path.read_bytes() == b"x" * 64
+        return ours
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(write, [(n, writer) for n in range(50) for writer in range(8)]))
+    assert sum(won) == 50
 
 
 def build(target: Path, text: str) -> None:

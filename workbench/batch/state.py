@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from workbench.errors import MachineError, Problem
 from workbench.evidence.bag import bag_name
+from workbench.evidence.files import write_once
 
 __all__ = [
     "Brief",
@@ -219,27 +220,19 @@ def _take(out: Path, name: str) -> bool:
 
     file, me = out / name, psutil.Process()
     mine = {"host": socket.gethostname(), "pid": me.pid, "started": me.create_time()}
-    aside = out / f"{name}.{mine['host']}.{me.pid}.part"
-    aside.write_text(json.dumps(mine), encoding="utf-8")
-    try:
-        for _ in range(3):
-            try:
-                os.link(aside, file)
-            except FileExistsError:
-                if alive(file):
-                    return False
-                file.unlink(missing_ok=True)
-            else:
-                return True
-        return False
-    finally:
-        aside.unlink(missing_ok=True)
+    for _ in range(3):
+        if write_once(file, json.dumps(mine).encode()):
+            return True
+        if alive(file):
+            return False
+        file.unlink(missing_ok=True)
+    return False
 
 
 def _conflicting(out: Path, name: str, n: int) -> str | None:
     """Give the name of a living lock that excludes ours."""
     for file in out.glob(".lock*"):
-        if file.name == name or file.name.endswith(".part"):
+        if file.name == name:
             continue
         same = n > 1 and file.name.startswith(".lock-") and file.name.endswith(f"-{n}")
         if not same and alive(file):

@@ -32,6 +32,7 @@ __all__ = [
     "sha256_file",
     "staging_directory",
     "write_atomic",
+    "write_once",
 ]
 
 _CHUNK = 1 << 20
@@ -95,6 +96,52 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     OSError
         When the disk is full or the folder cannot be written; the old file is then untouched.
     """
+    aside = _written_aside(path, data, mode)
+    try:
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_once(path: Path, data: bytes, *, mode: int = 0o644) -> bool:
+    """Write a file as :func:`write_atomic` does, but never over one that is there.
+
+    Of several processes that write the same file at the same moment the first one's stays, and
+    none of them meets a part of it.
+
+    Returns
+    -------
+    bool
+        Whether the file is ours.
+
+    Raises
+    ------
+    OSError
+        When the disk is full or the folder cannot be written.
+    """
+    if path.exists():
+        return False
+    aside = _written_aside(path, data, mode)
+    try:
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links: only here can a part of it be met
+            try:
+                path.touch(mode, exist_ok=False)
+            except FileExistsError:
+                return False
+            aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return True
+
+
+def _written_aside(path: Path, data: bytes, mode: int) -> Path:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     aside = Path(name)
     try:
@@ -104,11 +151,10 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    return aside
 
 
 def staging_directory(target: Path) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from workbench.evidence.files import write_atomic
+from workbench.evidence.files import write_once
 
 __all__ = [
     "Checkpoint",
@@ -127,15 +126,7 @@ def make_log_key(folder: Path, name: str) -> LogKey:
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        # a link fails where the file exists: of two processes the first one's key stays
-        aside = folder / f".{file.name}.{os.getpid()}"
-        write_atomic(aside, pem, mode=0o600)
-        try:
-            os.link(aside, file)
-        except FileExistsError:
-            pass
-        finally:
-            aside.unlink()
+        write_once(file, pem, mode=0o600)  # of two processes the first one's key stays
     return load_log_key(folder, name)
 
 

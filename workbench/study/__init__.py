@@ -7,7 +7,6 @@ that is wrong in ``study.yaml``, ``codebook.yaml``, ``corrections.csv``, ``judge
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from workbench.errors import InputError, Problem
+from workbench.evidence.files import write_once
 from workbench.study._explain import TEXTS, explain, nearest, nearest_remedy
 from workbench.study._named import named_problems, within
 from workbench.study.codebook import Item
@@ -209,13 +209,8 @@ def read_secret(folder: Path) -> bytes:
         The file does not hold 64 hexadecimal digits.
     """
     path = folder / ".secret"
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32) + "\n")
+    if not path.exists():
+        write_once(path, f"{secrets.token_hex(32)}\n".encode(), mode=0o600)
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except ValueError:
