@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from workbench.batch import forkserver
 from workbench.batch.execute import execute, sealed_bytes
 from workbench.batch.forkserver import available, server
 from workbench.batch.limits import Limits, Lost
@@ -277,10 +278,33 @@ def test_a_client_that_goes_before_it_has_asked_ends_no_server(tmp_path: Path) -
         process.communicate(timeout=30)
 
 
-def test_a_server_whose_code_was_edited_refuses(tmp_path: Path) -> None:
+def test_objects_made_after_the_imports_lie_together_in_new_memory() -> None:
+    """Else each child, and the server between two forks, has pages copied all over the memory."""
+    code = (
+        "import gc\nfrom workbench.batch import forkserver\n"
+        "reserved = forkserver._reserve()\nimport pandas\n"
+        "old = {id(one) >> 20 for one in gc.get_objects()} | set(reserved)\n"
+        "forkserver._fill(reserved)\nforkserver._join(reserved)\n"
+        "made = [(n, str(n), [n], {n: float(n)}) for n in range(1000, 3000)]\n"
+        "fresh = [id(part) >> 20 not in old for one in made for part in one]\n"
+        "print(len(reserved), max(reserved) - min(reserved), sum(fresh) / len(fresh))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+    arenas, spread, fresh = int(told[0]), int(told[1]), float(told[2])
+    assert 144 <= arenas <= 160
+    assert spread < 1.1 * arenas
+    assert fresh > 0.95
+
+
+def test_a_server_whose_code_was_edited_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = tmp_path / "package"
     package.mkdir()
     (package / "a.py").write_text("x = 1\n")
+    monkeypatch.setattr(forkserver, "_files", lambda: [str(package / "a.py")])
     code = (
         "import sys, pathlib\nfrom workbench.batch import forkserver\n"
         "forkserver._STACK = ('ipykernel.zmqshell',)\nforkserver._warm = lambda: None\n"

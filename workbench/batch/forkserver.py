@@ -2,9 +2,9 @@
 
 It is exec'd, single-threaded, and holds no kernel, event loop or data of its own: it imports, then
 it listens on a Unix socket in a private directory. One connection is one kernel: the request names
-environment, working directory, limits, and either a connection file or a notebook whose cells are
-to be run in the child itself; the answer is the process id, and later the exit status. When the
-connection closes, the kernel is killed, and with it whatever it has started.
+the state of the code, environment, working directory, limits, and either a connection file or a
+notebook whose cells are to be run in the child itself; the answer is the process id, and later the
+exit status. When the connection closes, the kernel is killed, and with it whatever it has started.
 
 ``python -m workbench.batch.forkserver SOCKET [CODE]`` serves until its standard input closes.
 """
@@ -25,7 +25,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from workbench.batch import limits
 from workbench.batch.imports import jsonschema_first
 from workbench.errors import MachineError, Problem
 
-__all__ = ["available", "serve", "server"]
+__all__ = ["available", "code_now", "serve", "server"]
 
 _STACK = (
     "ipykernel.kernelapp",
@@ -64,11 +65,8 @@ _STACK = (
 )
 
 # a fork copies the table of the pages, and its end takes it down: large pages halve both
-_LARGE_PAGES = {
-    "PYTHONMALLOC": "malloc",
-    "MALLOC_ARENA_MAX": "1",
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-}
+_LARGE_PAGES = {"MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+_OBJECTS = 144 << 20  # bytes that the small objects of the stack take, about
 
 _HOME = Path(__file__).resolve().parents[1]
 
@@ -110,7 +108,7 @@ class _Kept:
         self.folder, self.address = folder, str(folder / "s")
         # the whole environment: what libraries read when they are imported is fixed by it
         self._environment = kernel_environment(folder) | _LARGE_PAGES
-        self._code = _code(_files())
+        self._code = code_now()
         self._end = threading.Event()
         self._watch = threading.Thread(target=self._keep, daemon=True)
         self._process = self._popen()
@@ -235,8 +233,8 @@ def serve(address: str, code: str = "") -> None:
 
     ``code`` is the digest of the package's files that the kernels are to run; empty: as they are.
     """
-    files = _files()
-    code = code or _code(files)
+    reserved = _reserve()
+    code = code or code_now()
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import importlib
 
@@ -255,13 +253,15 @@ def serve(address: str, code: str = "") -> None:
         raise SystemExit("a thread was started by an import: no safe fork")
     _adopt_orphans()
     gc.collect()
+    _fill(reserved)
     gc.freeze()
+    _join(reserved)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     aside = address + ".new"
     listener.bind(aside)
     listener.listen(64)
     Path(aside).rename(address)  # who sees the socket can connect to it
-    _loop(listener, files, code)
+    _loop(listener, code)
 
 
 def _warm() -> None:
@@ -271,6 +271,44 @@ def _warm() -> None:
 
     _canvas.font()
     child.shell()
+
+
+def _reserve() -> dict[int, bytes]:
+    """Have the interpreter take the memory of its small objects in one piece, to lie together.
+
+    One object holds each MiB of it (an arena), so that it is not given back before it is used.
+    """
+    held = [bytes(460) for _ in range(_OBJECTS // 512)]
+    return {id(one) >> 20: one for one in held}
+
+
+def _fill(reserved: Collection[int]) -> None:
+    """Fill the gaps that imports left between objects, for good.
+
+    What a child, or the server between two forks, allocates would lie in them, all over the
+    memory, and each page of them would be copied; now it lies together, in new memory.
+    """
+    import ctypes
+
+    allocate = ctypes.pythonapi.PyObject_Malloc
+    allocate.argtypes, allocate.restype = [ctypes.c_size_t], ctypes.c_size_t
+    old = {id(one) >> 20 for one in gc.get_objects()}.union(reserved)
+    for size in range(512, 0, -16):
+        while allocate(size) >> 20 in old:
+            pass
+
+
+def _join(reserved: Collection[int]) -> None:
+    """Ask for large pages under the small objects; Linux makes them at once from 6.1 on."""
+    import ctypes
+
+    large, begin, end = 2 << 20, min(reserved) << 20, (max(reserved) + 1) << 20
+    with contextlib.suppress(AttributeError):
+        advise = ctypes.CDLL(None).madvise
+        advise.argtypes = [ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
+        for at in range(-(-begin // large) * large, end - large + 1, large):
+            for advice in (14, 25):  # MADV_HUGEPAGE, MADV_COLLAPSE
+                advise(at, large, advice)
 
 
 def threads() -> int:
@@ -292,15 +330,20 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
+@lru_cache(maxsize=1)
 def _files() -> list[str]:
     """List the package's files that kernels read."""
     return sorted(str(file) for kind in ("*.py", "*.yaml") for file in _HOME.rglob(kind))
 
 
-def _code(files: list[str]) -> str:
-    """Digest of times and sizes of the package's files: an edit shows."""
+def code_now() -> str:
+    """Digest times and sizes of the package's files: an edit shows.
+
+    Who asks for a kernel says it with the request: in the server it would touch memory that is
+    shared with the children, and all of that is copied.
+    """
     found = []
-    for name in files:
+    for name in _files():
         try:
             told = os.stat(name)  # noqa: PTH116 (each request)
         except OSError:
@@ -309,7 +352,7 @@ def _code(files: list[str]) -> str:
     return hashlib.sha256(repr(found).encode()).hexdigest()
 
 
-def _loop(listener: socket.socket, files: list[str], code: str) -> None:
+def _loop(listener: socket.socket, code: str) -> None:
     woken, wake = os.pipe()
     for end in (woken, wake):
         os.set_blocking(end, False)
@@ -324,8 +367,7 @@ def _loop(listener: socket.socket, files: list[str], code: str) -> None:
         for key, _ in selector.select():
             if key.fileobj is listener:
                 pipe, _ = listener.accept()
-                stale = _code(files) != code
-                pid = _fork(pipe, [listener, *kernels.values()], (woken, wake), stale=stale)
+                pid = _fork(pipe, [listener, *kernels.values()], (woken, wake), code)
                 if pid is None:
                     pipe.close()
                     continue
@@ -386,13 +428,15 @@ def _end_orphans(kernels: dict[int, socket.socket]) -> None:
 
 
 def _fork(
-    pipe: socket.socket, inherited: list[socket.socket], wake: tuple[int, int], *, stale: bool
+    pipe: socket.socket, inherited: list[socket.socket], wake: tuple[int, int], code: str
 ) -> int | None:
     """Fork what a client asks for; none where it went before it had asked, or no fork is left."""
     try:
-        request = json.loads(pipe.makefile("rb").readline())
+        line = pipe.makefile("rb").readline()
+        if not line.endswith(b"\n"):
+            return None
         pid = os.fork()
-    except (OSError, ValueError):
+    except OSError:
         return None
     if pid:
         with contextlib.suppress(OSError):  # it is gone: so is its kernel, soon
@@ -411,7 +455,8 @@ def _fork(
         null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
-        if stale:
+        request = json.loads(line)
+        if request["code"] != code:
             status = limits.STALE
         else:
             _kernel(request)

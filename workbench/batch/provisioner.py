@@ -16,6 +16,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from workbench.batch import limits
 from workbench.batch.child import LIMITS
+from workbench.batch.forkserver import code_now
 from workbench.batch.limits import Lost
 
 __all__ = ["ForkProvisioner", "Forked"]
@@ -37,10 +38,11 @@ class Forked:
 
     def __init__(self, address: str, request: dict[str, Any]) -> None:
         self.returncode: int | None = None
+        line = json.dumps(request | {"code": code_now()}).encode() + b"\n"
         for _ in range(_CALLS):
             self._pipe, self._buffer = _connect(address), b""
             with contextlib.suppress(OSError):
-                self._pipe.sendall(json.dumps(request).encode() + b"\n")
+                self._pipe.sendall(line)
             told = self._line(block=True)
             if "pid" in told:
                 self.pid = int(told["pid"])
