@@ -270,10 +270,6 @@ def canvas(
     )
     ratios = [1.0] if panels == 1 else [1.0, 1.6]
     made = figure.subplots(1, panels, squeeze=False, width_ratios=ratios)[0]
-    for axes in made:
-        # seaborn looks for labels to write unless there is one; that costs a drawing
-        axes.set_xlabel(" ")
-        axes.set_ylabel(" ")
     return figure, list(made)
 
 
@@ -368,16 +364,16 @@ def say(lang: str, zh: str, en: str) -> str:
     return zh if lang == "zh" else en
 
 
-def bars(axes: Axes, values: Sequence[float], colour: str) -> None:
-    import seaborn as sns
-
-    sns.barplot(
-        x=list(values),
-        y=list(range(len(values))),
-        orient="h",
-        color=colour,
-        saturation=1,
-        width=0.62,
-        errorbar=None,
-        ax=axes,
-    )
+def bars(
+    axes: Axes,
+    values: Sequence[float],
+    colour: str,
+    *,
+    shift: float = 0.0,
+    height: float = 0.62,
+    label: str = "",
+) -> None:
+    """Draw a bar from zero on each row, ``shift`` rows below its middle; none for a missing one."""
+    rows = [row + shift - height / 2 for row in range(len(values))]
+    known = [0.0 if math.isnan(value) else value for value in values]
+    axes.barh(rows, known, height, align="edge", color=colour, label=label)

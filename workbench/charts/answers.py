@@ -88,7 +88,7 @@ def items_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Figure:
     rows = row_labels(cut, column(frame, "n"))
     figure, (axes,) = canvas(len(labels), title, rows, head=LEAD if above else 0.0)
     lead(axes, above)
-    bars(axes, [0.0 if math.isnan(v) else v for v in values], SKY)
+    bars(axes, values, SKY)
     lows, highs = column(frame, "ci_low"), column(frame, "ci_high")
     spans(axes, lows, highs, [INK] * len(labels))
     for at, (value, text) in enumerate(zip(values, shown, strict=True)):
@@ -264,8 +264,6 @@ def composition_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Fig
     lang, title
         As :func:`items_chart`; the default message names the largest gap.
     """
-    import seaborn as sns
-
     frame = need(frame, "value", "target", lang=lang)
     labels = labels_of(frame, lang)
     sample, population = column(frame, "value"), column(frame, "target")
@@ -283,18 +281,11 @@ def composition_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Fig
     rows = row_labels(labels, column(frame, "n"))
     figure, (axes,) = canvas(len(labels) * 1.1, title, rows, head=0.16, foot=0.3)
     names = (say(lang, "样本（未加权）", "sample (unweighted)"), say(lang, "总体", "population"))
-    sns.barplot(
-        x=[0.0 if math.isnan(v) else v for v in (*sample, *population)],
-        y=[*range(len(labels)), *range(len(labels))],
-        hue=[names[0]] * len(labels) + [names[1]] * len(labels),
-        hue_order=names,
-        palette=[BLUE, ORANGE],
-        saturation=1,
-        orient="h",
-        width=0.72,
-        errorbar=None,
-        ax=axes,
-    )
+    for shares, name, tone, shift in (
+        (sample, names[0], BLUE, -0.18),
+        (population, names[1], ORANGE, 0.18),
+    ):
+        bars(axes, shares, tone, shift=shift, height=0.36, label=name)
     for shift, shares in ((-0.18, sample), (0.18, population)):
         for at, share in enumerate(shares):
             if not math.isnan(share):

@@ -115,10 +115,9 @@ def points_chart(frame: pd.DataFrame, *, lang: str, title: str = "") -> Figure:
         )
     rows = row_labels(labels, [math.nan] * len(labels))
     figure, (axes,) = canvas(len(labels), title, rows)
-    possible = [0.0 if math.isnan(m) else m for m in most]
-    bars(axes, possible, PALE)
-    bars(axes, [0.0 if math.isnan(g) else g for g in got], BLUE)
-    high = max(possible) or 1.0
+    bars(axes, most, PALE)
+    bars(axes, got, BLUE)
+    high = max((m for m in most if not math.isnan(m)), default=0.0) or 1.0
     for at, (g, m) in enumerate(zip(got, most, strict=True)):
         text = (
             say(lang, "未计算", "not computed") if math.isnan(g) else f"{g:.1f} / {round(m, 1):g}"

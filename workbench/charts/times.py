@@ -60,6 +60,8 @@ def series_chart(
     name = labels_of(frame, lang)[0] if f"label_{lang}" in frame.columns else ""
     title = title or _series_message(name, periods, values, fired, unit, lang)
     figure, (axes,) = canvas(0, title, height=2.5, foot=0.58)
+    # seaborn looks for labels to write unless there is one; that costs a drawing
+    axes.set(xlabel=" ", ylabel=" ")
     runs = [0]
     for before, value in itertools.pairwise(values):
         runs.append(runs[-1] + (math.isnan(before) or math.isnan(value)))
