@@ -276,3 +276,27 @@ def test_words_put_together_are_as_wide_as_matplotlib_shapes_them_at_once() -> N
             whole = TextToPath().get_text_width_height_descent(said, how, False)
             mine = Outlines().get_text_width_height_descent(said, how, False)
             assert mine[0] == pytest.approx(whole[0])
+
+
+def test_a_chart_has_the_bytes_that_matplotlib_writes_with_the_same_outlines() -> None:
+    import io
+
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import RendererSVG
+
+    from workbench.charts import _canvas
+    from workbench.charts._outlines import Outlines
+
+    for draw, frame, _, _ in DRAWN:
+        figure, out = draw(frame, lang="zh"), io.StringIO()
+        dpi, nothing = figure.dpi, {"Date": None, "Creator": None}
+        with mpl.rc_context():
+            mpl.rcParams.update(_canvas._settings())  # type: ignore[arg-type]
+            figure.dpi = 72
+            size: tuple[float, float] = tuple(figure.get_size_inches() * 72)
+            whole: Any = RendererSVG(*size, out, image_dpi=dpi, metadata=nothing)  # type: ignore[no-untyped-call]
+            whole._text2path = Outlines()
+            figure.draw(whole)
+            whole.finalize()
+        figure.set_dpi(dpi)
+        assert charts.to_svg(figure) == out.getvalue().encode(), draw.__name__

@@ -90,9 +90,8 @@ def to_svg(figure: Figure) -> bytes:
     import io
 
     import matplotlib as mpl
-    from matplotlib.backends.backend_svg import RendererSVG
 
-    from workbench.charts._outlines import Outlines
+    from workbench.charts._outlines import Pen
 
     out = io.StringIO()
     dpi = figure.dpi
@@ -101,11 +100,9 @@ def to_svg(figure: Figure) -> bytes:
         # what print_svg does, with our own outlines; savefig would draw everything twice
         figure.dpi = 72
         width, height = figure.get_size_inches() * 72
-        nothing = {"Date": None, "Creator": None}
-        renderer = RendererSVG(width, height, out, image_dpi=dpi, metadata=nothing)  # type: ignore[no-untyped-call]
-        renderer._text2path = Outlines()
-        figure.draw(renderer)
-        renderer.finalize()  # type: ignore[no-untyped-call]
+        pen = Pen(width, height, out, dpi)
+        figure.draw(pen)
+        pen.finalize()  # type: ignore[no-untyped-call]
     figure.set_dpi(dpi)
     return out.getvalue().encode("utf-8")
 

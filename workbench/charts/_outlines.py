@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
+from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.ft2font import LoadFlags
+from matplotlib.path import Path
 from matplotlib.textpath import TextToPath
 
-__all__ = ["Outlines"]
+__all__ = ["Outlines", "Pen"]
 
 _WORDS = re.compile("[^\\s\\d\u2e80-\U0010ffff]+|.", re.DOTALL)
 
@@ -25,13 +28,17 @@ class _Word:
     """What matplotlib tells of a word at its own font scale."""
 
     glyphs: tuple[tuple[str, float, float, float], ...]
-    outlines: dict[str, Any]
     width: float
     above: float
     below: float
 
 
+# of the process, by file of a font; a font itself is not kept: it is an open file, whose place
+# forked processes would share
 _known: dict[tuple[str, str], _Word] = {}
+_outlines: dict[str, Any] = {}
+_paths: dict[str, str] = {}
+_lines: dict[str, tuple[list[int] | None, int]] = {}
 
 
 class Outlines(TextToPath):
@@ -60,8 +67,11 @@ class Outlines(TextToPath):
         font.set_text(word, 0.0, flags=LoadFlags.NO_HINTING)
         width, height = (size / 64 for size in font.get_width_height())
         below = font.get_descent() / 64
-        glyphs, outlines, _ = super().get_glyphs_with_font(font, word)
-        return _Word(tuple(glyphs), dict(outlines), width, height - below, below)
+        glyphs, new, _ = super().get_glyphs_with_font(
+            font, word, glyph_map=_outlines, return_new_glyphs_only=True
+        )
+        _outlines.update(new)
+        return _Word(tuple(glyphs), width, height - below, below)
 
     def get_text_width_height_descent(
         self, s: str, prop: Any, ismath: Any
@@ -94,6 +104,44 @@ class Outlines(TextToPath):
             for name, x, y, size in word.glyphs:
                 glyphs.append((name, at + x, y, size))
                 if name not in known:
-                    new[name] = word.outlines[name]
+                    new[name] = _outlines[name]
             at += word.width
         return glyphs, new, []
+
+
+class Pen(RendererSVG):
+    """matplotlib's renderer of SVG: the same bytes, with what is known of fonts and glyphs."""
+
+    def __init__(self, width: float, height: float, out: StringIO, image_dpi: float) -> None:
+        nothing = {"Date": None, "Creator": None}
+        super().__init__(width, height, out, image_dpi=image_dpi, metadata=nothing)  # type: ignore[no-untyped-call]
+        self._text2path: Any = Outlines()
+
+    def _get_font_height_metrics(self, prop: Any) -> tuple[float | None, ...]:
+        """Give ascent, descent and gap of a font's lines in points; None where matplotlib looks."""
+        font = self._text2path._get_font(prop)
+        if font.fname not in _lines:
+            table = font.get_sfnt_table("OS/2")
+            told = table and [
+                table[f"sTypo{name}"] for name in ("Ascender", "Descender", "LineGap")
+            ]
+            _lines[font.fname] = told, font.units_per_EM
+        told, em = _lines[font.fname]
+        if told is None:
+            return None, None, None
+        above, below, gap = (number * (1 / em * prop.get_size_in_points()) for number in told)
+        return above, -below, gap
+
+    def _update_glyph_map_defs(self, glyph_map_new: dict[str, Any]) -> None:
+        """Write outlines that the file does not have yet, each as text made once."""
+        if not glyph_map_new:
+            return
+        writer: Any = self.writer
+        writer.start("defs")
+        for name, (vertices, codes) in glyph_map_new.items():
+            if name not in _paths:
+                # x64: the whole numbers of the font
+                _paths[name] = self._convert_path(Path(vertices * 64, codes), simplify=False)  # type: ignore[no-untyped-call]
+            writer.element("path", id=name, d=_paths[name], transform="scale(0.015625)")
+        writer.end("defs")
+        self._glyph_map.update(glyph_map_new)
