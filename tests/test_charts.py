@@ -300,3 +300,33 @@ def test_a_chart_has_the_bytes_that_matplotlib_writes_with_the_same_outlines() -
             whole.finalize()
         figure.set_dpi(dpi)
         assert charts.to_svg(figure) == out.getvalue().encode(), draw.__name__
+
+
+def test_a_warm_up_leaves_no_thread_no_setting_and_no_open_font() -> None:
+    import subprocess
+    import sys
+
+    program = """
+import gc, random, sys
+import matplotlib, numpy, seaborn
+from matplotlib.ft2font import FT2Font
+from workbench import charts
+from workbench.batch.forkserver import threads
+from workbench.charts._warm import warm
+
+def state():
+    settings = {name: dict.__getitem__(matplotlib.rcParams, name) for name in matplotlib.rcParams}
+    return settings, random.getstate(), numpy.random.get_state()[1].tolist()
+
+before, running = state(), threads()
+warm()
+assert state() == before
+assert threads() == running
+assert not sys.modules["matplotlib.pyplot"].get_fignums()
+assert not {"great_expectations", "pyarrow.parquet"} & set(sys.modules)
+matplotlib.font_manager._get_font.cache_clear()
+gc.collect()
+assert not [one for one in gc.get_objects() if isinstance(one, FT2Font)]
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

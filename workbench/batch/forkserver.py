@@ -265,11 +265,11 @@ def serve(address: str, code: str = "") -> None:
 
 
 def _warm() -> None:
-    """Do once what every kernel would do: read the font, make a shell."""
+    """Do once what every kernel would do: draw charts, make a shell."""
     from workbench.batch import child
-    from workbench.charts import _canvas
+    from workbench.charts._warm import warm
 
-    _canvas.font()
+    warm()
     child.shell()
 
 
