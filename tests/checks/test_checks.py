@@ -208,3 +208,39 @@ def test_pairs_name_the_time_that_is_wrong_and_empty_columns_are_asked_about() -
     suite = _suite(next(file for file in SUITES if file.stem == "facts"))
     first = validate(facts, {"name": "facts", "expectations": suite["expectations"][:1]}, {})
     assert [(r.passed, r.rows) for r in first] == [(False, (0, 1))]
+
+
+def test_an_expectation_about_the_whole_table_sees_all_its_columns() -> None:
+    from workbench.checks.expectations import validate
+
+    meta = {"reach": "row", "zh": "列", "en": "columns"}
+    filled = {
+        "type": "expect_column_values_to_not_be_null",
+        "kwargs": {"column": "a"},
+        "severity": "info",
+        "meta": meta | {"id": "facts.a"},
+    }
+    counted = {
+        "type": "expect_table_column_count_to_equal",
+        "kwargs": {"value": 2},
+        "severity": "info",
+        "meta": meta | {"id": "facts.columns"},
+    }
+    suite = {"name": "facts", "expectations": [filled, counted]}
+    told = validate(pd.DataFrame({"a": [1.0], "b": [2.0]}), suite, {})
+    assert [r.passed for r in told] == [True, True]
+
+
+def test_an_expectation_that_cannot_be_held_is_named() -> None:
+    from workbench.checks.expectations import validate
+
+    meta = {"id": "facts.mean", "reach": "row", "zh": "均值", "en": "mean"}
+    mean = {
+        "type": "expect_column_mean_to_be_between",
+        "kwargs": {"column": "a", "min_value": 0},
+        "severity": "info",
+        "meta": meta,
+    }
+    suite = {"name": "facts", "expectations": [mean]}
+    with pytest.raises(RuntimeError, match=r"facts\.mean"):
+        validate(pd.DataFrame({"a": ["x", "y"]}), suite, {})

@@ -101,20 +101,34 @@ def _run(
     import tqdm
 
     tqdm.tqdm.monitor_interval = 0  # else a thread stays behind in the process
+    from great_expectations.exceptions.exceptions import MetricResolutionError
     from great_expectations.execution_engine.pandas_execution_engine import (
         PandasExecutionEngine,
     )
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-    from great_expectations.validator.metrics_calculator import MetricsCalculator
-    from great_expectations.validator.validator import Validator
+    from great_expectations.validator.validation_graph import ValidationGraph
 
+    class Graph(ValidationGraph):
+        """Metrics and what each is made of, which is asked once although many share it."""
+
+        def build_metric_dependency_graph(
+            self, metric_configuration: Any, runtime_configuration: Any = None
+        ) -> None:
+            if metric_configuration.id not in asked_by:
+                asked_by[metric_configuration.id] = one.meta["id"]
+                super().build_metric_dependency_graph(metric_configuration, runtime_configuration)
+
+    asked_by: dict[Any, str] = {}
+    named = [columns_of(one["kwargs"]) for one in expectations]
+    if all(named):  # every look at the table copies its columns: only those that matter
+        frame = frame[[each for each in frame if each in set().union(*named)]]
     # comparing instants with a zone relies on what pandas deprecates; in UTC they compare alike
     zoned = frame.select_dtypes("datetimetz").columns
     frame = frame.assign(**{each: frame[each].dt.tz_convert(None) for each in zoned})
-    # the engine itself, without a context: that writes its configuration anew for every table
+    # the engine itself, without context and validator: they write their configuration anew for
+    # every table and build a graph for every expectation
     engine = PandasExecutionEngine(batch_data_dict={name: frame})
-    validator = Validator(execution_engine=engine)
-    validator._metrics_calculator = MetricsCalculator(engine, show_progress_bars=False)
+    graph = Graph(engine)
     asked = [
         ExpectationConfiguration(
             type=one["type"],
@@ -124,22 +138,25 @@ def _run(
         )
         for one in expectations
     ]
-    with _made_once():
-        outcome = validator.graph_validate(
-            asked, runtime_configuration={"result_format": {"result_format": "COMPLETE"}}
-        )
     answers = {}
-    for result in outcome:
-        assert result.expectation_config is not None
-        raised = [
-            info["exception_message"]
-            for info in (result.exception_info or {}).values()
-            if isinstance(info, dict) and info.get("raised_exception")
-        ]
-        if raised:
-            raise RuntimeError(f"{result.expectation_config.meta['id']}: {raised[0]}")
-        answers[result.expectation_config.meta["id"]] = (bool(result.success), result.result)
+    with _made_once():
+        for one in asked:
+            needed = one.to_domain_obj().get_validation_dependencies(engine, _runtime())
+            for metric in needed.get_metric_configurations():
+                graph.build_metric_dependency_graph(metric, _runtime())
+        try:
+            metrics, _ = graph.resolve(_runtime(), show_progress_bars=False)
+        except MetricResolutionError as error:
+            raise RuntimeError(f"{asked_by[error.failed_metrics[0].id]}: {error}") from error
+        for one in asked:
+            result = one.to_domain_obj().metrics_validate(metrics, _runtime(), engine)
+            answers[one.meta["id"]] = (bool(result.success), result.result)
     return answers
+
+
+def _runtime() -> dict[str, Any]:
+    """How to validate: every failing row is told. Made anew, as what it is given to changes it."""
+    return {"result_format": {"result_format": "COMPLETE"}, "catch_exceptions": False}
 
 
 @contextmanager
@@ -147,8 +164,10 @@ def _made_once() -> Iterator[None]:
     """Let an expectation and its configuration be made of each other once while it is validated.
 
     great-expectations 1.24 makes the one from the other anew each of the hundred times that it
-    reads it, which is more than half of the cost of a validation; neither changes meanwhile.
+    reads it, which is more than half of the cost of a validation; neither changes meanwhile. A
+    metric's arguments are told apart as they are written, not by a digest of their JSON.
     """
+    from great_expectations.core.id_dict import IDDict
     from great_expectations.expectations.expectation import Expectation
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
@@ -163,8 +182,13 @@ def _made_once() -> Iterator[None]:
 
         return kept
 
+    def written(self: Any, *_: Any) -> str:
+        return repr(sorted(self.items()))
+
     configuration = Expectation.__dict__["configuration"]
     expectation = ExpectationConfiguration.to_domain_obj
+    digest = IDDict.to_id
+    IDDict.to_id = written  # type: ignore[method-assign, assignment]
     Expectation.configuration = property(once(configuration.fget))  # type: ignore[method-assign, assignment]
     ExpectationConfiguration.to_domain_obj = once(expectation)  # type: ignore[method-assign]
     try:
@@ -172,6 +196,7 @@ def _made_once() -> Iterator[None]:
     finally:
         Expectation.configuration = configuration  # type: ignore[method-assign]
         ExpectationConfiguration.to_domain_obj = expectation  # type: ignore[method-assign]
+        IDDict.to_id = digest  # type: ignore[method-assign]
 
 
 def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:
