@@ -191,9 +191,12 @@ def inspection(
     if "visit" in rows.columns:
         kinds = words(rows, "visit")
         keep &= np.isin(kinds, list(visits)) if visits is not None else kinds != "calibration"
-    who, where = (pd.factorize(rows[n])[0] if n in rows else None for n in ("assessor", "place"))
-    rows = rows.assign(_share=share, _max=most, _binary=binary, _who=who, _where=where)[keep]
     unit = [k for k in keys if k != "visit"]
+    place = ["place"] if "place" in rows.columns else []
+    rows = rows[[*unit, "assessor", "item", *place]].assign(_share=share, _max=most)
+    who, where = (pd.factorize(rows[n])[0] if n in rows else None for n in ("assessor", "place"))
+    cell = rows.groupby(["item", *place], dropna=False).ngroup()
+    rows = rows.assign(_binary=binary, _who=who, _where=where, _cell=cell)[keep]
     out = []
     for key, group in rows.groupby(unit, sort=True, dropna=False):
         names = dict(zip(unit, key if isinstance(key, tuple) else (key,), strict=True))
@@ -369,9 +372,10 @@ def _passed(
     pooled_df: float,
 ) -> dict[str, Any]:
     """Share of places that passed, with Wilson's interval at the effective number of places."""
-    places = ["item", *(["place"] if "place" in marks.columns else [])]
-    per_place = marks.groupby(places, dropna=False)["_share"].mean()
-    p, n = float(per_place.mean()), len(per_place)
+    cell = marks["_cell"].to_numpy()
+    marked = np.bincount(cell)
+    passed = np.bincount(cell, marks["_share"].to_numpy())[marked > 0]
+    p, n = float((passed / marked[marked > 0]).mean()), len(passed)
     row = _score(marks, level, places_total, pooled_sd, pooled_df)
     se_assessor = float(row["se_assessor"]) / 100
     totals = [places_total.get(str(i)) for i in marks["item"].unique()]

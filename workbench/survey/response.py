@@ -296,8 +296,7 @@ def composition(
     table = check_margins(margins)
     keys = names(by)
     check_columns(design.data, keys, "by")
-    parts = [_compared(design, table, str(v), keys) for v in dict.fromkeys(table["variable"])]
-    frame: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    frame = _compared(design, table, keys)
     frame["method"] = "survey.composition"
     empty = frame["value"].isna()
     frame["status"] = np.where(empty, "not_computed", "ok")
@@ -306,55 +305,52 @@ def composition(
     return frame
 
 
-def _compared(design: Design, table: pd.DataFrame, variable: str, keys: list[str]) -> pd.DataFrame:
-    """One variable's shares in the sample and in the population, by group and category."""
+def _compared(design: Design, table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Each variable's shares in the sample and in the population, by group and category."""
+    variables = list(dict.fromkeys(table["variable"]))
     own = [c for c in keys if c in table.columns]
     inside = np.flatnonzero(design.inside)
-    rows = pd.DataFrame({c: labels(design.data[c]) for c in keys}, index=design.data.index)
-    rows = rows.iloc[inside].copy()
-    rows["category"] = crossed(design.data, variable).iloc[inside]
-    rows["n"] = 1.0
-    rows["base"] = design.base_weights[inside]
-    rows["now"] = design.weights[inside]
-    present = rows[keys].drop_duplicates()
-    missing = rows[rows["category"].isna()]
-    rows = rows[rows["category"].notna()]
-    counts = rows.groupby([*keys, "category"])[["n", "base", "now"]].sum().reset_index()
-    cells = table.loc[table["variable"] == variable, [*own, "category", "count"]].copy()
+    who = pd.DataFrame({c: labels(design.data[c]) for c in keys}, index=design.data.index)
+    who = who.iloc[inside]
+    present = who.drop_duplicates()
+    who = who.assign(n=1.0, base=design.base_weights[inside], now=design.weights[inside])
+    said = [crossed(design.data, str(v)).iloc[inside] for v in variables]
+    rows = pd.concat([who.assign(item=at, category=each) for at, each in enumerate(said)])
+    by = ["item", *keys]  # the variable by its place: they keep the order of the margins
+    counts = rows.groupby([*by, "category"])[["n", "base", "now"]].sum().reset_index()
+    lost = rows[rows["category"].isna()].groupby(by).size().rename("n_missing").reset_index()
+    cells = table[[*own, "category", "count"]].assign(item=table["variable"].map(variables.index))
     for c in own:
         cells[c] = labels(cells[c])
     if own:
         cells = cells.merge(present, on=own, how="inner")
     elif keys:
         cells = cells.merge(present, how="cross")
-    merged = cells.merge(counts, on=[*keys, "category"], how="outer").fillna(
-        {"count": 0.0, "n": 0.0, "base": 0.0, "now": 0.0}
+    out = cells.merge(counts, on=[*by, "category"], how="outer").merge(lost, on=by, how="left")
+    figures = ["count", "n", "base", "now"]
+    out = out.fillna(dict.fromkeys([*figures, "n_missing"], 0.0))
+    whole = out.groupby(by)[figures].transform("sum")
+    share = out[figures] / whole.where(whole > 0)
+    difference = share["n"] - share["count"]
+    sd = (share["count"] * (1 - share["count"])) ** 0.5
+    return pd.DataFrame(
+        {
+            "item": out["item"].map(dict(enumerate(variables))),
+            **{c: out[c] for c in keys},
+            "category": out["category"].to_numpy(),
+            "statistic": "composition",
+            "value": share["now"],
+            "unit": "share",
+            "n": out["n"],
+            "n_missing": out["n_missing"].astype(float),
+            "share_unweighted": share["n"],
+            "share_base": share["base"],
+            "population": share["count"],
+            "difference": share["now"] - share["count"],
+            "difference_unweighted": difference,
+            "standardised_difference": difference / sd.where(sd > 0),
+        }
     )
-    merged["_all"] = 0
-    group = merged.groupby(keys or ["_all"])
-    for column in ("count", "n", "base", "now"):
-        whole = group[column].transform("sum")
-        merged[f"{column}_share"] = merged[column] / whole.where(whole > 0)
-    out: pd.DataFrame = merged[keys].copy()
-    out.insert(0, "item", variable)
-    out["category"] = merged["category"].to_numpy()
-    out["statistic"] = "composition"
-    out["value"] = merged["now_share"].to_numpy()
-    out["unit"] = "share"
-    out["n"] = merged["n"].to_numpy()
-    if keys:
-        lost = missing.groupby(keys).size().rename("n_missing").reset_index()
-        out = out.merge(lost, on=keys, how="left").fillna({"n_missing": 0.0})
-    else:
-        out["n_missing"] = float(len(missing))
-    out["share_unweighted"] = merged["n_share"].to_numpy()
-    out["share_base"] = merged["base_share"].to_numpy()
-    out["population"] = merged["count_share"].to_numpy()
-    out["difference"] = out["value"] - out["population"]
-    out["difference_unweighted"] = out["share_unweighted"] - out["population"]
-    sd = (out["population"] * (1 - out["population"])) ** 0.5
-    out["standardised_difference"] = out["difference_unweighted"] / sd.where(sd > 0)
-    return out
 
 
 def representativity(frame: pd.DataFrame, response_rate: float) -> pd.DataFrame:
