@@ -460,6 +460,10 @@ def facts_of(c: Community) -> dict[str, Any]:
 
     Denominators are alike as both are those who answered, weighted alike.
     """
+    return dict(c.once("facts of the comparison", lambda: _facts_of(c)))
+
+
+def _facts_of(c: Community) -> dict[str, Any]:
     frame = c.answers()
     both = [frame["wave"].eq(w) for w in (c.wave, str(c.baseline))]
     kinds = [set(c.kind_of_sample(frame[mine])) for mine in both]

@@ -113,8 +113,7 @@ def _value(c: Community, sample: Sample, slug: str, measure: Mapping[str, Any]) 
 
 
 def _first(frame: pd.DataFrame) -> Row:
-    told = frame.to_dict("records")[0]
-    kept = {name: told.get(name) for name in _TAKEN}
+    kept = {name: frame[name].tolist()[0] if name in frame else None for name in _TAKEN}
     if kept["status"] == "suppressed":
         kept["value"] = None
     return kept

@@ -51,11 +51,16 @@ def _team(c: Community) -> list[str]:
     return [str(role) for role in c.protocol.parameter("team") or ()]
 
 
-def _status(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
+def _status(c: Community, visits: list[str] | None) -> pd.DataFrame:
     """Say of each visit by a team whether all sheets are in; empty where the rule says nothing."""
+    return c.once(("sheets", *(visits or ())), lambda: _sheets(c, visits))
+
+
+def _sheets(c: Community, visits: list[str] | None) -> pd.DataFrame:
     team = _team(c)
     if not team:
         return pd.DataFrame()
+    frame = _of_wave(c, visits)
     mine = frame[frame["role"].isin(team) & frame["visit"].isin(_BY_TEAM)]
     return scoring.sheet_status(mine, team=team) if len(mine) else pd.DataFrame()
 
@@ -70,7 +75,7 @@ def marks(c: Community, visits: list[str] | None) -> pd.DataFrame:
 
 def _marks(c: Community, visits: list[str] | None) -> pd.DataFrame:
     frame = _of_wave(c, visits)
-    status = _status(c, frame)
+    status = _status(c, visits)
     if status.empty:
         return frame
     open_ = set(status.loc[~status["merged"], "visit"])
@@ -80,7 +85,7 @@ def _marks(c: Community, visits: list[str] | None) -> pd.DataFrame:
 
 def unmerged(c: Community, visits: list[str] | None) -> tuple[str, str] | None:
     """Give the reason why sheets of these visits do not count yet, in two languages, if any do."""
-    status = _status(c, _of_wave(c, visits))
+    status = _status(c, visits)
     if status.empty or bool(status["merged"].all()):
         return None
     lacking = status[~status["complete"]]

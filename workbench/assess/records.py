@@ -21,6 +21,10 @@ _DAY = 24.0
 
 def window(c: Community, wave: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
     """Give the beginning and the end (exclusive) of a wave's months of records, local time."""
+    return c.once(("window", wave), lambda: _window(c, wave))
+
+
+def _window(c: Community, wave: str) -> tuple[pd.Timestamp, pd.Timestamp] | None:
     told = next(w for w in c.settings["waves"] if w["id"] == wave).get("records")
     if not told:
         return None
@@ -47,6 +51,10 @@ def drawn_at(c: Community) -> pd.Timestamp | None:
 
 def received(c: Community, wave: str) -> pd.DataFrame:
     """Give the requests received in a wave's months, duplicates among them."""
+    return c.once(("received", wave), lambda: _received(c, wave)).copy(deep=False)
+
+
+def _received(c: Community, wave: str) -> pd.DataFrame:
     span = window(c, wave)
     frame = c.tables["requests"]
     if span is None:
@@ -57,6 +65,10 @@ def received(c: Community, wave: str) -> pd.DataFrame:
 
 def cases(c: Community, wave: str) -> pd.DataFrame:
     """Give the requests received in a wave's months, duplicates left out."""
+    return c.once(("cases", wave), lambda: _cases(c, wave)).copy(deep=False)
+
+
+def _cases(c: Community, wave: str) -> pd.DataFrame:
     frame = received(c, wave)
     return frame[frame["duplicate_of"].isna()].reset_index(drop=True)
 

@@ -88,15 +88,20 @@ def by_period(frame: pd.DataFrame, *, add: bool) -> pd.DataFrame:
         ``period``, ``value``, ``numerator``, ``denominator``, ``figure``, in order of the text of
         the period; a figure that cannot be made is missing.
     """
-    frame = frame[frame["origin"].ne("recount") & frame["period"].notna()]
-    rank = frame["origin"].map(_ORIGINS).fillna(len(_ORIGINS))
-    if rank.nunique() > 1:
-        frame = frame[rank.eq(rank.groupby(frame["period"]).transform("min"))]
     # a handful of rows, and forty times a unit: grouping them by pandas takes ten times as long
-    periods, at = np.unique(frame["period"].to_numpy(dtype=str), return_inverse=True)
+    origins = frame["origin"].tolist()
+    kept = np.array([one != "recount" for one in origins], dtype=bool)
+    kept &= frame["period"].notna().to_numpy()
+    rank = np.array([_ORIGINS.get(one, len(_ORIGINS)) for one in origins], dtype=int)[kept]
+    named = frame["period"].to_numpy(dtype=object)[kept].astype(str)
+    periods, at = np.unique(named, return_inverse=True)
+    best = np.full(len(periods), len(_ORIGINS))
+    np.minimum.at(best, at, rank)
+    first = rank == best[at]
+    at = at[first]
     told: dict[str, Any] = {"period": periods.astype(object)}
     for name in ("value", "numerator", "denominator"):
-        cells = frame[name].to_numpy(dtype=float)
+        cells = frame[name].to_numpy(dtype=float)[kept][first]
         there = ~np.isnan(cells)
         known = np.bincount(at[there], minlength=len(periods))
         total = np.bincount(at[there], cells[there], minlength=len(periods))

@@ -272,7 +272,7 @@ def _marks(rows: pd.DataFrame) -> tuple[Floats, Floats, np.ndarray]:
 
 def _as_number(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """Booleans as they come from CSV become 1 and 0."""
-    if column not in rows.columns:
+    if column not in rows.columns or pd.api.types.is_numeric_dtype(rows[column]):
         return rows
     known = {"true": 1, "false": 0, "True": 1, "False": 0, True: 1, False: 0}
     raw = rows[column].astype(object)

@@ -240,8 +240,8 @@ def tidy(
         "reason_zh": "",
         "reason_en": "",
     }
-    right = pd.DataFrame(figures, index=labels.index)
-    return explain(design, pd.concat([labels, right], axis=1), share=share)
+    frame = pd.DataFrame({**labels, **figures}, index=labels.index)
+    return explain(design, frame, share=share)
 
 
 def _kish_n(design: Design, e: Estimates) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from workbench.survey._input import Floats
 
@@ -16,7 +16,7 @@ INTERVALS: tuple[str, ...] = ("logit", "wilson", "beta", "asin", "wald")
 def t_quantile(level: float, df: Floats) -> Floats:
     """Two-sided t quantile; NaN without degrees of freedom, normal where ``df`` is infinite."""
     d = np.where(np.asarray(df, dtype=float) > 0, df, np.nan)
-    out: Floats = np.asarray(stats.t.ppf(0.5 + level / 2, d), dtype=float)
+    out: Floats = np.asarray(special.stdtrit(d, 0.5 + level / 2), dtype=float)
     return out
 
 

@@ -137,16 +137,12 @@ def response_rates(
                 column=n,
                 row=int(bad[0]) + 1,
             )
-    long = dispositions[keys].copy()
-    long["_kind"] = kind.to_numpy()
-    long["_n"] = size
+    said = kind.to_numpy()
+    cells = pd.DataFrame({name: np.where(said == name, size, 0.0) for name in KINDS})
     if not keys:
-        long["_all"] = 0
-    sums = long.groupby([*(keys or ["_all"]), "_kind"], dropna=False)["_n"].sum()
-    table = sums.unstack("_kind", fill_value=0)
-    table = table.reindex(columns=list(KINDS), fill_value=0.0).astype(float)
-    table.columns.name = None
-    return _rates(table.reset_index(), keys, e)
+        return _rates(cells.sum().to_frame().T, keys, e)
+    whose = [dispositions[key].reset_index(drop=True) for key in keys]
+    return _rates(cells.groupby(whose, dropna=False).sum().reset_index(), keys, e)
 
 
 def _rates(table: pd.DataFrame, keys: list[str], e: float | None) -> pd.DataFrame:
