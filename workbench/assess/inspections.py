@@ -38,10 +38,10 @@ _VISITS = {
 
 def _of_wave(c: Community, visits: list[str] | None) -> pd.DataFrame:
     frame = c.tables["inspections"]
-    frame = frame[frame["wave"].eq(c.wave) & frame["visit"].ne("calibration")]
+    wanted = frame["wave"].eq(c.wave) & frame["visit"].ne("calibration")
     if visits:
-        frame = frame[frame["visit"].isin(visits)]
-    return frame.reset_index(drop=True)
+        wanted &= frame["visit"].isin(visits)
+    return frame[wanted].reset_index(drop=True)
 
 
 def _team(c: Community) -> list[str]:

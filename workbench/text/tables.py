@@ -68,7 +68,8 @@ def topic_table(
     of texts. Intervals show how much so few texts can say, as if drawn from many like them.
     """
     need(data, (topic, sentiment))
-    spoken = data[data[sentiment].notna()].reset_index(drop=True)
+    kept = [name for name in (topic, sentiment, topic_sentiment) if name in data]
+    spoken = data.loc[data[sentiment].notna(), kept].reset_index(drop=True)
     names = labels if labels is not None else dictionary().labels()
     words = exploded(spoken[topic])
     counts = words.value_counts()
