@@ -5,6 +5,7 @@ import hashlib
 import json
 import multiprocessing
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,26 @@ def test_one_report_per_edition_and_nothing_superseded_twice(
     assert refused(ledger, {"type": "withdrawal", "supersedes": 0}) == "ledger.supersedes"
     assert ledger.append([{"type": "withdrawal", "supersedes": 2}], demonstration=False) == [3]
     assert refused(again, {"type": "withdrawal", "supersedes": 2}) == "ledger.supersedes"
+
+
+@pytest.mark.parametrize("number", [None, -1, 1, 2, "0", [0], 0.5])
+def test_only_an_issue_that_is_entered_is_superseded(ledger: Ledger, number: object) -> None:
+    ledger.append([report("A"), {"type": "open", "study": "other"}], demonstration=False)
+    assert refused(ledger, {"type": "withdrawal", "supersedes": number}) == "ledger.supersedes"
+
+
+def test_a_ledger_holds_little_of_each_entry(ledger: Ledger, key: note.LogKey) -> None:
+    """A runner opens it for every few hundred reports; a province has a hundred thousand."""
+    units = 4000
+    ledger.append([report(f"C-{n:06}") for n in range(units)], demonstration=False)
+    again = Ledger(ledger.folder, key)
+    tracemalloc.start()
+    try:
+        assert again.issued("xf", "C-001000", 1) == 1000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 250 * units, f"{peak / units:.0f} bytes an entry"
 
 
 def test_a_new_edition_may_follow_a_withdrawal_and_supersedes_it(ledger: Ledger) -> None:

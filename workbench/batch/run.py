@@ -263,6 +263,7 @@ class Runner:
                     f"已执行 {mapped}/{len(units)}，全部完成后汇总并出具报告",
                     f"{mapped} of {len(units)} units executed; reports follow when all are",
                 )
+            del rows, keys  # the summary reads its own
             outcome = _summary(out, units)
             _write_batch(self.opened, out, outcome, started)
         return outcome
@@ -403,7 +404,7 @@ class Runner:
         """Make the reports of these units, sign them as far as keys open, and enter them."""
         out, told = self.out, self.told
         settings = settings_digest(self.opened)
-        numbers = {unit: (editions or {}).get(unit, 1) for unit in pending}
+        numbers = editions or {}  # of those that are not the first
         tasks = (
             Task(
                 unit,
@@ -413,14 +414,14 @@ class Runner:
                     str(out.resolve()),
                     unit,
                     keys[unit],
-                    self._render_key(unit, keys[unit], langs, n),
+                    self._render_key(unit, keys[unit], langs, numbers.get(unit, 1)),
                     langs,
                     str((map_note(out, unit) or {}).get("outcome")),
-                    edition=n,
+                    edition=numbers.get(unit, 1),
                     settings=settings,
                 ),
             )
-            for unit, n in numbers.items()
+            for unit in pending
         )
         if pending and open_keys(self.opened):
             with self._turn():
@@ -428,7 +429,7 @@ class Runner:
         waiting: dict[str, dict[str, Any]] = {}
         told.begin("出具并签名", "reports", len(pending))
         for task, answer in workers.run(tasks):
-            edition = numbers[task.name]
+            edition = numbers.get(task.name, 1)
             name = bag_name(task.name, edition)
             earlier = rows.get(name)
             row = {"community": task.name, "edition": edition, "map_key": keys[task.name]}

@@ -35,7 +35,6 @@ __all__ = [
     "write_once",
 ]
 
-_CHUNK = 1 << 20
 ASIDE = re.compile(r"\A\.(?P<name>.+)\.(?P<stage>tmp|new|old)\Z")
 """Names that a folder bears while it is being replaced: ``.NAME.tmp``, ``.new``, ``.old``."""
 
@@ -52,7 +51,7 @@ def sha256_bytes(data: bytes) -> str:
 
 
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, read in pieces of 1 MiB.
+    """Return the SHA-256 of a file's bytes, read in pieces.
 
     Parameters
     ----------
@@ -64,11 +63,8 @@ def sha256_file(path: Path) -> str:
     OSError
         When it cannot be read.
     """
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    with path.open("rb", buffering=0) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def is_plain_file(path: Path) -> bool:

@@ -93,13 +93,11 @@ class Ledger:
         self._key = key
         self._witness = witness
         self._known = 0
-        self._issued: dict[tuple[Any, ...], int] = {}
-        self._numbers: set[int] = set()  # of reports and amendments
+        self._issued: dict[Any, dict[Any, int]] = {}  # study → unit's edition → number
         self._superseded: set[int] = set()
         self._contexts: dict[Any, Any] = {}  # study → digest
         self._frozen: dict[Any, int] = {}  # study → number of its newest context
         self._withdrawn: dict[int, int] = {}  # number of an issue → number of its withdrawal
-        self._reported: set[Any] = set()  # studies
         self._closed: dict[Any, int] = {}
         self._opened: dict[Any, int] = {}
         folder.mkdir(parents=True, exist_ok=True)
@@ -220,7 +218,7 @@ class Ledger:
     def issued(self, study: str, community: str, edition: int) -> int | None:
         """Return the number of the entry that issued a unit's edition; None when there is none."""
         self._read_on(self.head().size)
-        return self._issued.get((study, community, edition))
+        return self._issued.get(study, {}).get(_edition(community, edition))
 
     def opened(self, study: str) -> int | None:
         """Return the number of the newest ``open`` entry of a study; None when there is none."""
@@ -288,8 +286,9 @@ class Ledger:
                     found=str(kind),
                 )
             if kind in _ISSUES:
-                unit = _unit(entry)
-                if None in unit or unit in self._issued or unit in fresh:
+                unit = tuple(entry.get(name) for name in ("study", "community", "edition"))
+                known = self._issued.get(unit[0], {}).get(_edition(*unit[1:]))
+                if None in unit or known is not None or unit in fresh:
                     raise _refused(
                         "ledger.twice",
                         "该项目、单位、版次已登记或不完整",
@@ -299,7 +298,7 @@ class Ledger:
                 fresh[unit] = size + at
             if kind in ("amendment", "withdrawal"):
                 earlier = entry.get("supersedes")
-                unknown = earlier not in self._numbers
+                unknown = not self._may_be_superseded(earlier, size)
                 unknown |= kind == "withdrawal" and earlier in self._withdrawn.values()
                 if unknown or earlier in self._superseded or earlier in gone:
                     raise _refused(
@@ -310,6 +309,12 @@ class Ledger:
                     )
                 gone.add(int(str(earlier)))
             self._check_study(kind, entry)
+
+    def _may_be_superseded(self, number: Any, size: int) -> bool:
+        """Tell whether an entry is a report, an amendment or a withdrawal."""
+        if not isinstance(number, int) or not 0 <= number < size:
+            return False
+        return json.loads(self._line(number)).get("type") in (*_ISSUES, "withdrawal")
 
     def _check_study(self, kind: str, entry: Mapping[str, Any]) -> None:
         """Refuse what comes too late in a study's life, or without a reason."""
@@ -329,7 +334,7 @@ class Ledger:
                 "the study is closed: no further report; a correction is a new edition",
                 found=str(study),
             )
-        frozen, issued = self._contexts.get(study), study in self._reported
+        frozen, issued = self._contexts.get(study), study in self._issued
         replaces = entry.get("replaces") is not None and (
             entry["replaces"] == self._frozen.get(study)
         )
@@ -361,24 +366,20 @@ class Ledger:
     def _read_on(self, size: int) -> None:
         """Read the entries that are not known yet."""
         if self._known < size:
-            begin, end = self._offset(self._known), self._offset(size)
             with (self.folder / "entries.jsonl").open("rb") as stream:
-                stream.seek(begin)
-                lines = stream.read(end - begin).split(b"\n")[:-1]
-            for at, line in enumerate(lines):
-                self._learn(self._known + at, json.loads(line))
+                stream.seek(self._offset(self._known))
+                for number in range(self._known, size):
+                    self._learn(number, json.loads(stream.readline()))
             self._known = size
 
     def _learn(self, number: int, entry: Mapping[str, Any]) -> None:
         kind, study = entry.get("type"), entry.get("study")
         if kind in _ISSUES:
-            self._issued[_unit(entry)] = number
-            self._numbers.add(number)
-            self._reported.add(study)
+            edition = _edition(entry.get("community"), entry.get("edition"))
+            self._issued.setdefault(study, {})[edition] = number
         if kind in ("amendment", "withdrawal"):
             self._superseded.add(int(str(entry["supersedes"])))
         if kind == "withdrawal":  # a new edition may follow it, and supersedes it
-            self._numbers.add(number)
             self._withdrawn[int(str(entry["supersedes"]))] = number
         if kind == "open":
             self._opened[study] = number
@@ -614,8 +615,9 @@ def check_ledger(folder: Path, key: VerifierKey) -> list[Result]:
     ]
 
 
-def _unit(entry: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(entry.get(name) for name in ("study", "community", "edition"))
+def _edition(community: Any, edition: Any) -> Any:
+    """Give what stands for a unit's edition in memory: of first ones, which are many, the id."""
+    return community if edition == 1 else (community, edition)
 
 
 def _append(path: Path, data: bytes) -> None:
