@@ -146,20 +146,18 @@ def test_a_fabricator_stands_out_and_is_put_on_the_list_and_nothing_is_deleted()
     assert both[1]["n"] == 400 - int(fieldwork.signs(f)["doubtful"].sum())
 
 
-def test_a_tablet_of_one_interviewer_is_no_sign_and_one_that_two_share_is() -> None:
+def test_a_tablet_of_one_interviewer_alone_is_no_concentration() -> None:
+    """That its interviews bear no mark is a rule of intake: tests/intake/test_intake_build.py."""
     answers = _answers(3)
     tools = answers["interviewer"].str[1:].astype(float)
-    answers = answers.assign(address=tools, device=tools, flags="same_device;same_ip")
-    found = fieldwork.signs(_field(answers))
-    assert not found[["same_ip", "same_device", "doubtful"]].any(axis=None)
+    answers = answers.assign(address=tools, device=tools, flags=None)
+    assert not fieldwork.signs(_field(answers))["same_device"].any()
     told = _everything(_field(answers))
     assert told["field.concentration.device"]["verdict"] == "passed"
     assert "one interviewer's alone" in told["field.concentration.address"]["reason_en"]
     lent = answers["interviewer"].eq("I1") & (answers.index < 40)
-    shared = fieldwork.signs(_field(answers.assign(device=tools.mask(lent, 2.0))))
-    assert shared["same_device"].equals(lent | answers["interviewer"].eq("I2"))
-    self = answers.assign(interviewer=None)  # filled in alone: one device brings many
-    assert fieldwork.signs(_field(self))["same_device"].all()
+    marked = answers.assign(flags=answers["flags"].mask(lent, "same_device;same_ip"))
+    assert fieldwork.signs(_field(marked))["same_device"].equals(lent)
 
 
 def test_estimates_without_the_doubtful_say_so_where_nobody_is_left() -> None:

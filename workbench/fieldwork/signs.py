@@ -145,8 +145,6 @@ def signs(f: Field) -> pd.DataFrame:
     ):
         if marks is not None and f.has("responses", column):
             out[name] = marks.str.contains(name, regex=False)
-            if name != "same_place":
-                out[name] &= shared(frame, column)
     texts = [c for c in frame if str(c).endswith("__text") and frame[c].notna().any()]
     if marks is not None and texts:
         out["same_text"] = marks.str.contains("same_text", regex=False)
