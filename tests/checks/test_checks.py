@@ -226,9 +226,16 @@ def test_an_expectation_about_the_whole_table_sees_all_its_columns() -> None:
         "severity": "info",
         "meta": meta | {"id": "facts.columns"},
     }
-    suite = {"name": "facts", "expectations": [filled, counted]}
-    told = validate(pd.DataFrame({"a": [1.0], "b": [2.0]}), suite, {})
-    assert [r.passed for r in told] == [True, True]
+    third = {
+        "type": "expect_column_to_exist",
+        "kwargs": {"column": "a", "column_index": 1},
+        "severity": "info",
+        "meta": meta | {"id": "facts.third"},
+    }
+    for other in (counted, third):
+        suite = {"name": "facts", "expectations": [filled, other]}
+        told = validate(pd.DataFrame({"c": [0.0], "a": [1.0]}), suite, {})
+        assert [r.passed for r in told] == [True, True]
 
 
 def test_an_expectation_that_cannot_be_held_is_named() -> None:

@@ -119,7 +119,8 @@ def _run(
                 super().build_metric_dependency_graph(metric_configuration, runtime_configuration)
 
     asked_by: dict[Any, str] = {}
-    named = [columns_of(one["kwargs"]) for one in expectations]
+    asked_with = [one["kwargs"] for one in expectations]
+    named = [() if "column_index" in kw else columns_of(kw) for kw in asked_with]
     if all(named):  # every look at the table copies its columns: only those that matter
         frame = frame[[each for each in frame if each in set().union(*named)]]
     # comparing instants with a zone relies on what pandas deprecates; in UTC they compare alike
