@@ -209,8 +209,7 @@ def read_secret(folder: Path) -> bytes:
         The file does not hold 64 hexadecimal digits.
     """
     path = folder / ".secret"
-    if not path.exists():
-        write_once(path, f"{secrets.token_hex(32)}\n".encode(), mode=0o600)
+    write_once(path, f"{secrets.token_hex(32)}\n".encode(), mode=0o600)
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except ValueError:
