@@ -152,9 +152,11 @@ def test_a_fork_is_an_error_of_its_cell(ran: Execute, how: str) -> None:
     [
         ("while True: pass", "cpu-time"),
         ("import os; os._exit(7)", "ended"),
+        ("import os; os._exit(91)", "ended"),  # statuses that say something of ours
+        ("import os; os._exit(94)", "ended"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed"),
     ],
-    ids=["loops", "ends itself", "is killed"],
+    ids=["loops", "ends itself", "ends itself as stale", "ends itself as too much", "is killed"],
 )
 def test_a_process_that_is_gone_says_why(ran: Execute, how: str, cell: str, code: str) -> None:
     with pytest.raises(Lost) as lost:

@@ -16,16 +16,17 @@ import threading
 from collections.abc import Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from workbench.batch.imports import jsonschema_first
-from workbench.batch.limits import TOO_MUCH
+from workbench.batch.limits import OURS, TOO_MUCH
 
 __all__ = ["LIMITS", "cells", "kernel", "prepare", "shell"]
 
 LIMITS = "WORKBENCH_LIMITS"
 """Environment variable of a kernel: ``{"cpu": seconds, "memory": bytes, "output": bytes}``."""
 
+_leave = os._exit  # the notebook's own is another one
 _printed = [0, 0]  # characters so far, and how many there may be; 0: no limit
 
 
@@ -33,6 +34,7 @@ def prepare(limits: Mapping[str, float]) -> None:
     """Bring this process into the state in which every kernel begins, whatever it came from."""
     _limit(limits)
     _refuse_forks()
+    _keep_codes()
     modules = sys.modules
     if "numpy" in modules:  # a copy of the server's generator draws what its siblings draw
         modules["numpy"].random.seed()
@@ -62,7 +64,7 @@ def _count(characters: int) -> None:
     _printed[0] += characters
     if 0 < _printed[1] < _printed[0]:
         if threading.current_thread() is not threading.main_thread():  # of no cell
-            os._exit(TOO_MUCH)
+            _leave(TOO_MUCH)
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
 
 
@@ -86,6 +88,15 @@ def _refuse_forks() -> None:
     for name in ("fork", "forkpty"):
         if hasattr(os, name):
             setattr(os, name, fork)
+
+
+def _keep_codes() -> None:
+    """Leave a notebook that ends its process no exit status that says something else here."""
+
+    def leave(status: int) -> NoReturn:
+        _leave(1 if status in OURS else status)
+
+    os._exit = leave
 
 
 def kernel(connection_file: str) -> None:

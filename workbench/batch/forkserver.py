@@ -68,6 +68,7 @@ _STACK = (
 _LARGE_PAGES = {"MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 _OBJECTS = 144 << 20  # bytes that the small objects of the stack take, about
 
+_leave = os._exit  # in a child the notebook's is another one
 _HOME = Path(__file__).resolve().parents[1]
 
 # start threads when imported; libraries of the stack take them along where they are installed
@@ -467,7 +468,7 @@ def _fork(
         much = isinstance(error, OSError) and error.errno == errno.EFBIG
         status = limits.TOO_MUCH if much else limits.BROKEN
     finally:
-        os._exit(status)
+        _leave(status)
 
 
 def _kernel(request: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ __all__ = [
     "DEFAULT",
     "NO_MEMORY",
     "NO_SERVER",
+    "OURS",
     "STALE",
     "TOO_MUCH",
     "Limits",
@@ -31,6 +32,9 @@ NO_MEMORY = 93
 
 TOO_MUCH = 94
 """Exit status of a child whose cells have written more than they may."""
+
+OURS = frozenset({STALE, BROKEN, NO_MEMORY, TOO_MUCH})
+"""Exit statuses with which no notebook may end its process."""
 
 NO_SERVER = 300
 """Said of a kernel whose fork server is gone; no process ends with it."""
