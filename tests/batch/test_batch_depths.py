@@ -43,6 +43,9 @@ CELLS = (
     "import os\nprint(os.getcwd() == os.path.realpath('.'), sorted(os.listdir()), __name__, '' in sys.path)",
     "import bz2\nbz2.BZ2File.__name__",
     "os.environ.get('TZ'), os.environ.get('PYTHONHASHSEED'), hash('a') != 0",
+    "!echo said by a command",
+    "import multiprocessing\nwith multiprocessing.get_context('fork').Pool(1) as pool:\n"
+    "    print(pool.map(abs, [-1]))",
     "input('?')",
     "1 / 0",
 )

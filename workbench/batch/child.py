@@ -9,11 +9,12 @@ kept.
 from __future__ import annotations
 
 import errno
+import inspect
 import json
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,6 +27,11 @@ __all__ = ["LIMITS", "cells", "kernel", "prepare", "shell"]
 LIMITS = "WORKBENCH_LIMITS"
 """Environment variable of a kernel: ``{"cpu": seconds, "memory": bytes, "output": bytes}``."""
 
+_FORKING = {
+    "ptyprocess.ptyprocess",
+    "multiprocessing.popen_fork",
+    "joblib.externals.loky.backend.fork_exec",
+}
 _leave = os._exit  # the notebook's own is another one
 _printed = [0, 0]  # characters so far, and how many there may be; 0: no limit
 
@@ -80,14 +86,25 @@ def _counting(write: Any) -> Any:
 
 
 def _refuse_forks() -> None:
-    """Make a fork an error of its cell: the copy would run the rest of the notebook again."""
+    """Make a fork an error of its cell: the copy would run the rest of the notebook again.
 
-    def fork() -> int:
-        raise RuntimeError("a notebook must not fork the process that executes it")
+    Not of those whose copies end or become another program: ``!command``, multiprocessing, joblib.
+    """
+
+    def guarded(fork: Callable[[], Any]) -> Callable[[], Any]:
+        def guard() -> Any:
+            caller = inspect.currentframe()
+            while caller and caller.f_globals["__name__"] in (__name__, "pty"):
+                caller = caller.f_back
+            if caller and caller.f_globals["__name__"] in _FORKING:
+                return fork()
+            raise RuntimeError("a notebook must not fork the process that executes it")
+
+        return guard
 
     for name in ("fork", "forkpty"):
         if hasattr(os, name):
-            setattr(os, name, fork)
+            setattr(os, name, guarded(getattr(os, name)))
 
 
 def _keep_codes() -> None:
@@ -114,6 +131,10 @@ def kernel(connection_file: str) -> None:
     quiet = ["--HistoryManager.enabled=False", "--InteractiveShellApp.ignore_cwd=True"]
     application.initialize(["-f", connection_file, *quiet])
     del sys.modules["debugpy"]
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        # the server's drew for nobody; what this kernel draws is shown as its environment says
+        backend = pyplot.rcParams["backend"] = os.environ["MPLBACKEND"]
+        pyplot.switch_backend(backend)
     application.start()
 
 

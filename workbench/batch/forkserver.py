@@ -6,7 +6,8 @@ the state of the code, environment, working directory, limits, and either a conn
 notebook whose cells are to be run in the child itself; the answer is the process id, and later the
 exit status. When the connection closes, the kernel is killed, and with it whatever it has started.
 
-``python -m workbench.batch.forkserver SOCKET [CODE]`` serves until its standard input closes.
+``python -m workbench.batch.forkserver SOCKET`` serves until its standard input closes. A batch
+names its code too, and the socket's folder goes with its server.
 """
 
 from __future__ import annotations
@@ -492,6 +493,20 @@ def _kernel(request: dict[str, Any]) -> None:
         child.kernel(str(request["connection_file"]))
 
 
+def _main(address: str, code: str | None = None) -> None:
+    """Serve; by hand, without a code, first begin anew in the environment that libraries need."""
+    if code is None:
+        from workbench.batch.kernels import kernel_environment
+
+        env = os.environ | kernel_environment(Path(address).parent) | _LARGE_PAGES
+        again = [sys.executable, "-P", "-m", "workbench.batch.forkserver", address, ""]
+        os.execve(sys.executable, again, env)  # noqa: S606  (this interpreter, our own module)
+    serve(address, code)
+    if code:  # a batch's: the folder is its own
+        shutil.rmtree(Path(address).parent, ignore_errors=True)
+    else:
+        Path(address).unlink(missing_ok=True)
+
+
 if __name__ == "__main__":
-    serve(*sys.argv[1:])
-    shutil.rmtree(Path(sys.argv[1]).parent, ignore_errors=True)
+    _main(*sys.argv[1:])
