@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from workbench.batch.opening import draw_seed, enter_draw, open_study, opened
+from workbench.batch import run
+from workbench.batch.opening import draw_seed, enter_draw, log_of, open_study, opened
 from workbench.batch.slices import load_study
 from workbench.cli import main
 from workbench.errors import InputError, MachineError
@@ -116,3 +117,21 @@ def test_rules_other_than_those_entered_before_field_work_are_told(
     assert "data/inputs/study.json: not as it was entered before field work (decisions)" in told
     # the report is signed: its rules cannot be entered after it
     assert main(["open", str(folder), "--out", str(out), "--reason", "another margin"]) == 2
+
+
+def test_the_longer_a_log_the_more_reports_are_entered_together(
+    tiny: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, out = load_study(str(tiny())), tmp_path / "out"
+    monkeypatch.setattr(run, "ENTRIES", 2)
+    log = log_of(study, out)
+    assert run.entered_together(study, out) == 2
+    log.append(
+        [{"type": "notice", "study": "tiny", "n": n} for n in range(700)], demonstration=True
+    )
+    assert run.entered_together(study, out) == 7
+
+
+def test_a_run_without_anything_to_enter_makes_no_log(tiny: Write, tmp_path: Path) -> None:
+    run.enter_all(load_study(str(tiny())), tmp_path / "out", {})
+    assert not (tmp_path / "out").exists()

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from workbench import __version__
 from workbench.batch import prepare, seal, state
 from workbench.batch.limits import CAUSES, DEFAULT, Limits, of_error
+from workbench.batch.opening import log_of
 from workbench.batch.overviews import write_overview
 from workbench.batch.pool import Failure, Task
 from workbench.batch.progress import Progress
@@ -38,11 +39,11 @@ from workbench.evidence.logs import entries
 if TYPE_CHECKING:
     from workbench.study import Study
 
-__all__ = ["Cause", "Outcome", "Runner", "enter_all", "recount", "run"]
+__all__ = ["Cause", "Outcome", "Runner", "enter_all", "entered_together", "recount", "run"]
 
 T = TypeVar("T")
 
-ENTRIES = 250  # reports entered in the ledger together, at most
+ENTRIES = 250  # reports entered in the ledger together, while it is short
 FEW = 8  # units for which the equality test of a study's own notebook is not worth its time
 TRIES = 2  # executions of a unit that is lost for a reason that may pass; then it is left alone
 
@@ -427,6 +428,7 @@ class Runner:
             with self._turn():
                 seal.freeze(self.opened, out)
         waiting: dict[str, dict[str, Any]] = {}
+        many = ENTRIES
         told.begin("出具并签名", "reports", len(pending))
         for task, answer in workers.run(tasks):
             edition = numbers.get(task.name, 1)
@@ -444,8 +446,9 @@ class Runner:
                 state.append(out, row)
             if isinstance(answer, Failure) and answer.code == "disk-full":
                 raise _disk_full(answer.message)
-            if len(waiting) >= ENTRIES:
+            if len(waiting) >= many:
                 self._enter(waiting)
+                many = entered_together(self.opened, out)
             rows[name] = state.brief_of(row)
             failed = row["state"] == "failed"
             told.step(task.name, "failed" if failed else str(row.get("outcome")))
@@ -569,6 +572,14 @@ def _after_kernels(step: Callable[..., T], *args: Any) -> T:
         raise MachineError(*error.problems) from error
 
 
+def entered_together(study: Study, out: Path) -> int:
+    """Say how many reports are entered at once: the log is read, and copied whole, each time.
+
+    A hundredth of what it holds: all copies of a growing log together are then a hundred of it.
+    """
+    return max(ENTRIES, log_of(study, out).head().size // 100)
+
+
 def enter_all(
     study: Study, out: Path, waiting: Mapping[str, Mapping[str, Any]], left: Iterable[str] = ()
 ) -> None:
@@ -583,11 +594,13 @@ def enter_all(
     left
         Bags that an interrupted run left, whose lines are written.
     """
-    names = iter(sorted({*waiting, *left}))
+    if not (names := sorted({*waiting, *left})):
+        return
     rows = dict(waiting) if not left else state.read(out) | dict(waiting)
     entered: dict[str, dict[str, str]] = {}
+    rest, many = iter(names), entered_together(study, out)
     try:
-        while some := list(islice(names, ENTRIES)):
+        while some := list(islice(rest, many)):
             entered |= seal.enter_signed(study, out, some)
     finally:
         for name in sorted({*entered, *waiting}):
