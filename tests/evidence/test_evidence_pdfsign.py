@@ -6,24 +6,29 @@ import io
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pypdf
 import pytest
+from asn1crypto import tsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils import generic
+from pyhanko.sign.signers.pdf_cms import Signer
+from pyhanko.sign.timestamps import TimeStamper
+from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from workbench.errors import InputError
-from workbench.evidence import keys, pdfsign
+from workbench.evidence import cms, keys, pdfsign
 from workbench.evidence.keys import ROLES, SigningKey
 from workbench.evidence.result import Verdict
 from workbench.evidence.timestamp import Authority as Authority_
-from workbench.evidence.timestamp import local_authority
+from workbench.evidence.timestamp import local_authority, stamp
 
 NOW = datetime(2026, 12, 21, 8, tzinfo=UTC)
 Sign = Callable[..., bytes]
@@ -232,6 +237,64 @@ def test_ecdsa_and_rsa_keys_of_an_authority_are_plainly_valid(pdf: bytes) -> Non
         ("valid", "乙", False),
         ("valid", "丙", False),
     ]
+
+
+def test_signing_in_all_roles_at_once_gives_the_bytes_of_signing_one_by_one(
+    pdf: bytes, sign_all: Sign
+) -> None:
+    authority = Authority()
+    signers = {
+        role: authority.signer(name, 2048) for role, name in zip(ROLES, "甲乙丙", strict=True)
+    }
+    at_once = pdfsign.sign_each(pdfsign.prepare(pdf), signers, reason="r", time=NOW)
+    assert at_once == sign_with(pdf, list(signers.values()))
+    lead, reviewer, institution = signers.values()
+    for given, code in (
+        ({"lead": lead, "institution": institution}, "sign.order"),
+        ({"reviewer": reviewer, "lead": lead}, "sign.order"),
+        ({"lead": lead, "reviewer": lead}, "sign.same-person"),
+    ):
+        with pytest.raises(InputError) as caught:
+            pdfsign.sign_each(pdfsign.prepare(pdf), given, reason="r", time=NOW)  # type: ignore[arg-type]
+        assert caught.value.problems[0].code == code
+
+
+def test_a_key_that_does_not_belong_to_its_certificate_signs_nothing(pdf: bytes) -> None:
+    authority = Authority()
+    key = replace(authority.signer("甲"), private=authority.signer("乙").private)
+    assert refused(pdfsign.prepare(pdf), "lead", key) == "sign.foreign-key"
+
+
+@pytest.mark.parametrize("bits", [0, 2048])
+@pytest.mark.parametrize("clock", [False, True])
+def test_the_container_of_a_signature_is_what_pyhanko_makes(bits: int, clock: bool) -> None:
+    key = Authority().signer("甲", bits)
+    value = key.private.sign(b"")
+    token = Authority().time_stamps(NOW)
+    signed: list[bytes] = []
+
+    class Plain(Signer):
+        async def async_sign_raw(self, data: bytes, *_: Any) -> bytes:
+            signed.append(data)
+            return value
+
+    class Clock(TimeStamper):
+        async def async_timestamp(self, *_: Any) -> Any:
+            response = stamp(b"", token)
+            return tsp.TimeStampResp.load(response)["time_stamp_token"]
+
+    store: Any = SimpleCertificateStore()  # type: ignore[no-untyped-call]
+    store.register_multiple([pdfsign._to_asn1(one) for one in key.chain])
+    theirs = Plain(signing_cert=pdfsign._to_asn1(key.certificate), cert_registry=store)
+    found = Clock() if clock else None  # type: ignore[no-untyped-call]
+    done = asyncio.run(theirs.async_sign(b"d" * 32, "sha256", use_pades=True, timestamper=found))
+    der = (
+        done["content"]["signer_infos"][0]["unsigned_attrs"][0]["values"][0].dump()
+        if clock
+        else b""
+    )
+    assert cms.to_sign(key.certificate, b"d" * 32) == signed[0]
+    assert cms.container(key.certificate, key.chain, signed[0], value, der) == done.dump()
 
 
 def test_an_rsa_key_is_parsed_once(pdf: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,21 +215,14 @@ def sign_report(pdf: bytes, signers: Mapping[Role, SigningKey], study: Study) ->
     """Sign a prepared report with these keys, in their order."""
     from workbench.evidence import pdfsign
 
+    if not signers:
+        return pdf
     clock, vouching = None, NOBODY
     if study.settings.timestamps == "each":
         clock = seal.clock_of(study, demonstration=any(k.demonstration for k in signers.values()))
-        vouching = seal.vouching_of(clock) if clock and signers else NOBODY
-    for role, key in signers.items():
-        pdf = pdfsign.sign(
-            pdf,
-            role,
-            key,
-            reason=REASON,
-            time=datetime.now(UTC),
-            clock=clock,
-            vouching=vouching,
-        )
-    return pdf
+        vouching = seal.vouching_of(clock) if clock else NOBODY
+    now = datetime.now(UTC)
+    return pdfsign.sign_each(pdf, signers, reason=REASON, time=now, clock=clock, vouching=vouching)
 
 
 def _report(

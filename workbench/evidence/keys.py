@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol, get_args
 from urllib.parse import parse_qsl, unquote
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -38,6 +38,7 @@ __all__ = [
     "check_key",
     "demo_clock",
     "describe_key",
+    "holds",
     "home_folder",
     "is_demonstration",
     "list_keys",
@@ -121,6 +122,21 @@ class _FileKey:
         if isinstance(self.key, rsa.RSAPrivateKey):
             return self.key.sign(data, padding.PKCS1v15(), hashes.SHA256())
         return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
+
+
+def holds(certificate: x509.Certificate, signature: bytes, data: bytes) -> bool:
+    """Say whether a signature over ``data`` is one of the key that the certificate belongs to."""
+    try:
+        public = certificate.public_key()
+        if isinstance(public, rsa.RSAPublicKey):
+            public.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+        elif isinstance(public, ec.EllipticCurvePublicKey):
+            public.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+        else:
+            return False
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from asn1crypto import tsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils import generic, xref
 from pyhanko.pdf_utils.generic import ArrayObject, ByteStringObject, pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -43,11 +43,12 @@ from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
 from pyhanko.stamp import BaseStampStyle
 from pyhanko_certvalidator import ValidationContext
-from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from workbench.errors import InputError, Problem
 from workbench.evidence.chain import NOBODY, Vouching, path_to, revoked
-from workbench.evidence.keys import ROLES, Role, SigningKey, is_demonstration
+from workbench.evidence.cms import container, to_sign
+from workbench.evidence.keys import ROLES, Role, SigningKey, holds, is_demonstration
+from workbench.evidence.pdfread import Table, plain_hex, plain_table
 from workbench.evidence.pdftext import shown_text, unicode_table
 from workbench.evidence.result import Verdict
 from workbench.evidence.signature import FIELDS, LABELS, REASONS, FieldBox, SignatureStatus
@@ -61,6 +62,7 @@ __all__ = [
     "page_texts",
     "prepare",
     "sign",
+    "sign_each",
     "signatures",
     "signed_roles",
     "stored",
@@ -68,7 +70,6 @@ __all__ = [
 
 # pyHanko's own annotations leave these out
 _pdf: Any = generic
-_store: Any = SimpleCertificateStore
 _USAGE = KeyUsageConstraints(
     key_usage={"digital_signature", "non_repudiation"}, match_all_key_usages=False
 )
@@ -170,7 +171,20 @@ def sign(
     clock: Authority | None = None,
     vouching: Vouching = NOBODY,
 ) -> bytes:
-    """Sign a prepared report in one of the three roles: PAdES B-B, or B-LT with a time stamp.
+    """Sign a prepared report in one of the three roles; see :func:`sign_each`."""
+    return sign_each(pdf, {role: key}, reason=reason, time=time, clock=clock, vouching=vouching)
+
+
+def sign_each(
+    pdf: bytes,
+    signers: Mapping[Role, SigningKey],
+    *,
+    reason: str,
+    time: datetime,
+    clock: Authority | None = None,
+    vouching: Vouching = NOBODY,
+) -> bytes:
+    """Sign a prepared report in some of its roles: PAdES B-B, or B-LT with a time stamp.
 
     With a time stamp, certificates and revocation lists in force are put in beside it, those of the
     authority too; where the key has no such lists
@@ -180,10 +194,9 @@ def sign(
     ----------
     pdf : bytes
         The report, prepared, with the signatures of the roles before this one.
-    role : {"lead", "reviewer", "institution"}
-        Who signs. The first certifies, the last locks.
-    key : SigningKey
-        Certificate and key, already checked (:func:`workbench.evidence.keys.check_key`).
+    signers : mapping of Role to SigningKey
+        Who signs, in their order: the first of all certifies, the last locks. Certificates and keys
+        are already checked (:func:`workbench.evidence.keys.check_key`).
     reason : str
         Printed by PDF readers beside the signature.
     time : datetime
@@ -196,13 +209,14 @@ def sign(
     Returns
     -------
     bytes
-        The report with an incremental update.
+        The report with an incremental update for each signature.
 
     Raises
     ------
     InputError
         ``sign.*``: no such field, signed already, out of order, the same certificate or key in two
-        roles, an earlier signature that no longer holds, a time without zone.
+        roles, an earlier signature that no longer holds, a key that does not belong to its
+        certificate, a time without zone.
     MachineError
         ``stamp.*``, when no time stamp can be had.
     """
@@ -212,7 +226,7 @@ def sign(
     reader = writer.prev
     roles = _signing_roles(reader)
     names = {str(name) for name, _, _ in pdf_fields.enumerate_sig_fields(reader)}
-    if role not in roles or names != {FIELDS[each] for each in roles}:
+    if not set(signers) <= set(roles) or names != {FIELDS[each] for each in roles}:
         raise _refused(
             "sign.fields",
             "报告没有三个签名域",
@@ -221,18 +235,20 @@ def sign(
         )
     earlier = _embedded(reader)
     done = [_role_of(signature) for signature in earlier]
-    if role in done:
-        raise _refused("sign.done", "该角色已签名", "this role has signed already", found=role)
-    expected = list(roles[: roles.index(role)])
-    if done != expected:
-        raise _refused(
-            "sign.order",
-            "签名顺序不对：先评估负责人，再复核人，最后机构",
-            "out of order: first the lead assessor, then the reviewer, last the institution",
-            expected=" → ".join([*expected, role]),
-            found=" → ".join([*map(str, done), role]),
-        )
-    _refuse_same_person(earlier, key)
+    for role in signers:
+        if role in done:
+            raise _refused("sign.done", "该角色已签名", "this role has signed already", found=role)
+        expected = list(roles[: roles.index(role)])
+        if done != expected:
+            raise _refused(
+                "sign.order",
+                "签名顺序不对：先评估负责人，再复核人，最后机构",
+                "out of order: first the lead assessor, then the reviewer, last the institution",
+                expected=" → ".join([*expected, role]),
+                found=" → ".join([*map(str, done), role]),
+            )
+        done.append(role)
+    _refuse_same_person(earlier, signers)
     # the last signature reaches to the end of the file, so nothing can have been slipped in between
     for status in _statuses(earlier, [], now=time, differences=False):
         if status.verdict is Verdict.CHANGED:
@@ -242,26 +258,29 @@ def sign(
                 "an earlier signature no longer holds; nothing is signed on top of it",
                 found=f"{status.role}: {status.reason_en}",
             )
-    signer = _Signer(key)
-    settings = PdfSignatureMetadata(
-        field_name=FIELDS[role],
-        md_algorithm="sha256",
-        reason=reason,
-        name=key.name or None,
-        subfilter=pdf_fields.SigSeedSubFilter.PADES,
-        certify=role == roles[0],
-        docmdp_permissions=MDPPerm.NO_CHANGES if role == ROLES[-1] else MDPPerm.FILL_FORMS,
-    )
     stamper = _stamper(clock) if clock else None
-    if clock and key.lists:
-        DocumentSecurityStore.supply_dss_in_writer(
-            writer,
-            None,
-            certs=[_to_asn1(one) for one in (key.certificate, *key.chain, *vouching.certificates)],
-            crls=[_to_asn1_list(one) for one in (*key.lists, *vouching.lists)],
+    for at, (role, key) in enumerate(signers.items()):
+        writer = _writer(pdf) if at else writer
+        settings = PdfSignatureMetadata(
+            field_name=FIELDS[role],
+            md_algorithm="sha256",
+            reason=reason,
+            name=key.name or None,
+            subfilter=pdf_fields.SigSeedSubFilter.PADES,
+            certify=role == roles[0],
+            docmdp_permissions=MDPPerm.NO_CHANGES if role == ROLES[-1] else MDPPerm.FILL_FORMS,
         )
-    pdf_signer = PdfSigner(settings, signer, timestamper=stamper, stamp_style=_NoStamp())
-    return _run(_sign(pdf_signer, writer, time, key, stamper))
+        if clock and key.lists:
+            certs = (key.certificate, *key.chain, *vouching.certificates)
+            DocumentSecurityStore.supply_dss_in_writer(
+                writer,
+                None,
+                certs=[_to_asn1(one) for one in certs],
+                crls=[_to_asn1_list(one) for one in (*key.lists, *vouching.lists)],
+            )
+        signer = PdfSigner(settings, _Signer(key), timestamper=stamper, stamp_style=_NoStamp())
+        pdf = _run(_sign(signer, writer, time, key, stamper))
+    return pdf
 
 
 def signed_roles(pdf: bytes) -> list[Role | None]:
@@ -487,6 +506,37 @@ def page_texts(pdf: bytes) -> list[str]:
         raise _unreadable(error) from error
 
 
+# --- what pyHanko goes through byte by byte -------------------------------------------------------
+
+_parse_table: Any = xref.parse_xref_table
+_process_entries: Any = xref.XRefSectionData.process_entries
+_read_hex: Any = generic.read_hex_string_from_stream
+
+
+def _table(stream: Any, strict: bool) -> Any:
+    """Read a cross-reference table; one that is not plainly written is left to pyHanko."""
+    return plain_table(stream) or _parse_table(stream, strict)
+
+
+def _entered(section: Any, entries: Any, strict: bool) -> int:
+    """Enter a table into what pyHanko knows of a revision; return the highest number."""
+    if not isinstance(entries, Table):
+        return int(_process_entries(section, entries, strict))
+    section.standard_xrefs, section.explicit_refs_in_revision = entries
+    return max(entries.places)
+
+
+def _hex_string(stream: Any) -> Any:
+    """Read a hexadecimal string; one that is not plainly written is left to pyHanko."""
+    found = plain_hex(stream)
+    return _read_hex(stream) if found is None else generic.pdf_string(found)
+
+
+xref.parse_xref_table = _table
+xref.XRefSectionData.process_entries = _entered  # type: ignore[assignment,method-assign]
+generic.read_hex_string_from_stream = _hex_string
+
+
 # --- writing ------------------------------------------------------------------------------------
 
 
@@ -515,21 +565,34 @@ class _NoStamp(BaseStampStyle):
 
 
 class _Signer(Signer):
-    """Hands the bytes to a key that was parsed once, or lies in a token."""
+    """Has a key sign that was parsed once, or lies in a token."""
 
     def __init__(self, key: SigningKey) -> None:
-        store = _store()
-        store.register_multiple([_to_asn1(certificate) for certificate in key.chain])
-        super().__init__(signing_cert=_to_asn1(key.certificate), cert_registry=store)
-        self._key = key.private
+        super().__init__(signing_cert=_to_asn1(key.certificate))
+        self._key = key
 
-    async def async_sign_raw(
-        self, data: bytes, digest_algorithm: str, dry_run: bool = False
+    async def async_sign(
+        self, data_digest: bytes, digest_algorithm: str, *_: Any, **more: Any
     ) -> bytes:
-        """Sign ``data``; SHA-256 is the only digest asked for."""
+        """Give the bytes that pyHanko's own method gives; SHA-256 is the only digest asked for."""
         if digest_algorithm != "sha256":
             raise SigningError(f"unexpected digest {digest_algorithm}")
-        return self._key.sign(data)
+        key, token, stamper = self._key, b"", more.get("timestamper")
+        attributes = to_sign(key.certificate, data_digest)
+        value = key.private.sign(attributes)
+        if not holds(key.certificate, value, attributes):
+            raise _refused(
+                "sign.foreign-key",
+                "私钥与证书不相配，签名不成立",
+                "the key does not belong to its certificate: its signature does not hold",
+                found=key.name,
+                remedy_zh="检查证书与私钥（令牌的标签）是否成对",
+                remedy_en="see that certificate and key (label of a token) are a pair",
+            )
+        if stamper is not None:
+            imprint = hashlib.sha256(value).digest()
+            token = (await stamper.async_timestamp(imprint, digest_algorithm)).dump()
+        return container(key.certificate, key.chain, attributes, value, token)
 
 
 class _Stamper(TimeStamper):
@@ -659,15 +722,18 @@ def _tag_field(writer: _Writer, name: str, label: str) -> None:
     writer.update_container(tree)
 
 
-def _refuse_same_person(earlier: list[EmbeddedPdfSignature], key: SigningKey) -> None:
-    public = _public_digest(key.certificate)
-    for signature in earlier:
-        if _public_digest(_to_x509(signature.signer_cert)) == public:
+def _refuse_same_person(
+    earlier: list[EmbeddedPdfSignature], signers: Mapping[Role, SigningKey]
+) -> None:
+    seen = {_public_digest(_to_x509(one.signer_cert)): _role_of(one) for one in earlier}
+    for role, key in signers.items():
+        other = seen.setdefault(_public_digest(key.certificate), role)
+        if other != role:
             raise _refused(
                 "sign.same-person",
                 "同一证书不能担任两个角色",
                 "one certificate cannot sign in two roles",
-                found=f"{_role_of(signature)}: {key.name}",
+                found=f"{other}: {key.name}",
             )
 
 

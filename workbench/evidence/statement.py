@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from workbench.evidence.bag import bag_info, list_files, not_delivered
 from workbench.evidence.files import canonical_json, sha256_bytes, sha256_file
-from workbench.evidence.keys import SigningKey
+from workbench.evidence.keys import SigningKey, holds
 from workbench.evidence.result import Result, Verdict, result
 
 __all__ = [
@@ -163,7 +161,7 @@ def open_envelope(
     held = [
         keyid
         for keyid, signature in given
-        if keyid in known and _holds(known[keyid], signature, encoded)
+        if keyid in known and holds(known[keyid], signature, encoded)
     ]
     return payload, held
 
@@ -281,20 +279,6 @@ def _encoded(payload: bytes) -> bytes:
     """Return the pre-authentication encoding of DSSE v1."""
     kind = _PAYLOAD_TYPE.encode()
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
-
-
-def _holds(certificate: x509.Certificate, signature: bytes, data: bytes) -> bool:
-    try:
-        public = certificate.public_key()
-        if isinstance(public, rsa.RSAPublicKey):
-            public.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
-        elif isinstance(public, ec.EllipticCurvePublicKey):
-            public.verify(signature, data, ec.ECDSA(hashes.SHA256()))
-        else:
-            return False
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-        return False
-    return True
 
 
 def _fingerprint(certificate: x509.Certificate) -> str:
