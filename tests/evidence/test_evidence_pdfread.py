@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyhanko.pdf_utils import xref
+from pyhanko.pdf_utils import generic, xref
 
 from workbench.evidence import pdfsign
 from workbench.evidence.pdfread import plain_table
@@ -127,3 +127,49 @@ def test_hexadecimal_strings_are_what_pyhanko_reads(data: bytes) -> None:
         return type(found), found, stream.tell()
 
     assert told(pdfsign._hex_string) == told(pdfsign._read_hex)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[]",
+        b"[1 0 R]",
+        b"[1 0 R 2 0 R 31 7 R]/K",
+        b"[0 1 0 R 1 2 0 R]",
+        b"[1 2 3 4 R]",
+        b"[1 0 2 0 R]",
+        b"[007 0 12]",
+        b"[01 0 R]",
+        b"[0 0 R]",
+        b"[7 0 0 R]",
+        b"[1 0 R2 0 R]",
+        b"[1 0 Rx]",
+        b"[ 1 0 R ]",
+        b"[1  0 R]",
+        b"[1 0\nR]",
+        b"[-1 0.5 +2]",
+        b"[1234567890 0 R]",
+        b"[1 123456 R]",
+        b"[(a) 1 0 R]",
+        b"[1 0 R /K [2 0 R]]",
+        b"[1 %\n2]",
+        b"[" + b"5 0 R " * 9000 + b"1]",
+        b"[1 0 R",
+        b"[",
+        b"",
+    ],
+)
+def test_arrays_are_what_pyhanko_reads(data: bytes) -> None:
+    def told(read: Callable[..., Any]) -> Any:
+        stream = io.BytesIO(b"12" + data)
+        stream.seek(2)
+        container = generic.Reference(9, 0, object())
+        try:
+            found = read(stream, container)
+        except Exception as error:
+            return type(error)
+        items = list(map(found.raw_get, range(len(found))))
+        assert all(item.container_ref is container for item in items)
+        return [(type(item), repr(item)) for item in items], stream.tell()
+
+    assert told(pdfsign._array) == told(pdfsign._read_array)

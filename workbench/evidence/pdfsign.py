@@ -25,7 +25,12 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from pyhanko.pdf_utils import generic, xref
-from pyhanko.pdf_utils.generic import ArrayObject, ByteStringObject, pdf_name
+from pyhanko.pdf_utils.generic import (
+    ArrayObject,
+    ByteStringObject,
+    ContentOpReading,
+    pdf_name,
+)
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields as pdf_fields
@@ -48,7 +53,7 @@ from workbench.errors import InputError, Problem
 from workbench.evidence.chain import NOBODY, Vouching, path_to, revoked
 from workbench.evidence.cms import container, to_sign
 from workbench.evidence.keys import ROLES, Role, SigningKey, holds, is_demonstration
-from workbench.evidence.pdfread import Table, plain_hex, plain_table
+from workbench.evidence.pdfread import Table, plain_array, plain_hex, plain_table
 from workbench.evidence.pdftext import shown_text, unicode_table
 from workbench.evidence.result import Verdict
 from workbench.evidence.signature import FIELDS, LABELS, REASONS, FieldBox, SignatureStatus
@@ -511,6 +516,7 @@ def page_texts(pdf: bytes) -> list[str]:
 _parse_table: Any = xref.parse_xref_table
 _process_entries: Any = xref.XRefSectionData.process_entries
 _read_hex: Any = generic.read_hex_string_from_stream
+_read_array: Any = ArrayObject.read_from_stream
 
 
 def _table(stream: Any, strict: bool) -> Any:
@@ -522,8 +528,9 @@ def _entered(section: Any, entries: Any, strict: bool) -> int:
     """Enter a table into what pyHanko knows of a revision; return the highest number."""
     if not isinstance(entries, Table):
         return int(_process_entries(section, entries, strict))
-    section.standard_xrefs, section.explicit_refs_in_revision = entries
-    return max(entries.places)
+    section.standard_xrefs, section.explicit_refs_in_revision, highest = entries
+    section.higher_generation_refs = lambda: ()  # a plain table has none
+    return highest
 
 
 def _hex_string(stream: Any) -> Any:
@@ -532,9 +539,26 @@ def _hex_string(stream: Any) -> Any:
     return _read_hex(stream) if found is None else generic.pdf_string(found)
 
 
+def _array(stream: Any, container: Any, in_content_stream: Any = ContentOpReading.NO) -> Any:
+    """Read an array; one of other things than references and whole numbers is left to pyHanko."""
+    items = plain_array(stream) if in_content_stream is ContentOpReading.NO else None
+    if items is None:
+        return _read_array(stream, container, in_content_stream=in_content_stream)
+    found = ArrayObject()
+    for number, generation in items:
+        if generation is None:
+            item = _pdf.NumberObject(number)
+        else:
+            item = _pdf.IndirectObject(number, generation, container.get_pdf_handler())
+        item.container_ref = container
+        found.append(item)
+    return found
+
+
 xref.parse_xref_table = _table
 xref.XRefSectionData.process_entries = _entered  # type: ignore[assignment,method-assign]
 generic.read_hex_string_from_stream = _hex_string
+ArrayObject.read_from_stream = staticmethod(_array)  # type: ignore[assignment,method-assign]
 
 
 # --- writing ------------------------------------------------------------------------------------
