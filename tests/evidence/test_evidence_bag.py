@@ -5,12 +5,14 @@ import subprocess
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import bagit
 import pytest
 
 from workbench.errors import InputError
 from workbench.evidence import bag as bags
+from workbench.evidence.files import sha256_file
 from workbench.evidence.result import Verdict
 
 
@@ -27,7 +29,7 @@ def fill(bag: Path) -> None:
     write(bag)
 
 
-def write(bag: Path) -> None:
+def write(bag: Path, **more: Any) -> None:
     bags.write_bag(
         bag,
         study="xf",
@@ -35,6 +37,7 @@ def write(bag: Path) -> None:
         edition=1,
         issued=date(2026, 12, 20),
         info={"Source-Organization": "评估机构"},
+        **more,
     )
 
 
@@ -73,6 +76,26 @@ def test_the_same_files_give_the_same_bytes(bag: Path, tmp_path: Path) -> None:
     before = (bag / "tagmanifest-sha256.txt").read_bytes()
     write(bag)
     assert (bag / "tagmanifest-sha256.txt").read_bytes() == before
+
+
+def test_files_whose_digest_is_known_are_not_read_again(
+    bag: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def files() -> dict[str, bytes]:
+        return {p.name: p.read_bytes() for p in bag.iterdir() if p.is_file()}
+
+    before, read = files(), list[Path]()
+    known = bags.read_list(before["manifest-sha256.txt"])
+    left = known.popitem()[0]
+
+    def digest(path: Path) -> str:
+        read.append(path)
+        return sha256_file(path)
+
+    monkeypatch.setattr(bags, "sha256_file", digest)
+    write(bag, known=known)
+    assert files() == before
+    assert [path for path in read if bag / "data" in path.parents] == [bag / left]
 
 
 def test_the_evidence_list_names_inputs_and_findings_but_no_report_and_no_crate(bag: Path) -> None:

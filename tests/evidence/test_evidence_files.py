@@ -73,6 +73,33 @@ def build(target: Path, text: str) -> None:
     (files.staging_directory(target) / "a.txt").write_text(text)
 
 
+def test_what_is_written_aside_changes_no_file_of_the_folder_that_stands(tmp_path: Path) -> None:
+    target = tmp_path / "JX-01"
+    build(target, "one")
+    files.replace_directory(target)
+    staged = files.copied_directory(target)
+    files.write_aside(staged / "a.txt", b"two")
+    files.write_aside(staged / "b.txt", b"new")
+    assert sorted(p.name for p in target.iterdir()) == ["a.txt"]
+    assert (target / "a.txt").read_text() == "one"
+    files.replace_directory(target)
+    assert [(target / name).read_text() for name in ("a.txt", "b.txt")] == ["two", "new"]
+
+
+def test_a_folder_is_forced_to_the_disk_with_all_that_lies_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "JX-01"
+    inner = files.staging_directory(target) / "data" / "inputs"
+    inner.mkdir(parents=True)
+    files.write_aside(inner / "b.txt", b"two")
+    forced: set[int] = set()
+    monkeypatch.setattr(files.os, "fsync", lambda handle: forced.add(os.fstat(handle).st_ino))
+    files.replace_directory(target)
+    every = [target, *target.rglob("*")]
+    assert {p.stat().st_ino for p in every if os.name == "posix" or p.is_file()} <= forced
+
+
 def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
     target = tmp_path / "JX-01"
     for text in ("one", "two"):

@@ -31,6 +31,7 @@ from workbench.evidence.files import (
     recover,
     replace_directory,
     sha256_file,
+    write_aside,
     write_atomic,
 )
 from workbench.evidence.logs import copy_log
@@ -268,7 +269,7 @@ def _signed(
     """Give the overview its reports, its crate and its signed statement."""
     bag = copied_directory(target)
     for name, pdf in reports.items():
-        write_atomic(bag / "data" / name, pdf)
+        write_aside(bag / "data" / name, pdf)
     now = datetime.now(UTC).replace(microsecond=0)
     edition = _edition(target)
     common: dict[str, Any] = {
@@ -288,7 +289,7 @@ def _signed(
         issued=study.settings.issued,
         publisher=study.settings.parties.assessor.zh,
     )
-    write_atomic(bag / "data" / CRATE, crate)
+    write_aside(bag / "data" / CRATE, crate)
     bags.write_bag(
         bag, study=study.id, community="overview", edition=edition, issued=study.settings.issued
     )

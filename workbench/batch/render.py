@@ -98,15 +98,12 @@ def render_unit(job: RenderJob) -> dict[str, Any]:
     (data / "evidence-sha256.txt").write_bytes(listing)
     signers = open_keys(study)
     marked = job.marked or _marked(study, signers)
-    for lang in job.languages:
-        pdf, html = _report(job, data, found, listing, lang, marked, study)
-        (data / f"report.{lang}.pdf").write_bytes(pdf)
-        (data / f"report.{lang}.html").write_bytes(html)
+    reports = _reports(job, data, found, listing, study, marked=marked)
     with turn(staged.parent, f"{job.community}@turn"):
         if _signed(target):  # a worker that was taken for lost: nothing is signed a second time
             shutil.rmtree(staged)
         else:
-            _seal(job, study, out, staged, note, signers, marked=marked)
+            _seal(job, study, out, staged, note, signers, reports, listing, marked=marked)
             commit(staged, target)
         info = bags.bag_info(target)
         return {
@@ -136,13 +133,19 @@ def _seal(
     bag: Path,
     note: Mapping[str, Any],
     signers: dict[Role, SigningKey],
+    reports: Mapping[str, bytes],
+    listing: bytes,
     *,
     marked: bool,
 ) -> None:
-    """Sign the reports of a bag that is built aside, and write what describes it."""
-    for file in sorted((bag / "data").glob("report.*.pdf")):
-        file.write_bytes(sign_report(file.read_bytes(), signers, study))
-    seal.describe(bag, study, note, edition=job.edition)
+    """Put signed reports into a bag that is built aside, and write what describes it."""
+    known = {f"data/{name}": told for name, told in bags.read_list(listing).items()}
+    for name, content in reports.items():
+        pdf = name.endswith(".pdf")
+        content = sign_report(content, signers, study) if pdf else content
+        (bag / "data" / name).write_bytes(content)
+        known[f"data/{name}"] = sha256_bytes(content)
+    seal.describe(bag, study, note, edition=job.edition, known=known)
     bags.write_bag(
         bag,
         study=study.id,
@@ -157,9 +160,10 @@ def _seal(
             "Workbench-Demonstration": "yes" if marked else "no",
             seal.SIGNED: " ".join(signers),
         },
+        known=known,
     )
     if len(signers) == len(keys.ROLES):
-        seal.attach_statement(bag, study, out, note, signers, edition=job.edition)
+        seal.attach_statement(bag, study, out, note, signers, edition=job.edition, known=known)
 
 
 def _findings(out: Path, data: Path, unit: str, edition: int) -> list[dict[str, Any]]:
@@ -225,20 +229,19 @@ def sign_report(pdf: bytes, signers: Mapping[Role, SigningKey], study: Study) ->
     return pdfsign.sign_each(pdf, signers, reason=REASON, time=now, clock=clock, vouching=vouching)
 
 
-def _report(
+def _reports(
     job: RenderJob,
     data: Path,
     found: Sequence[dict[str, Any]],
     listing: bytes,
-    lang: str,
-    marked: bool,
     study: Study,
-) -> tuple[bytes, bytes]:
-    """Typeset one language: the prepared PDF and the HTML page."""
+    *,
+    marked: bool,
+) -> dict[str, bytes]:
+    """Typeset every language: the prepared PDF and the HTML page, by name of the file."""
     from workbench import report
 
     common: dict[str, Any] = {
-        "lang": lang,
         "evidence_digest": sha256_bytes(listing),
         "issued": study.settings.issued,
         "edition": job.edition,
@@ -249,14 +252,19 @@ def _report(
         "evidence_list": listing,
         "findings_json": (data / "findings.json").read_bytes(),
     }
-    if job.outcome == "withheld":
-        pdf = report.withheld_notice(found, **common, **attached)
-        html = report.withheld_html(found, **common)
-    else:
-        notebook = json.loads((data / "notebook.ipynb").read_bytes())
-        figures, pictures = findings.figures(notebook), findings.pictures(notebook)
-        pdf, html = report.render_both(found, figures, pictures=pictures, **common, **attached)
-    return with_fields(pdf, study), html
+    withheld = job.outcome == "withheld"
+    notebook = {"cells": []} if withheld else json.loads((data / "notebook.ipynb").read_bytes())
+    figures, pictures = findings.figures(notebook), findings.pictures(notebook)
+    made: dict[str, bytes] = {}
+    for lang in job.languages:
+        common["lang"] = lang
+        if withheld:
+            pdf = report.withheld_notice(found, **common, **attached)
+            html = report.withheld_html(found, **common)
+        else:
+            pdf, html = report.render_both(found, figures, pictures=pictures, **common, **attached)
+        made |= {f"report.{lang}.pdf": with_fields(pdf, study), f"report.{lang}.html": html}
+    return made
 
 
 def with_fields(pdf: Pdf, study: Study, roles: Sequence[Role] = keys.ROLES) -> bytes:

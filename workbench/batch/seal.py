@@ -30,6 +30,7 @@ from workbench.evidence.files import (
     copied_directory,
     replace_directory,
     sha256_file,
+    write_aside,
     write_atomic,
 )
 from workbench.evidence.keys import ROLES
@@ -215,8 +216,18 @@ def _demonstrates(ledger: Any) -> bool:
     return bool(ledger.verifier.name.startswith("demonstration/"))
 
 
-def describe(bag: Path, study: Study, note: Mapping[str, Any], *, edition: int = 1) -> None:
-    """Write the crate of a unit's ``data/``: what ran on what, and the digest of every file."""
+def describe(
+    bag: Path,
+    study: Study,
+    note: Mapping[str, Any],
+    *,
+    edition: int = 1,
+    known: Mapping[str, str] | None = None,
+) -> None:
+    """Write the crate of a unit's ``data/``: what ran on what, and the digest of every file.
+
+    Files of ``known`` (path in the bag → SHA-256) are not read again.
+    """
     settings = json.loads((bag / "data" / "inputs" / "study.json").read_bytes())
     told = environment()
     crate = make_crate(
@@ -235,8 +246,9 @@ def describe(bag: Path, study: Study, note: Mapping[str, Any], *, edition: int =
             **{name: told[name] for name in _SHOWN if name in told},
         },
         finished=datetime.fromisoformat(note["finished"]),
+        known={name.removeprefix("data/"): digest for name, digest in (known or {}).items()},
     )
-    write_atomic(bag / "data" / CRATE, crate)
+    write_aside(bag / "data" / CRATE, crate)
 
 
 def attach_statement(
@@ -247,8 +259,12 @@ def attach_statement(
     signing: Mapping[Role, SigningKey],
     *,
     edition: int = 1,
+    known: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the statement about a bag whose reports are signed, and who signed them."""
+    """Write the statement about a bag whose reports are signed, and who signed them.
+
+    Files of ``known`` (path in the bag → SHA-256) are not read again.
+    """
     from workbench.evidence import pdfsign
 
     settings = json.loads((bag / "data" / "inputs" / "study.json").read_bytes())
@@ -266,6 +282,7 @@ def attach_statement(
         started=datetime.fromisoformat(note["started"]),
         finished=datetime.fromisoformat(note["finished"]),
         log=log_of(study, out).verifier.text(),
+        known=known,
     )
     named = {str(role): key for role, key in signing.items()}
     attest.write_attest(

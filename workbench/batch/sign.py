@@ -28,6 +28,7 @@ from workbench.evidence.files import (
     copied_directory,
     recover,
     replace_directory,
+    write_aside,
     write_atomic,
 )
 from workbench.evidence.keys import ROLES
@@ -348,10 +349,10 @@ def _sign_one(
     bag = copied_directory(target)
     for pdf in sorted((bag / "data").glob("report.*.pdf")):
         if given is not None:
-            write_atomic(pdf, given[pdf.name])
+            write_aside(pdf, given[pdf.name])
         else:
             assert key is not None  # who signs here has a key
-            write_atomic(pdf, sign_report(pdf.read_bytes(), {role: key}, study))
+            write_aside(pdf, sign_report(pdf.read_bytes(), {role: key}, study))
     seal.describe(bag, study, note, edition=int(edition))
     signed = [*info.get(seal.SIGNED, "").split(), role]
     more = {k: v for k, v in info.items() if k not in _COMPUTED}

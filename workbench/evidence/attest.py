@@ -20,7 +20,7 @@ from workbench.evidence.files import (
     is_plain_file,
     read_plain,
     sha256_file,
-    write_atomic,
+    write_aside,
 )
 from workbench.evidence.keys import SigningKey
 from workbench.evidence.ledger import Ledger, check_proof, head_size
@@ -83,7 +83,7 @@ def write_attest(
     """
     folder = bag / "attest"
     (folder / "certs").mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / STATEMENT, sign_statement(statement, list(keys.values())))
+    write_aside(folder / STATEMENT, sign_statement(statement, list(keys.values())))
     shown = dict(signers or {}) | {r: (k.certificate, *k.chain) for r, k in keys.items()}
     every = [*lists, *(crl for key in keys.values() for crl in key.lists)]
     for role, certificates in shown.items():
@@ -95,11 +95,11 @@ def write_vouching(bag: Path, name: str, vouching: Vouching) -> None:
     """Write certificates, as ``certs/NAME.pem``, and revocation lists into ``attest/``."""
     folder, encoding = bag / "attest", serialization.Encoding.PEM
     pem = b"".join(one.public_bytes(encoding) for one in vouching.certificates)
-    write_atomic(folder / "certs" / f"{name}.pem", pem)
+    write_aside(folder / "certs" / f"{name}.pem", pem)
     for crl in vouching.lists:
         (folder / "crls").mkdir(exist_ok=True)
         name = crl.fingerprint(hashes.SHA256()).hex()[:16]
-        write_atomic(folder / "crls" / f"{name}.crl", crl.public_bytes(encoding))
+        write_aside(folder / "crls" / f"{name}.crl", crl.public_bytes(encoding))
 
 
 def report_entry(bag: Path, *, study: str, community: str, edition: int) -> dict[str, Any]:
@@ -170,10 +170,10 @@ def enter(
     head = ledger.stamp(stamp) if stamp else ledger.checkpoint()
     token = ledger.stamp_file(head_size(head)) if stamp else None
     for number, (bag, _) in zip(numbers, bags, strict=True):
-        write_atomic(bag / "attest" / "entry.json", ledger.entry(number))
-        write_atomic(bag / "attest" / PROOF, ledger.proof(number, head).encode())
+        write_aside(bag / "attest" / "entry.json", ledger.entry(number))
+        write_aside(bag / "attest" / PROOF, ledger.proof(number, head).encode())
         if token is not None:
-            write_atomic(bag / "attest" / HEAD_STAMP, token.read_bytes())
+            write_aside(bag / "attest" / HEAD_STAMP, token.read_bytes())
     return numbers
 
 

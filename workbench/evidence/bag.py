@@ -16,7 +16,7 @@ from datetime import date
 from pathlib import Path
 
 from workbench.errors import InputError, Problem
-from workbench.evidence.files import sha256_bytes, sha256_file, write_atomic
+from workbench.evidence.files import sha256_bytes, sha256_file, write_aside
 from workbench.evidence.result import Result, Verdict
 
 __all__ = [
@@ -129,6 +129,7 @@ def write_bag(
     edition: int,
     issued: date,
     info: Mapping[str, str] | None = None,
+    known: Mapping[str, str] | None = None,
 ) -> None:
     """Write or renew the tag files around ``bag/data`` (and ``bag/attest``).
 
@@ -145,6 +146,8 @@ def write_bag(
         Becomes ``Bagging-Date``.
     info : mapping, optional
         More lines of ``bag-info.txt``, such as ``Source-Organization``; single-line texts.
+    known : mapping of str to str, optional
+        Path in the bag → SHA-256 of files that were read just now and are not read again.
 
     Raises
     ------
@@ -172,10 +175,10 @@ def write_bag(
                     remedy_en="make it a single line",
                 )
             )
-    write_atomic(bag / "bagit.txt", _DECLARATION)
+    write_aside(bag / "bagit.txt", _DECLARATION)
     text = "".join(f"{key}: {value}\n" for key, value in lines.items())
-    write_atomic(bag / "bag-info.txt", text.encode())
-    write_atomic(bag / "manifest-sha256.txt", _listing(bag, payload))
+    write_aside(bag / "bag-info.txt", text.encode())
+    write_aside(bag / "manifest-sha256.txt", _listing(bag, payload, known))
     write_tags(bag)
 
 
@@ -183,14 +186,14 @@ def write_tags(bag: Path) -> None:
     """Write the manifest of the tag files anew: after ``attest/`` or ``bag-info.txt`` changed."""
     tags = {"bagit.txt", "bag-info.txt", "manifest-sha256.txt"}
     tags |= {name for name in list_files(bag) if name.startswith("attest/")}
-    write_atomic(bag / "tagmanifest-sha256.txt", _listing(bag, tags))
+    write_aside(bag / "tagmanifest-sha256.txt", _listing(bag, tags))
 
 
 def set_info(bag: Path, **more: str) -> None:
     """Change lines of ``bag-info.txt`` (``_`` stands for ``-``) and renew the tag manifest."""
     told = bag_info(bag) | {name.replace("_", "-"): value for name, value in more.items()}
     text = "".join(f"{key}: {value}\n" for key, value in sorted(told.items()))
-    write_atomic(bag / "bag-info.txt", text.encode())
+    write_aside(bag / "bag-info.txt", text.encode())
     write_tags(bag)
 
 
@@ -572,9 +575,11 @@ def _bytes(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
-def _listing(root: Path, names: Iterable[str]) -> bytes:
+def _listing(root: Path, names: Iterable[str], known: Mapping[str, str] | None = None) -> bytes:
+    told = known or {}
     ordered = sorted(names, key=_bytes)
-    return "".join(f"{sha256_file(root / name)}  {name}\n" for name in ordered).encode()
+    lines = (f"{told.get(name) or sha256_file(root / name)}  {name}\n" for name in ordered)
+    return "".join(lines).encode()
 
 
 def _small(path: Path) -> bytes:

@@ -31,6 +31,7 @@ __all__ = [
     "sha256_bytes",
     "sha256_file",
     "staging_directory",
+    "write_aside",
     "write_atomic",
     "write_once",
 ]
@@ -99,6 +100,16 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         aside.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def write_aside(path: Path, data: bytes) -> None:
+    """Write a file into a folder that is built aside; see :func:`staging_directory`.
+
+    :func:`replace_directory` forces it to the disk with the folder. A file that is there may be
+    linked into the folder that stands (:func:`copied_directory`): it is put away, not written into.
+    """
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
 
 
 def write_once(path: Path, data: bytes, *, mode: int = 0o644) -> bool:
@@ -170,7 +181,7 @@ def staging_directory(target: Path) -> Path:
 def copied_directory(target: Path) -> Path:
     """Begin the successor of ``target`` as a copy of it; see :func:`replace_directory`.
 
-    Files are linked where the system can: :func:`write_atomic` never writes into a file that is
+    Files are linked where the system can: :func:`write_aside` never writes into a file that is
     there, so the old folder stays as it is.
     """
     staged = staging_directory(target)
@@ -347,14 +358,18 @@ def _forget(path: Path) -> None:
 
 
 def _sync_tree(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if is_plain_file(path):
-            # Windows flushes only what is open for writing
-            handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+    # Windows flushes only what is open for writing
+    flags = os.O_RDONLY if os.name == "posix" else os.O_RDWR
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = Path(place, name)
+            if is_plain_file(path):
+                handle = os.open(path, flags)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+        _sync_folder(Path(place))
 
 
 def _sync_folder(folder: Path) -> None:
