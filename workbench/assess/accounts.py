@@ -11,6 +11,7 @@ from workbench import scoring
 from workbench.assess import budgets, records
 from workbench.assess.sample import labelled
 from workbench.findings import number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -60,7 +61,7 @@ def funds(c: Community) -> pd.DataFrame:
     year = _this_year(c, lines)
     planned = float(year["planned"].sum()) if len(year) else None
     rows += [*budgets.need(c, planned), *_special(c), *budgets.reward(c)]
-    return pd.DataFrame([*rows, *budgets.welfare(c, lines)])
+    return from_rows([*rows, *budgets.welfare(c, lines)])
 
 
 def _this_year(c: Community, lines: pd.DataFrame) -> pd.DataFrame:
@@ -76,7 +77,7 @@ def _last(span: tuple[pd.Timestamp, pd.Timestamp]) -> pd.Timestamp:
 def _lines(lines: pd.DataFrame) -> list[Row]:
     told = scoring.fund_table(lines.assign(field=lines["field"].fillna("")), by="field")
     rows = []
-    for i, one in enumerate(told.to_dict("records"), 1):
+    for i, one in enumerate(to_rows(told), 1):
         group = _name(str(one["group"] or ""))
         name, label = {
             "line": (f"line.{i}", (f"{one['item']}（{group[0]}）", f"{one['item']} ({group[1]})")),
@@ -160,7 +161,7 @@ def _shares(c: Community, lines: pd.DataFrame) -> list[Row]:
 def _compared(name: str, zh: str, en: str, told: pd.DataFrame, rule: str) -> list[Row]:
     rows = []
     compared = name == "allocation"  # a plan's shares are shown beside, and are no bound
-    for one in told.to_dict("records"):
+    for one in to_rows(told):
         word = _name(str(one["item"]))
         label = (f"{zh}：{word[0]}占比", f"{en}: share of {word[1]}")
         if one["statistic"] == "stated_sum":
@@ -198,7 +199,7 @@ def progress(c: Community) -> list[Row]:
         return []
     behind = float(warning.condition.above or 20)
     told = scoring.fund_progress(mine, elapsed=last.month / 12, behind_pp=behind)
-    one = told.to_dict("records")[0]
+    one = to_rows(told)[0]
     fired = one["verdict"] == "failed"
     return [
         labelled(
@@ -304,7 +305,7 @@ def organisations(c: Community) -> pd.DataFrame:
         "cannot_tell": ("无法判断", "cannot tell"),
     }
     rows = []
-    for one in told.to_dict("records"):
+    for one in to_rows(told):
         gate = words[one["gate"]]
         base = [f"准入条件：{gate[0]}", f"entry gate: {gate[1]}"]
         verdict = one["verdict"] if known or one["gate"] != "passed" else "cannot_tell"
@@ -333,4 +334,4 @@ def organisations(c: Community) -> pd.DataFrame:
         if not known or pd.isna(one["value"]):
             row |= {"display_zh": "—", "display_en": "—"}
         rows.append(row)
-    return pd.DataFrame(rows)
+    return from_rows(rows)

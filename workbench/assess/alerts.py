@@ -15,6 +15,7 @@ from workbench.assess.indicators import _truth, judged_by
 from workbench.assess.score import warnings as by_month
 from workbench.assess.series import by_period
 from workbench.findings import interval, number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -68,7 +69,7 @@ def warnings(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     mine = {n: w for n, w in c.protocol.warnings.items() if w.state in ("any", state)}
     rows: list[Row] = []
     if len(told):
-        rows = told[told["rule"].isin(list(mine))].to_dict("records")  # type: ignore[assignment]
+        rows = to_rows(told[told["rule"].isin(list(mine))])
     rows = [_below(c, row, frame) for row in _itemised(c, rows, frame)]
     seen = {str(row["rule"]) for row in rows}
     silent: list[str] = []
@@ -84,7 +85,7 @@ def warnings(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     rows.sort(key=lambda row: str(row["rule"]))
     if silent:
         rows.append(_silent(c, silent))
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _below(c: Community, row: Row, frame: pd.DataFrame) -> Row:
@@ -185,7 +186,7 @@ def _threshold(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[R
     mine = frame[frame["finding"].eq(f"indicator.{slug}") & frame["value"].notna()]
     if mine.empty:
         return []
-    row = judged_by(mine).to_dict("records")[0]
+    row = to_rows(judged_by(mine))[0]
     low_side = one.condition.below is not None
     bound = float(one.condition.below if low_side else one.condition.above)
     if UNITS[c.protocol.indicator(slug).unit].family == "share":
@@ -223,7 +224,7 @@ def _phase_related(c: Community, frame: pd.DataFrame) -> list[Row]:
         mine = frame[frame["finding"].eq(f"indicator.{slug}") & frame["value"].notna()]
         if mine.empty:
             continue
-        row = judged_by(mine).to_dict("records")[0]
+        row = to_rows(judged_by(mine))[0]
         plan = _planned(c, slug)
         label = {
             "label_zh": f"{name} {one.title.zh}：与阶段相应的阈值",
@@ -327,7 +328,7 @@ def _below_standard(c: Community, name: str, one: Any, frame: pd.DataFrame) -> l
         return []
     rows: list[Row] = []
     looked = 0
-    for row in frame[frame["target"].notna()].to_dict("records"):
+    for row in to_rows(frame[frame["target"].notna()]):
         slug, sign = str(row["indicator"]), str(row.get("target_zh") or "")[:1]
         if sign not in ("≥", "≤") or not _monthly(c, slug):
             continue
@@ -342,7 +343,7 @@ def _below_standard(c: Community, name: str, one: Any, frame: pd.DataFrame) -> l
         rule = {"id": name, "kind": "run", "indicator": slug, "run": one.condition.consecutive,
                 "operator": "<" if sign == "≥" else ">", "severity": "yellow",
                 "threshold": float(row["target"]) * (100.0 if share else 1.0)}  # fmt: skip
-        card = scoring.warnings(months.assign(indicator=slug), [rule]).to_dict("records")[0]
+        card = to_rows(scoring.warnings(months.assign(indicator=slug), [rule]))[0]
         if card["verdict"] == "failed":
             listed = ", ".join(f"{float(v):.1f}" for v in str(card["values"]).split(", "))
             said = (f"{row['label_zh']}（{card['period']}）：{listed}",
@@ -482,7 +483,7 @@ def _falls(c: Community, name: str, one: Any, frame: pd.DataFrame) -> list[Row]:
             rule = {"id": name, "kind": "falls", "indicator": slug, "cadence": "sequence",
                     "run": one.condition.consecutive, "severity": "yellow"}  # fmt: skip
             frame_ = values[["period"]].assign(indicator=slug, value=values["v"])
-            card = scoring.warnings(frame_, [rule]).to_dict("records")[-1]
+            card = to_rows(scoring.warnings(frame_, [rule]))[-1]
             said = str(card["values"]) if card["verdict"] == "failed" else ""
             rows.append(_row(name, one, str(card["verdict"]), (said, said), indicator=slug,
                              period=card.get("period")))  # fmt: skip

@@ -12,6 +12,7 @@ from workbench.assess.indicators import indicators
 from workbench.assess.sample import design, labelled
 from workbench.assess.satisfaction import satisfaction, topic
 from workbench.assess.score import score as scored
+from workbench.rows import to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -60,7 +61,7 @@ def bridge(c: Community, now: pd.DataFrame) -> pd.DataFrame:
     if not c.has("published") or not c.baseline:
         return pd.DataFrame()
     told = c.tables["published"]
-    rows = [_bag(one) for one in told[told["finding"].eq("bag")].to_dict("records")]
+    rows = [_bag(one) for one in to_rows(told[told["finding"].eq("bag")])]
     figures = told[told["finding"].ne("bag")]
     if figures.empty:
         return pd.DataFrame(rows)
@@ -68,7 +69,7 @@ def bridge(c: Community, now: pd.DataFrame) -> pd.DataFrame:
     sample = design(earlier)
     again = scored(earlier, indicators(earlier, sample))
     if figures["source"].nunique() > 1:
-        rows += [_published(one) for one in _totals(figures).to_dict("records")]
+        rows += [_published(one) for one in to_rows(_totals(figures))]
         return pd.DataFrame(rows)
     rows += _scores(figures, again)
     rows += _shares(c, figures, satisfaction(earlier, sample))
@@ -126,7 +127,7 @@ def _scores(figures: pd.DataFrame, again: pd.DataFrame) -> list[dict[str, Any]]:
     value = _total(again)
     if total.empty:
         return []
-    rows = [_published(total.to_dict("records")[0])]
+    rows = [_published(to_rows(total)[0])]
     old = float(total["value"].iloc[0])
     same = abs(old - value) < 0.05
     rows.append(
@@ -172,7 +173,7 @@ def _shares(c: Community, figures: pd.DataFrame, again: pd.DataFrame) -> list[di
     if again.empty:
         return rows
     new = dict(zip(again["finding"], again["value"].astype(float), strict=True))
-    for one in figures.to_dict("records"):
+    for one in to_rows(figures):
         name = str(one["finding"])
         if not name.startswith("survey.") or name not in new:
             continue
@@ -205,7 +206,7 @@ def _points(frame: pd.DataFrame) -> dict[str, tuple[float, float, str]]:
     out: dict[str, tuple[float, float, str]] = {}
     if frame.empty:
         return out
-    for one in frame[frame["finding"].str.startswith("score.points.")].to_dict("records"):
+    for one in to_rows(frame[frame["finding"].str.startswith("score.points.")]):
         points, most = float(one["points"]), float(one["max_points"])
         if not math.isnan(points) and most > 0:
             home = _HOME.get(str(one["channel"]), "record")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess.sample import labelled
+from workbench.rows import to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -86,9 +87,9 @@ def need(c: Community, planned: float | None) -> list[Row]:
     yuan = {
         size: (1e4 * low, 1e4 * high) for size, (low, high) in zip(_SIZES, bands.value, strict=True)
     }
-    one = scoring.annual_need(
-        [float(str(households))], small=small, large=large, bands=yuan
-    ).to_dict("records")[0]
+    one = to_rows(
+        scoring.annual_need([float(str(households))], small=small, large=large, bands=yuan)
+    )[0]
     low, high = one["low_yuan"], one["high_yuan"]
     zh, en = _SIZES[one["size"]]
     row = labelled(

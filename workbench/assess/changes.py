@@ -19,6 +19,7 @@ from workbench.assess.satisfaction import (
     topic,
 )
 from workbench.findings import number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -86,7 +87,7 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
     if sample.base.data.get("community", pd.Series(dtype=str)).nunique() > 1:
         told["community"] = "community"
     plain = survey.Design(sample.base.data, psu=_units(sample)) if _units(sample) else sample.base
-    parts = [pd.DataFrame(withheld)] if withheld else []
+    parts = [from_rows(withheld)] if withheld else []
     found = []
     for family in _families(c, items):
         adjusted, checked = change.examine(
@@ -383,7 +384,7 @@ def _grounds(out: pd.DataFrame) -> pd.DataFrame:
             )
         )
     out.loc[ok, ["reason_zh", "reason_en"]] = None
-    return pd.concat([out, pd.DataFrame(rows)], ignore_index=True)
+    return pd.concat([out, from_rows(rows)], ignore_index=True)
 
 
 _POWER = 0.8
@@ -396,7 +397,7 @@ def _detectable(c: Community, out: pd.DataFrame, items: list[str]) -> pd.DataFra
     buildings are in it; it does not depend on what was found.
     """
     rows = []
-    for one in out[out["finding"].isin([f"change.{i}.top2" for i in items])].to_dict("records"):
+    for one in to_rows(out[out["finding"].isin([f"change.{i}.top2" for i in items])]):
         if one["status"] != "ok" or not one.get("std_error", math.nan) > 0:
             continue
         df = one.get("df", math.nan)
@@ -425,7 +426,7 @@ def _detectable(c: Community, out: pd.DataFrame, items: list[str]) -> pd.DataFra
             )
         )
         break
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def main_items(c: Community, items: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from workbench import scoring, survey
 from workbench.assess import records
 from workbench.assess.sample import labelled
 from workbench.findings import number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -53,7 +54,7 @@ def participation(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
         and the programme asks for no quality sheet.
     """
     rows = [*_votes(c), *_sheet(c, measured), *_suggestions(c), *_loop(c)]
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _votes(c: Community) -> list[Row]:
@@ -61,7 +62,7 @@ def _votes(c: Community) -> list[Row]:
         return []
     told = scoring.vote_results(c.tables["votes"])
     rows = []
-    for one in told.to_dict("records"):
+    for one in to_rows(told):
         base = _BASES.get(str(one["base"]), (str(one["base"]),) * 2)
         level = _LEVELS.get(str(one["level"]), ("", ""))
         zh, en = (_said(one.get(f"subject_{lang}")) for lang in ("zh", "en"))
@@ -105,7 +106,7 @@ def _said(value: Any) -> str:
 def _levels(c: Community) -> list[Row]:
     told = scoring.participation_levels(c.tables["votes"].drop(columns="community"), level=c.level)
     rows = []
-    for one in told.to_dict("records"):
+    for one in to_rows(told):
         zh, en = _LEVELS[one["item"]]
         rows.append(
             labelled(
@@ -134,7 +135,7 @@ def _sheet(c: Community, measured: pd.DataFrame) -> list[Row]:
     floors = dict(zip(slugs, items["base"].astype(float), strict=True))
     told = scoring.quality_sheet(items[["indicator", "value", "target"]], floors=floors)
     rows = []
-    for one in told.to_dict("records"):
+    for one in to_rows(told):
         slug = one["indicator"]
         zh, en = ("合计（各项平均）", "whole sheet (mean of its items)")
         if slug:
@@ -184,7 +185,7 @@ def _suggestions(c: Community) -> list[Row]:
             int(decided.sum()),
         ),
     ]
-    for one in mine.head(_LISTED).to_dict("records"):
+    for one in to_rows(mine.head(_LISTED)):
         reply = one["answered"] if pd.notna(one["answered"]) else one["closed"]
         days = None if pd.isna(reply) else (reply - one["received"]).total_seconds() / 86400
         fate = {1.0: ("已采纳", "adopted"), 0.0: ("未采纳", "not adopted")}.get(
@@ -300,4 +301,4 @@ def milestones(c: Community) -> pd.DataFrame:
                 else "nothing on record",
             )
         )
-    return pd.DataFrame(rows)
+    return from_rows(rows)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess.sample import labelled
+from workbench.rows import to_rows
 from workbench.text.coding import documents_of, is_coded, theme_counts, theme_marks
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def coded(c: Community) -> list[Row]:
     coders = frame["coder"].nunique()
     talks = documents_of(frame).nunique()
     rows = [_head(frame, coders, blank)]
-    for one in counts.to_dict("records"):
+    for one in to_rows(counts):
         theme = str(one["item"])
         row = labelled(
             f"voices.coded.{theme}.passages",

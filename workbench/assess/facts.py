@@ -10,6 +10,7 @@ import pandas as pd
 
 from workbench import __version__, judgements
 from workbench.findings import number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -142,7 +143,7 @@ def head(c: Community) -> pd.DataFrame:
     if any(s.get("demonstration") for s in told["signatories"].values()):
         mark = ("示例签名：不具法律效力", "demonstration signature: no legal effect")
         rows.append(_text("head.demonstration", "签名性质", "Kind of signature", mark))
-    return pd.DataFrame([row for row in rows if row["display_zh"] != "—"])
+    return from_rows([row for row in rows if row["display_zh"] != "—"])
 
 
 def _kind(c: Community) -> list[dict[str, Any]]:
@@ -358,7 +359,7 @@ def arrivals(c: Community) -> pd.DataFrame:
     for i, note in enumerate(c.settings.get("intake", ()), 1):
         said = (str(note["n"]), str(note["n"]))
         rows.append(_text(f"data.intake.{i}", note["zh"], note["en"], said) | {"n": note["n"]})
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 _JUDGEMENTS = {
@@ -384,7 +385,7 @@ def decisions(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     if "corrections" in c.tables:
-        for i, one in enumerate(c.tables["corrections"].to_dict("records"), 1):
+        for i, one in enumerate(to_rows(c.tables["corrections"]), 1):
             was = f"{_given(one.get('old'), '—')} → {_given(one.get('new'), '—')}"
             where = [str(one[name]) for name in ("file", "key", "column")]
             by = f"{_given(one.get('author'), '—')} / {_given(one.get('approved_by'), '—')}"
@@ -401,7 +402,7 @@ def decisions(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
                 }
             )
     if "judgements" in c.tables:
-        for one in c.tables["judgements"].to_dict("records"):
+        for one in to_rows(c.tables["judgements"]):
             kind = _JUDGEMENTS.get(one["kind"], (one["kind"],) * 2)
             zh, en = f"人工决定 {one['id']}：{kind[0]}", f"Judgement {one['id']}: {kind[1]}"
             about, _, item = str(one["object"]).partition(":")
@@ -425,7 +426,7 @@ def decisions(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
                     "date": _given(one.get("date"), None),
                 }
             )
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _effect(
@@ -474,7 +475,7 @@ def outside(c: Community) -> pd.DataFrame:
     zh = "、".join(i.name.zh for i in left)
     en = "; ".join(i.name.en for i in left)
     row = _text("scope.outside", "未委托测评的指标", "Indicators not commissioned", (zh, en))
-    return pd.DataFrame([row | {"value": float(len(left)), "unit": "count"}])
+    return from_rows([row | {"value": float(len(left)), "unit": "count"}])
 
 
 def _coverage(c: Community) -> list[tuple[str, str]]:
@@ -574,4 +575,4 @@ def limits(c: Community) -> pd.DataFrame:
     unique = dict.fromkeys(said)
     rows = [_text(f"limit.{i}", f"限制{i}", f"Limit {i}", told) for i, told in enumerate(unique, 1)]
     rows += source
-    return pd.DataFrame(rows)
+    return from_rows(rows)

@@ -29,6 +29,7 @@ from workbench.assess.satisfaction import (
     topic,
 )
 from workbench.errors import InputError
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -67,7 +68,7 @@ def fieldwork(c: Community, sample: Sample) -> pd.DataFrame:
         return pd.DataFrame()
     rows = _rates(c) + _substitutes(c) + _joined(c) + _unlike(c, sample)
     rows += _careless(c) + _interviewers(c) + _without(c, sample) + modes(c, sample)
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _kept(told: Mapping[Any, Any]) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def _substitutes(c: Community) -> list[dict[str, Any]]:
     rows = [labelled("fieldwork.substitution", "estimate", *label, wave=c.wave, **_kept(every))]
     named = now[now["interviewer"].notna()]
     if named["substitute_for"].notna().any():
-        for one in survey.substitution_rates(named).to_dict("records"):
+        for one in to_rows(survey.substitution_rates(named)):
             who = one["interviewer"]
             rows.append(
                 labelled(
@@ -184,7 +185,7 @@ def _unlike(c: Community, sample: Sample) -> list[dict[str, Any]]:
     mine = frame[frame["wave"].eq(c.wave)]
     small = set(mine.loc[mine["n"].between(1, c.min_cell - 1), "item"])  # would tell their size
     rows = []
-    for one in survey.representativity(mine, rate).to_dict("records"):
+    for one in to_rows(survey.representativity(mine, rate)):
         zh, en = _SPREAD[one["statistic"]]
         name = c.text(one["item"], "zh"), c.text(one["item"], "en")
         more = _kept(one)
@@ -286,9 +287,7 @@ def _interviewers(c: Community) -> list[dict[str, Any]]:
     if frame["interviewer"].nunique() < 2 or len(items) < 2:
         return []
     rows = []
-    for one in survey.interviewer_effect(frame, bound_items(c, items), "interviewer").to_dict(
-        "records"
-    ):
+    for one in to_rows(survey.interviewer_effect(frame, bound_items(c, items), "interviewer")):
         item = one["item"]
         rows.append(
             labelled(
@@ -301,7 +300,7 @@ def _interviewers(c: Community) -> list[dict[str, Any]]:
             )
         )
     told = survey.interviewer_signs(frame, items, "interviewer", minimum=c.min_cell)
-    for one in told[told["flags"].eq("stands_out")].to_dict("records"):
+    for one in to_rows(told[told["flags"].eq("stands_out")]):
         sign = "identical" if one["statistic"] == "high_match" else one["statistic"]
         zh, en = _SIGNS[sign]
         who = one["interviewer"]
@@ -396,7 +395,7 @@ def compared(
         ]
     named = {str(k): v for k, v in words.items()}
     rows = []
-    for one in told.to_dict("records"):
+    for one in to_rows(told):
         a, b = (named.get(str(one[k]), (str(one[k]),) * 2) for k in ("group", "reference"))
         how = (
             ("构成调整后", "adjusted")

@@ -14,6 +14,7 @@ from workbench.assess.indicators import unit_of
 from workbench.assess.pictured import shown
 from workbench.assess.sample import labelled
 from workbench.findings import number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -72,11 +73,11 @@ def followup(c: Community) -> pd.DataFrame:
     if len(monitors):
         states = [_state(one, pd.Timestamp(c.settings["issued"])) for one in _dicts(monitors)]
         rows.append(_done("monitors", states))
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _dicts(frame: pd.DataFrame) -> list[dict[Any, Any]]:
-    return frame.to_dict("records")
+    return to_rows(frame)
 
 
 def _begun(c: Community) -> pd.Timestamp | None:
@@ -242,7 +243,7 @@ def objections(c: Community, scores: pd.DataFrame, *known: pd.DataFrame) -> pd.D
                 date=f"{one['received']:%Y-%m-%d}",
             )
         )
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _problem(c: Community, name: str) -> tuple[str, str]:
@@ -362,7 +363,7 @@ def claims(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
             )
         rows.append(row)
     counted = frame[frame["reported"].notna() & frame["verified"].notna()]
-    return pd.DataFrame([*rows, *_recounted(c, counted)])
+    return from_rows([*rows, *_recounted(c, counted)])
 
 
 def _recounted(c: Community, counted: pd.DataFrame) -> list[Row]:

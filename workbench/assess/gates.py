@@ -13,6 +13,7 @@ from workbench.assess.indicators import _truth as truth
 from workbench.assess.indicators import by_fact, judged_by, unestimated
 from workbench.assess.score import OPT_IN, chosen
 from workbench.findings import interval, number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -41,7 +42,7 @@ def eligibility(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     """
     measured = _by_indicator(c, frame[frame["finding"].str.startswith("indicator.")])
     rows = [*_by_facts(c), *_signatures(c)]
-    return pd.concat([f for f in (measured, pd.DataFrame(rows)) if len(f)] or [measured])
+    return pd.concat([f for f in (measured, from_rows(rows)) if len(f)] or [measured])
 
 
 def _by_indicator(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
@@ -88,7 +89,7 @@ def _by_indicator(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
     units = frame.set_index("indicator")["unit"]
     opted = chosen(frame)
     rows = []
-    for row in told.to_dict("records"):
+    for row in to_rows(told):
         gate = labels[row["finding"]]
         slug = gate["indicator"]
         applied = "" if gate["applied"] else "（仅列示，不作决定）"
@@ -114,7 +115,7 @@ def _by_indicator(c: Community, frame: pd.DataFrame) -> pd.DataFrame:
         if slug in unsure.index and gate["value"] is not None:
             row.update(_undecided(unsure.loc[slug].to_dict(), unit, gate))
         rows.append(row)
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _undecided(one: Mapping[Any, Any], unit: str, gate: Mapping[str, Any]) -> dict[Any, Any]:
@@ -208,7 +209,7 @@ def _by_facts(c: Community) -> list[Row]:
         level=c.level,
     )
     rows: list[Row] = []
-    for one in told.to_dict("records"):
+    for one in to_rows(told):
         row: Row = {str(k): v for k, v in one.items() if k not in {"value", "ci_low", "ci_high"}}
         rule = str(row["rule"]).partition(".")[0]
         title = c.protocol.rules[rule].title
@@ -268,7 +269,7 @@ def _signatures(c: Community) -> list[Row]:
             f"there is no one count of signatures of {base}",
         )
         return [row | {"reason_zh": f"{zh}（votes）", "reason_en": f"{en} (votes)"}]
-    one = scoring.vote_results(mine.assign(threshold=float(least))).to_dict("records")[0]
+    one = to_rows(scoring.vote_results(mine.assign(threshold=float(least))))[0]
     signed, whole = int(one["approve"]), int(one["eligible"])
     return [
         row

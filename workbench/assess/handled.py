@@ -10,6 +10,7 @@ import pandas as pd
 
 from workbench import scoring, survey
 from workbench.calendars import Calendar
+from workbench.rows import to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -116,7 +117,7 @@ def rates(
 ) -> list[Row]:
     """Give the rates of one period's requests, duplicates among them, each with its denominator."""
     rows = []
-    for one in _counted(c, frame, drawn).to_dict("records"):
+    for one in to_rows(_counted(c, frame, drawn)):
         if one["status"] == "not_computed" and one["statistic"] != "resolved":
             continue  # nothing due, nobody called back: the register has no such thing
         row = _row(one, when, words)
@@ -147,7 +148,7 @@ def by_kind(
     shown = shown[shown["statistic"].isin(told)]
     order = {name: n for n, name in enumerate(_TITLES)}
     rows = []
-    for one in sorted(shown.to_dict("records"), key=lambda r: order[r["statistic"]]):
+    for one in sorted(to_rows(shown), key=lambda r: order[r["statistic"]]):
         zh, en = KINDS.get(str(one["kind"]), (str(one["kind"]),) * 2)
         row = _row(one, when, (f"{words[0]}，{zh}", f"{words[1]}, {en}"))
         row["finding"] += f".kind={one['kind']}"
@@ -300,7 +301,7 @@ def same_time(c: Community, frame: pd.DataFrame) -> list[Row]:
     """Check how many of this period's requests bear one time for answer and closing."""
     if not {"answered", "closed"} <= set(frame.columns):
         return []
-    one = scoring.same_times(frame, level=c.level).to_dict("records")[0]
+    one = to_rows(scoring.same_times(frame, level=c.level))[0]
     if one["status"] != "ok":
         return []
     row: Row = {k: one[k] for k in (*_KEPT, "target", "verdict")}

@@ -21,6 +21,7 @@ from workbench.assess.series import gone as _gone
 from workbench.assess.series import measurement, span_of
 from workbench.errors import InputError
 from workbench.findings import number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -329,7 +330,7 @@ def targets(c: Community) -> pd.DataFrame:
                 "responsible_zh": row["responsible_zh"],
             }
         )
-    return pd.DataFrame(told)
+    return from_rows(told)
 
 
 def _scaled(value: Any, scale: float) -> float | None:
@@ -353,7 +354,7 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
     names = dict.fromkeys(
         ("indicator", "channel", *_TAKEN, *known, *(n for row in rows for n in row))
     )
-    measured = pd.DataFrame(rows, columns=list(names))
+    measured = from_rows(rows, columns=list(names))
     wanted = targets(c)
     decision = c.settings["decisions"].get("target")
     has = wanted[wanted["target_kind"].notna()]
@@ -394,7 +395,7 @@ def indicators(c: Community, sample: Sample) -> pd.DataFrame:
     out.loc[own, ["verdict", "decision", "target"]] = None
     out["own_scale"] = own
     for lang in ("zh", "en"):
-        out[f"display_{lang}"] = [worded(c, one, lang) for one in out.to_dict("records")]
+        out[f"display_{lang}"] = [worded(c, one, lang) for one in to_rows(out)]
     for lang, word, join in (("zh", "变化", "；"), ("en", "change ", "; ")):
         moved = out["change"].notna() & out["base"].notna() & out["status"].ne("not_computed")
         for i in out.index[moved]:
@@ -471,7 +472,7 @@ def evidence(c: Community, sample: Sample, found: pd.DataFrame) -> pd.DataFrame:
         margin; a yes or no must agree), cannot_tell where one of them is not there.
     """
     rows = []
-    for one in found.to_dict("records"):
+    for one in to_rows(found):
         told = c.measures.get(one["indicator"], {}).get("check") or {}
         unit = str(one["unit"])
         if told.get("inspection"):
@@ -483,7 +484,7 @@ def evidence(c: Community, sample: Sample, found: pd.DataFrame) -> pd.DataFrame:
         if told.get("record"):
             seen = _recorded(c, str(told["record"]))
             rows.append(_compared(c, one, told, "record", str(told["record"]), seen))
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 _BESIDE = {

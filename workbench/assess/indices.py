@@ -10,6 +10,7 @@ import pandas as pd
 from workbench import scoring
 from workbench.assess.indicators import judged_by
 from workbench.assess.sample import labelled
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -65,7 +66,7 @@ def efficacy(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
         d.name for slug, d in c.protocol.dimensions.items() if slug not in set(frame["dimension"])
     ]
     rows = []
-    for one in told.to_dict("records"):
+    for one in to_rows(told):
         whole = one["part"] == "total"
         name = c.protocol.indicators[_INDEX].name
         label = (
@@ -96,7 +97,7 @@ def efficacy(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
                 row["reason_zh"] += f"；没有指标的维度：{'、'.join(n.zh for n in lacking)}"
                 row["reason_en"] += f"; without an indicator: {', '.join(n.en for n in lacking)}"
         rows.append(row)
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def appraisal(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
@@ -120,7 +121,7 @@ def appraisal(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
         "participation": chosen.value if chosen is not None else None,
         "administrative": "upper_task_completion",
     }
-    own = {one["indicator"]: one for one in judged_by(_own(measured)).to_dict("records")}
+    own = {one["indicator"]: one for one in to_rows(judged_by(_own(measured)))}
     split = tuple(float(v) for v in parameters["resident_split"].value)
     block = float(parameters["resident_block"].value)
     scheme = scoring.appraisal_scheme((split[0], split[1], split[2]), resident_block=block)
@@ -157,10 +158,10 @@ def appraisal(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
         zh, en = "、".join(n[0] for n in lacking), ", ".join(n[1] for n in lacking)
         gone = {"reason_zh": f"没有数值：{zh}", "reason_en": f"without a value: {en}"}
         return pd.DataFrame([head | {"status": "not_computed"} | gone])
-    told = scoring.composite(pd.DataFrame(points), scheme=scheme, level=c.level)
+    told = scoring.composite(from_rows(points), scheme=scheme, level=c.level)
     names = {part.slug: part for part in scheme.parts}
     rows: list[Row] = []
-    for one in told[told["part"].isin(["total", "dimension"])].to_dict("records"):
+    for one in to_rows(told[told["part"].isin(["total", "dimension"])]):
         numbers = _numbers(one)
         if one["part"] == "total":
             assumed = parameters["resident_split"].origin in ("recommended", "assumption")
@@ -183,4 +184,4 @@ def appraisal(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
                 **numbers,
             )
         )
-    return pd.DataFrame(rows)
+    return from_rows(rows)

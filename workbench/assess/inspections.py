@@ -9,6 +9,7 @@ import pandas as pd
 from workbench import scoring
 from workbench.errors import InputError
 from workbench.findings import number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -144,7 +145,7 @@ def agreement(c: Community) -> pd.DataFrame:
         frame = frame[frame["community"].eq(c.community)].reset_index(drop=True)
         if len(frame):
             rows += _visit(c, visit, names, frame)
-    told = pd.DataFrame(rows)
+    told = from_rows(rows)
     if len(told):
         told["wave"] = c.wave
     return told
@@ -152,7 +153,7 @@ def agreement(c: Community) -> pd.DataFrame:
 
 def _visit(c: Community, visit: str, names: tuple[str, str], frame: pd.DataFrame) -> list[Row]:
     told = scoring.inspection(frame, level=c.level, places_total=places(c))
-    whole = told[told["statistic"].eq("score_0_100") & told["item"].eq("")].to_dict("records")[0]
+    whole = to_rows(told[told["statistic"].eq("score_0_100") & told["item"].eq("")])[0]
     keep = ("value", "unit", "std_error", "ci_low", "ci_high", "level", "n", "df", "status",
             "flags", "reason_zh", "reason_en", "method")  # fmt: skip
     rows: list[Row] = [
@@ -163,7 +164,7 @@ def _visit(c: Community, visit: str, names: tuple[str, str], frame: pd.DataFrame
         | {name: whole[name] for name in keep}
     ]  # fmt: skip
     totals = _totals(frame)
-    for one in totals.to_dict("records"):
+    for one in to_rows(totals):
         role = _ROLES.get(str(one["role"]), (str(one["role"]), str(one["role"])))
         rows.append(
             {"finding": f"agreement.total.{visit}.{one['assessor']}", "kind": "estimate",
@@ -199,7 +200,7 @@ def _pairs(c: Community, visit: str, names: tuple[str, str], totals: pd.DataFram
         bound = float(c.protocol.parameter("interteam_flag_points") or bound)
     told = scoring.pair_differences(totals.assign(community=c.community), flag_points=bound)
     rows = []
-    for one in told.to_dict("records"):
+    for one in to_rows(told):
         pair = f"{one['assessor_a']}–{one['assessor_b']}"
         far = one["verdict"] == "failed"
         zh = f"相差{bound:g}分及以上：须复核评分标准（启动核查，不是处罚）"
@@ -257,7 +258,7 @@ def _coefficients(c: Community, visit: str, frame: pd.DataFrame) -> list[Row]:
             )  # fmt: skip
             continue
         pairwise = found["assessor_a"].fillna("").ne("")
-        for one in found[~pairwise & found["statistic"].isin(_NAMES)].to_dict("records"):
+        for one in to_rows(found[~pairwise & found["statistic"].isin(_NAMES)]):
             name = _NAMES[str(one["statistic"])]
             where = _VISITS[visit]
             rows.append(
@@ -309,7 +310,7 @@ def calibration(c: Community, *, tolerance: float, least: float = 0.8) -> pd.Dat
         "assumption of the assessor (the source gives none)",
     )
     rows = []
-    for one in found.to_dict("records"):
+    for one in to_rows(found):
         word = {
             "passed": ("可外出测评", "may go out"),
             "failed": ("不得外出测评", "may not go out"),

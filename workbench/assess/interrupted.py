@@ -13,6 +13,7 @@ from workbench.assess.changes import check_rows
 from workbench.assess.indicators import unit_of
 from workbench.assess.series import by_period
 from workbench.findings import number
+from workbench.rows import from_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -208,7 +209,7 @@ def _base(c: Community, slug: str) -> dict[str, Any]:
 
 
 def _missing(c: Community, slug: str, zh: str, en: str) -> pd.DataFrame:
-    return pd.DataFrame(
+    return from_rows(
         [
             _base(c, slug)
             | {

@@ -19,6 +19,7 @@ from workbench.assess.satisfaction import (
 )
 from workbench.assess.series import gone
 from workbench.errors import InputError
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -148,7 +149,7 @@ def _spread(c: Community, x: pd.Series) -> Row:
 def _meets(c: Community, slug: str, measure: Mapping[str, Any], value: float) -> float | None:
     from workbench.assess.indicators import targets
 
-    row = next(r for r in targets(c).to_dict("records") if r["indicator"] == slug)
+    row = next(r for r in to_rows(targets(c)) if r["indicator"] == slug)
     bound = row["target"]
     if bound is None or pd.isna(bound):
         return None
@@ -202,7 +203,7 @@ def lower(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
             for lang in ("zh", "en"):
                 row[f"display_{lang}"] = None if own else worded(c, row, lang)
             rows.append(row)
-    frame = pd.DataFrame(rows)
+    frame = from_rows(rows)
     some = frame.groupby("indicator")["value"].transform(lambda v: v.notna().any())
     kept = frame[some].copy()
     exact = kept["ci_low"].eq(kept["ci_high"]) & kept["std_error"].isna()
@@ -241,7 +242,7 @@ def demand(c: Community, sample: Sample) -> pd.DataFrame:
         category or kind and unit below, else place; small cells withheld). Empty without needs and
         areas of requests.
     """
-    return pd.DataFrame([*_matched(c, sample), *_by_group(c, sample), *_heat(c)])
+    return from_rows([*_matched(c, sample), *_by_group(c, sample), *_heat(c)])
 
 
 def _item(c: Community, services: list[str]) -> str | None:
@@ -317,9 +318,9 @@ def _needed(c: Community, sample: Sample, item: str | None, service: str) -> Row
         return None
     now = sample.raked.subset(sample.raked.data["wave"].eq(c.wave))
     try:
-        told = survey.top2(
-            now, [column], level=c.level, top={column: [1.0]}, scale={column: (0, 1)}
-        ).to_dict("records")[0]
+        told = to_rows(
+            survey.top2(now, [column], level=c.level, top={column: [1.0]}, scale={column: (0, 1)})
+        )[0]
     except InputError:
         return None
     few = told["value"] is None or told["value"] != told["value"] or told["n"] < c.min_cell
@@ -371,7 +372,7 @@ def _by_group(c: Community, sample: Sample) -> list[Row]:
         told = survey.disclosure(told, minimum=c.min_cell, cells="category",
                                  keys=["item", "statistic"])  # fmt: skip
         told = beside_earlier(c, told, ["item"]).assign(level=c.level)
-        for one in survey.presentation(told, level=c.level).to_dict("records"):
+        for one in to_rows(survey.presentation(told, level=c.level)):
             _, zh, en = needs[one["item"]]
             row = labelled(
                 one["finding"],
@@ -468,7 +469,7 @@ def _grid(c: Community, found: Areas, by: str, counts: pd.DataFrame, small: pd.S
     homes = households(c) if kind == "unit" else {}
     per = ("（每百户件数）", " (per 100 households)") if kind == "unit" else ("", "")
     rows: list[Row] = []
-    for one in cells.to_dict("records"):
+    for one in to_rows(cells):
         what = (
             (one[by], one[by]) if by == "category" else handled.KINDS.get(one[by], (one[by],) * 2)
         )

@@ -11,6 +11,7 @@ from workbench import survey
 from workbench.assess.facts import MODES
 from workbench.assess.sample import NUMBERS, Sample, labelled
 from workbench.assess.satisfaction import bound_items, satisfaction_items, top_codes, topic
+from workbench.rows import to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -53,7 +54,7 @@ def modes(c: Community, sample: Sample) -> list[Row]:
     )
     if told.empty:
         return []
-    return [_summary(c, told), *(_row(c, one, drawn) for one in told.to_dict("records"))]
+    return [_summary(c, told), *(_row(c, one, drawn) for one in to_rows(told))]
 
 
 def _together(

@@ -15,6 +15,7 @@ from workbench.assess import handled, records
 from workbench.assess.series import by_period, ended
 from workbench.errors import InputError
 from workbench.findings import number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -161,7 +162,7 @@ def _charted(c: Community, slug: str, series: pd.DataFrame) -> list[Row]:
         signals += [(str(hit.iloc[0]), zh, en)] if len(hit) else []
     runs = scoring.run_rules(told)
     runs = runs[runs["period"].isin(recent["period"]) & runs["rule"].ne("beyond_3_sd")]
-    signals += [(str(r["period"]), *_RULES[str(r["rule"])]) for r in runs.to_dict("records")]
+    signals += [(str(r["period"]), *_RULES[str(r["rule"])]) for r in to_rows(runs)]
     gaps = [str(p) for p in series.loc[series["numerator"].isna(), "period"]]
     signals.sort()
     last = told[told["value"].notna()].iloc[-1]
@@ -199,7 +200,7 @@ def _charted(c: Community, slug: str, series: pd.DataFrame) -> list[Row]:
     ]
     known = told[told["value"].notna()]
     try:
-        parts = scoring.change_points(known).to_dict("records")
+        parts = to_rows(scoring.change_points(known))
     except InputError:
         return rows
     for one in parts if len(parts) > 1 else []:
@@ -234,7 +235,7 @@ def outlook(c: Community) -> pd.DataFrame:
     series = _monthly(c)
     if series.empty:
         return series
-    told = text.forecast(series).to_dict("records")
+    told = to_rows(text.forecast(series))
     error, naive = (next(r for r in told if r["statistic"] == name)
                     for name in ("backtest_mae", "naive_mae"))  # fmt: skip
     said = ("探索性外推，不进入签名报告", "exploratory: in no signed report")
@@ -323,7 +324,7 @@ def record_checks(c: Community) -> pd.DataFrame:
     rows: list[dict[Any, Any]] = []
     if c.has("requests"):
         rows += handled.same_time(c, records.timed(records.cases(c, c.wave)))
-    for row in found.to_dict("records"):
+    for row in to_rows(found):
         slug = slugs.get(row["item"])
         title = c.protocol.indicator(slug).name if slug else None
         if row["item"] not in _OF_THE_UNIT:
@@ -331,7 +332,7 @@ def record_checks(c: Community) -> pd.DataFrame:
             row["label_zh"] = f"{who[0]}：{row['label_zh']}"
             row["label_en"] = f"{who[1]}: {row['label_en']}"
         rows.append({k: v for k, v in row.items() if k != "item"} | {"indicator": slug})
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 _OF_THE_UNIT = ("ledgers", "activities", "responses")  # not a measurement's name

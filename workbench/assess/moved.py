@@ -16,6 +16,7 @@ from workbench.assess.sample import Sample
 from workbench.assess.satisfaction import bound_items
 from workbench.assess.series import span_of
 from workbench.findings import number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -52,14 +53,14 @@ def moved(c: Community, sample: Sample, now: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     earlier = as_of_baseline(c)
     # both waves are in the sample, each weighted by itself
-    before = pd.DataFrame(values(earlier, sample))
+    before = from_rows(values(earlier, sample))
     both = _wide(c, now, before)
     both = both[~both["indicator"].isin(_among_items(c, sample))]
     if both.empty:
         return pd.DataFrame()
     told = facts_of(c) if both["channel"].isin(_SAMPLED).any() and sample.base is not None else {}
     rows, kept = [], []
-    for one in both.to_dict("records"):
+    for one in to_rows(both):
         why = _apart(c, one, told)
         kept.append(why is None)
         if why is not None:
@@ -68,10 +69,8 @@ def moved(c: Community, sample: Sample, now: pd.DataFrame) -> pd.DataFrame:
     if whole.empty:
         return pd.DataFrame(rows)
     made, found = _compare(c, whole, told)
-    names = {
-        one["indicator"]: (one["label_zh"], one["label_en"]) for one in both.to_dict("records")
-    }
-    out = [_told(c, made, names), pd.DataFrame(rows)]
+    names = {one["indicator"]: (one["label_zh"], one["label_en"]) for one in to_rows(both)}
+    out = [_told(c, made, names), from_rows(rows)]
     out.append(check_rows(found, names, prefix="change.indicator", of=("各项指标", "indicators")))
     return pd.concat([part for part in out if len(part)], ignore_index=True)
 

@@ -15,6 +15,7 @@ from workbench.assess.editions import beside_earlier
 from workbench.assess.lower import areas, households
 from workbench.assess.sample import labelled
 from workbench.assess.satisfaction import category_code, group_name
+from workbench.rows import to_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,7 +129,7 @@ def by_area(c: Community) -> list[Row]:
     if not told["status"].eq("ok").any():
         return []
     rows = []
-    for one in told.to_dict("records"):
+    for one in to_rows(told):
         zh, en = called.get(one["item"], ("其他或未注明", "elsewhere or not stated"))
         row = labelled(
             one["finding"],
@@ -176,7 +177,7 @@ def by_group(
     told = beside_earlier(c, told, ["variable", "item"])
     seen = told["n"].gt(0).groupby([told["variable"], told["item"]]).transform("any")
     rows: list[Row] = []
-    for one in told[seen].to_dict("records"):
+    for one in to_rows(told[seen]):
         topic = labels.get(one["item"], {})
         who = [group_name(c, one["variable"], one["category"], lang) for lang in ("zh", "en")]
         row = labelled(

@@ -9,6 +9,7 @@ import pandas as pd
 
 from workbench.assess.sample import labelled
 from workbench.intake.pictures import file_name, may_leave
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -30,7 +31,7 @@ def _free(c: Community) -> dict[str, dict[Any, Any]]:
     """Give the register's rows of the pictures that may be shown, by number."""
     if not c.has("photos"):
         return {}
-    rows = c.tables["photos"].to_dict("records")
+    rows = to_rows(c.tables["photos"])
     return {str(r["photo"]): r for r in rows if may_leave(r["release"], r.get("redacted"))}
 
 
@@ -55,7 +56,7 @@ def pictures(c: Community) -> pd.DataFrame:
     free = _free(c)
     rows: list[dict[str, Any]] = []
     seen: set[str] = set()
-    for one in c.tables["issues"].sort_values(["found", "issue"], kind="stable").to_dict("records"):
+    for one in to_rows(c.tables["issues"].sort_values(["found", "issue"], kind="stable")):
         for column, (zh, en) in _WHEN.items():
             for name in _ids(one.get(column)):
                 source = f"inputs/photos/{file_name(name)}"
@@ -81,7 +82,7 @@ def pictures(c: Community) -> pd.DataFrame:
                         flags="public" if free[name]["release"] == "public" else None,
                     )
                 )
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def repeated(c: Community) -> pd.DataFrame:
@@ -98,7 +99,7 @@ def repeated(c: Community) -> pd.DataFrame:
     )
     both: list[str] = []
     if c.has("issues"):
-        for one in c.tables["issues"].to_dict("records"):
+        for one in to_rows(c.tables["issues"]):
             after = _ids(one.get("photos_after"))
             both += [name for name in _ids(one.get("photos_before")) if name in after]
     hit = sorted({*here, *elsewhere, *both})
@@ -130,4 +131,4 @@ def repeated(c: Community) -> pd.DataFrame:
         reason_zh="；".join(t for t in zh if t) or None,
         reason_en="; ".join(t for t in en if t) or None,
     )
-    return pd.DataFrame([row])
+    return from_rows([row])

@@ -19,6 +19,7 @@ from workbench.assess.satisfaction import (
     subject,
 )
 from workbench.errors import InputError
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -48,7 +49,7 @@ def priorities(c: Community, sample: Sample) -> pd.DataFrame:
     now = sample.raked.subset(sample.raked.data["wave"].eq(c.wave))
     rows = _quadrants(c, now) + _scale(c, now) + _needs(c, now)
     rows += _taking_part(c, now) + _reasons(c, now)
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _told(c: Community, now: survey.Design, items: list[str]) -> list[str]:
@@ -81,7 +82,7 @@ def _quadrants(c: Community, now: survey.Design) -> list[dict[str, Any]]:
     except InputError:
         return []
     rows = []
-    for one in frame.to_dict("records"):
+    for one in to_rows(frame):
         item = one["item"]
         words = _QUADRANTS[one["quadrant"]]
         sure = bool(one["quadrant_certain"])
@@ -125,7 +126,7 @@ def _scale(c: Community, now: survey.Design) -> list[dict[str, Any]]:
                  f"{words[one['statistic']][0]}（{len(items)}题）",
                  f"{words[one['statistic']][1]} ({len(items)} items)", wave=c.wave,
                  **{k: one[k] for k in NUMBERS if k in one})
-        for one in whole.to_dict("records") if one["statistic"] in words
+        for one in to_rows(whole) if one["statistic"] in words
     ]  # fmt: skip
 
 
@@ -139,7 +140,7 @@ def _needs(c: Community, now: survey.Design) -> list[dict[str, Any]]:
     told = survey.rank_items(now, items, of="top2", level=c.level, top=top,
                              scale=scale_ends(c, items))  # fmt: skip
     rows = []
-    for one in told.to_dict("records"):
+    for one in to_rows(told):
         low, high = int(one["rank_best"]), int(one["rank_worst"])
         place = (f"第{low}位", f"rank {low}")
         if low != high:
@@ -217,9 +218,9 @@ def _reasons(c: Community, now: survey.Design) -> list[dict[str, Any]]:
         told["n"] = told["numerator"]  # a cell is the people of this group who gave this reason
         told = survey.disclosure(told, minimum=c.min_cell, cells=["category", "group"],
                                  keys=["item", "variable"])  # fmt: skip
-        told["finding"] = [_reason_id(item, one) for one in told.to_dict("records")]
+        told["finding"] = [_reason_id(item, one) for one in to_rows(told)]
         told = beside_earlier(c, told, ["item", "variable"])
-        for one in told.to_dict("records"):
+        for one in to_rows(told):
             where = f"{one['variable']}={one['group']}" if one["variable"] else ""
             label = [c.answer(item, one["category"], lang)
                      + (f"{sep}{c.answer(one['variable'], one['group'], lang)}" if where else "")

@@ -10,6 +10,7 @@ import pandas as pd
 from workbench import change
 from workbench.assess import handled
 from workbench.errors import InputError
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -136,7 +137,7 @@ def requests(c: Community) -> pd.DataFrame:
         rows += [row | common for row in _median(c, frame, when, zh, en)]
     if rows:
         rows.append(handled.treatment(c))
-    out = [pd.DataFrame([*rows, *_limits(c)])]
+    out = [from_rows([*rows, *_limits(c)])]
     if c.baseline and window(c, c.wave) and window(c, str(c.baseline)):
         out += _compared(c, dict(reversed(counts.items())))
     return pd.concat(out, ignore_index=True)
@@ -231,7 +232,7 @@ def _rate(
             method="change.rate.exact",
         )
     told = change.rate(float(len(frame)), households=float(households), years=span, level=level)
-    one = told.to_dict("records")[0] if isinstance(told, pd.DataFrame) else dict(told)
+    one = to_rows(told)[0] if isinstance(told, pd.DataFrame) else dict(told)
     denominator = {"numerator": len(frame), "denominator": households * span}
     return _row(f"requests.rate.{when}", *label) | _taken(one) | denominator
 

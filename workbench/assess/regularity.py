@@ -10,6 +10,7 @@ import pandas as pd
 from workbench.assess import records
 from workbench.assess.sample import labelled
 from workbench.assess.series import _cadence, by_period
+from workbench.rows import from_rows
 from workbench.scoring import _periods
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def regularity(c: Community) -> pd.DataFrame:
     rows += _sound(c, sound)
     if any(i.data_class for i in c.protocol.indicators.values()):
         rows.append(_classes(c, seen))
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _sound(c: Community, sound: list[dict[str, Any]]) -> list[dict[str, Any]]:

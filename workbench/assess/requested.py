@@ -18,6 +18,7 @@ from workbench import change, survey
 from workbench.assess import handled, records
 from workbench.assess.series import gone, span_of
 from workbench.findings import number
+from workbench.rows import to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -74,12 +75,14 @@ def _value(
         households = c.unit.get("households")
         if not households:
             return gone("没有户数", "the number of households is not known")
-        told = change.rate(
-            float(len(frame)),
-            households=float(households),
-            years=records.years(span),
-            level=c.level,
-        ).to_dict("records")[0]
+        told = to_rows(
+            change.rate(
+                float(len(frame)),
+                households=float(households),
+                years=records.years(span),
+                level=c.level,
+            )
+        )[0]
         row = {name: told.get(name) for name in _KEPT}
         return row | _exactly(row["value"])
     if frame.empty:
@@ -177,7 +180,7 @@ def _duration(
         known, duration="duration", closed="closed", within=(limit,), unit="hours", level=c.level
     )
     wanted = "median" if measure["statistic"] == "median" else "share_within"
-    of = told[told["statistic"].eq(wanted)].to_dict("records")
+    of = to_rows(told[told["statistic"].eq(wanted)])
     if not of:
         return gone("观察时间不足", "no case was followed that long")
     row = {name: of[0].get(name) for name in _KEPT} | {"n": len(timed)}

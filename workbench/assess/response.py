@@ -19,6 +19,7 @@ from workbench.assess.sample import (
     wave_role,
     waves_of,
 )
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -88,7 +89,7 @@ def response(c: Community, sample: Sample) -> pd.DataFrame:
             rows += _composition(c, sample.base, sample.margins, "response.composition")
         if sample.opt_in is not None:
             rows += _composition(c, sample.opt_in, sample.margins, "response.participants")
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 _NO_RATE = {
@@ -137,7 +138,7 @@ def _composition(
     hidden["finding"] = [f"{prefix}.{item}.{category}" for item, category in ids]
     hidden = beside_earlier(c, hidden, ["item"])
     rows = []
-    for told in hidden.astype({"n": float}).to_dict("records"):
+    for told in to_rows(hidden.astype({"n": float})):
         name, category = told["item"], told["category"]
         rows.append(
             labelled(

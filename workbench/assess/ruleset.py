@@ -18,6 +18,7 @@ from workbench.assess.sample import labelled
 from workbench.assess.score import score
 from workbench.findings import number
 from workbench.protocol.targets import printed
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -88,7 +89,7 @@ def ruleset(c: Community, measured: pd.DataFrame, scores: pd.DataFrame) -> pd.Da
             )
         )
     rows += [*_phases(c, own), *_area(c, own)]
-    return pd.DataFrame([*rows, *_decided(c), *_micro(c, measured, scores)])
+    return from_rows([*rows, *_decided(c), *_micro(c, measured, scores)])
 
 
 _OUTCOMES = {
@@ -107,7 +108,7 @@ def _phases(c: Community, own: pd.DataFrame) -> list[Row]:
     known = c.protocol.resolutions.get("X-11")
     reached = set(known.indicators) if known is not None else set()
     rows = []
-    for one in judged_by(own).to_dict("records"):
+    for one in to_rows(judged_by(own)):
         slug = str(one["indicator"])
         indicator = c.protocol.indicator(slug)
         aims = [
@@ -370,9 +371,9 @@ def reference(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
     told = c.protocol.parameters.get("weakest_n")
     n = int(told.value) if told is not None and told.value else _WEAKEST
     rows: list[Row] = []
-    mine: list[dict[Any, Any]] = c.tables["cases"].to_dict("records") if c.has("cases") else []
+    mine: list[dict[Any, Any]] = to_rows(c.tables["cases"]) if c.has("cases") else []
     every: list[dict[Any, Any]] = [*map(dict, _published()), *mine]
-    for one in own.sort_values("attainment", kind="stable").head(n).to_dict("records"):
+    for one in to_rows(own.sort_values("attainment", kind="stable").head(n)):
         slug = one["indicator"]
         worded = [one.get(f"display_{lang}") for lang in ("zh", "en")]
         shown = [
@@ -407,7 +408,7 @@ def reference(c: Community, measured: pd.DataFrame) -> pd.DataFrame:
                     display_en="no published figure of this indicator",
                 )
             )
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _cell(case: Any, name: str) -> str:

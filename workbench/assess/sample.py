@@ -11,6 +11,7 @@ import pandas as pd
 
 from workbench import survey
 from workbench.errors import InputError, Problem
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -353,7 +354,7 @@ def weights(c: Community, sample: Sample) -> pd.DataFrame:
         )
         for i, (zh, en) in enumerate(sample.notes, 1)
     ]
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 _STEPS = {
@@ -369,7 +370,7 @@ def _steps(weighted: survey.Design, wave: str) -> dict[str, str]:
     if "wave" in told:
         told = told[told["wave"].isna() | told["wave"].astype(str).eq(wave)]
     zh, en = [], []
-    for one in told.to_dict("records"):
+    for one in to_rows(told):
         words = _STEPS.get(one["method"], (one["method"],) * 2)
         spread = f"{one['ratio_min']:.2f}–{one['ratio_max']:.2f}"
         zh.append(f"{words[0]}（权数变为原来的{spread}倍")

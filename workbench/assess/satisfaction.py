@@ -21,6 +21,7 @@ from workbench.assess.sample import (
     role_zh,
     wave_role,
 )
+from workbench.rows import from_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -247,7 +248,7 @@ def _opt_in(c: Community, sample: Sample, items: list[str]) -> pd.DataFrame:
         )
         if not small and item in bound_items(c, items):
             rows += _adjusted(c, sample, item)
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 _BAND = {

@@ -15,6 +15,7 @@ from workbench.assess.inspections import marks, places
 from workbench.assess.pictured import shown
 from workbench.assess.series import by_period
 from workbench.findings import number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -133,9 +134,9 @@ def _mystery(c: Community) -> pd.DataFrame:
         frame = marks(c, ["mystery"])
         if len(frame):
             told = scoring.inspection(frame, level=c.level, places_total=places(c))
-            whole = told[
-                told["statistic"].eq("score_0_100") & told["item"].fillna("").eq("")
-            ].to_dict("records")
+            whole = to_rows(
+                told[told["statistic"].eq("score_0_100") & told["item"].fillna("").eq("")]
+            )
             if whole and whole[0]["value"] == whole[0]["value"]:
                 one = whole[0]
                 row |= {"points": one["value"], "points_se": one["std_error"]}
@@ -379,7 +380,7 @@ def deductions(c: Community, frame: pd.DataFrame, scores: pd.DataFrame) -> pd.Da
         row["flags"] = "small" if points < _SMALL else None
         row["method"] = "scoring.deductions"
         rows.append(row)
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _why(c: Community, slug: str, wanted: pd.DataFrame) -> dict[str, Any]:
@@ -483,7 +484,7 @@ def warnings(c: Community) -> pd.DataFrame:
             "severity": "yellow",
         }
         rows += _fired(rule, months, one, _months(c))
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _months(c: Community) -> list[str]:
@@ -505,13 +506,13 @@ def _fired(
         empty = pd.DataFrame({"period": lacking, "indicator": rule["indicator"], "value": math.nan})
         months = pd.concat([months, empty], ignore_index=True).sort_values("period")
     log = scoring.warning_log(months, [rule])
-    cards = scoring.warnings(months, [rule]).to_dict("records")
+    cards = to_rows(scoring.warnings(months, [rule]))
     fired = [card for card in cards if card["verdict"] == "failed"]
     current = [card for card in fired if not wave or _last(log, card["period"]) >= wave[0]]
     earlier = [str(card["period"]) for card in fired if card not in current]
     if not current:  # what this wave alone says, with the months that a run may have begun in
         first = f"{pd.Period(wave[0], 'M') - (rule['run'] - 1)}" if wave else ""
-        cards = scoring.warnings(months[months["period"].ge(first)], [rule]).to_dict("records")
+        cards = to_rows(scoring.warnings(months[months["period"].ge(first)], [rule]))
     rows = []
     for k, card in enumerate(current or cards[:1]):
         hit = card["verdict"] == "failed"

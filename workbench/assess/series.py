@@ -11,6 +11,7 @@ import pandas as pd
 
 from workbench import change
 from workbench.assess import records
+from workbench.rows import to_rows
 from workbench.scoring import _periods
 from workbench.scoring._periods import by_period
 
@@ -219,9 +220,9 @@ def _added(c: Community, statistic: str, total: float, span: Span | None) -> Row
     households = c.unit.get("households")
     if not households or span is None:
         return gone("没有户数或窗口", "households or the window are not known")
-    told = change.rate(
-        total, households=float(households), years=records.years(span), level=c.level
-    ).to_dict("records")[0]
+    told = to_rows(
+        change.rate(total, households=float(households), years=records.years(span), level=c.level)
+    )[0]
     names = "value unit std_error ci_low ci_high level n numerator denominator method status flags"
     row = {str(n): told.get(n) for n in [*names.split(), "reason_zh", "reason_en"]}
     # every case of the months is in the series: counted, not sampled

@@ -12,6 +12,7 @@ from workbench.assess.response import population_size
 from workbench.assess.sample import Sample, labelled, reachable, weights
 from workbench.assess.satisfaction import bound_items, satisfaction_items, scale_ends, top_codes
 from workbench.findings import number
+from workbench.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community
@@ -34,7 +35,7 @@ def standards(c: Community, sample: Sample) -> pd.DataFrame:
         facts[key] = (str(words["zh"]), str(words["en"]))
     parts = [survey.disclosure_items({key: said[i] for key, said in facts.items()}) for i in (0, 1)]
     rows = []
-    for zh, en in zip(*(part.to_dict("records") for part in parts), strict=True):
+    for zh, en in zip(*(to_rows(part) for part in parts), strict=True):
         name = "aapor" if zh["standard"] == "AAPOR" else "iso20252"
         ok = zh["status"] == "ok"
         rows.append(
@@ -52,7 +53,7 @@ def standards(c: Community, sample: Sample) -> pd.DataFrame:
                 method="survey.disclosure_items",
             )
         )
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _facts(c: Community, sample: Sample) -> dict[str, Said]:

@@ -14,6 +14,7 @@ from workbench.assess.gates import DECIDED
 from workbench.assess.indicators import _truth, judged_by, unestimated
 from workbench.errors import InputError
 from workbench.findings import number
+from workbench.rows import from_rows, to_rows
 from workbench.scoring.standing import TRANSITIONS
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def standing(c: Community, frame: pd.DataFrame, alerts: pd.DataFrame) -> pd.Data
         paid here: it is what the rules say. Empty where the programme has none of it.
     """
     rows = [*_colour(c, alerts), *_history(c), *_subsidy(c, frame), *_bonus(c, frame)]
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _value(c: Community, name: str) -> Any:
@@ -92,7 +93,7 @@ def _colour(c: Community, alerts: pd.DataFrame) -> list[Row]:
     issued = _issued(c)
     events = []
     fired = alerts[alerts["verdict"].eq("failed")] if len(alerts) else alerts
-    for row in fired.to_dict("records"):
+    for row in to_rows(fired):
         kind = "fact" if row.get("severity") == "red" else "trigger"
         events.append(
             {
@@ -103,9 +104,9 @@ def _colour(c: Community, alerts: pd.DataFrame) -> list[Row]:
             }
         )
     if events:
-        told = scoring.traffic_light(
-            pd.DataFrame(events), as_of=issued, red_after_months=int(months)
-        ).to_dict("records")
+        told = to_rows(
+            scoring.traffic_light(from_rows(events), as_of=issued, red_after_months=int(months))
+        )
     else:
         told = [
             {
@@ -159,7 +160,7 @@ def _history(c: Community) -> list[Row]:
     )
     label = {"label_zh": "称号", "label_en": "Title", "rule": "R-47", "kind": "text"}
     try:
-        told = scoring.award_history(events, as_of=_as_of(c), **limits).to_dict("records")
+        told = to_rows(scoring.award_history(events, as_of=_as_of(c), **limits))
     except InputError as error:
         said = [problem.text(lang) for lang in ("zh", "en") for problem in error.problems[:1]]
         return [
@@ -244,9 +245,9 @@ def _subsidy(c: Community, frame: pd.DataFrame) -> list[Row]:
             "rate": [float(fee["value"])],
         }
     )
-    told = scoring.subsidy(
-        data, cut_mode=_value(c, "cut_mode") or "step", cap_yuan=float(cap)
-    ).to_dict("records")[0]
+    told = to_rows(
+        scoring.subsidy(data, cut_mode=_value(c, "cut_mode") or "step", cap_yuan=float(cap))
+    )[0]
     rate = number(float(fee["value"]), "share", "zh")
     return [
         row
@@ -285,7 +286,7 @@ def _bonus(c: Community, frame: pd.DataFrame) -> list[Row]:
     }
     decision = c.settings["decisions"].get("gate")
     exact: bool = pd.isna(one["ci_low"]) or one["ci_low"] == one["ci_high"]
-    blind = bool(unestimated(pd.DataFrame([one])).iloc[0])
+    blind = bool(unestimated(from_rows([one])).iloc[0])
     if blind or (decision is None and not exact):
         return [
             row
@@ -304,12 +305,14 @@ def _bonus(c: Community, frame: pd.DataFrame) -> list[Row]:
             "ci_high": [one["ci_high"]],
         }
     )
-    told = scoring.participation_award(
-        data.astype(float),
-        decision=decision or "point",
-        threshold=float(threshold) / 100,
-        award_yuan=float(award),
-    ).to_dict("records")[0]
+    told = to_rows(
+        scoring.participation_award(
+            data.astype(float),
+            decision=decision or "point",
+            threshold=float(threshold) / 100,
+            award_yuan=float(award),
+        )
+    )[0]
     met = told["decision"] == "met"
     value = float(one["value"])
     low, high = (

@@ -13,6 +13,7 @@ from workbench import survey
 from workbench.assess import origins, records
 from workbench.assess.coded import coded
 from workbench.assess.sample import labelled
+from workbench.rows import from_rows, to_rows
 from workbench.text import COLUMNS, by_hour, peak_hours, topic_table
 from workbench.text.masking import tells
 
@@ -56,7 +57,7 @@ def voices(c: Community) -> pd.DataFrame:
     if rows:
         rows = [*_validation(c, rows), *rows]
     rows += coded(c) + _when(c) + origins.by_area(c) + _origins(c, sources)
-    return pd.DataFrame([*rows, *_quotations(c)])
+    return from_rows([*rows, *_quotations(c)])
 
 
 def _origins(c: Community, sources: list[Source]) -> list[Row]:
@@ -136,7 +137,7 @@ def _topics(c: Community, source: str, frame: pd.DataFrame, names: tuple[str, st
     )
     small = told["status"].eq("suppressed")
     rows = [_small(c, source, names, int(small.sum()))] if small.any() else []
-    for one in told[~small].to_dict("records"):
+    for one in to_rows(told[~small]):
         topic = str(one["item"])
         row = labelled(
             f"voices.{source}.{topic}.{one['statistic']}",
@@ -288,7 +289,7 @@ def _when(c: Community) -> list[Row]:
         row["display_zh"] = f"无法说明：{len(every)}件诉求中{days}件只有日期，没有时刻"
         row["display_en"] = f"cannot be told: {days} of {len(every)} requests have no time of day"
         return [row]
-    for one in peak_hours(frame, level=c.level).to_dict("records"):
+    for one in to_rows(peak_hours(frame, level=c.level)):
         if one["n"] < c.min_cell:
             continue
         row = labelled(
@@ -319,7 +320,7 @@ def _hours(c: Community, frame: pd.DataFrame) -> list[Row]:
     shown = survey.disclosure(cells, minimum=c.min_cell, cells=["block", "days"], keys=["item"])
     names = {"working": ("周一至周五", "Monday to Friday"), "weekend": ("周末", "weekend")}
     rows = []
-    for one in shown.to_dict("records"):
+    for one in to_rows(shown):
         first, zh, en = int(one["block"]), *names[one["days"]]
         span = f"{first}:00–{first + _HOURS}:00"
         row = labelled(
@@ -348,7 +349,7 @@ def _quotations(c: Community) -> list[Row]:
         frame["kind"].eq("quotation") & frame["approved_by"].notna() & frame["to"].notna()
     ]
     rows = []
-    for n, one in enumerate(frame.to_dict("records"), 1):
+    for n, one in enumerate(to_rows(frame), 1):
         said = str(one["to"])
         row = labelled(
             f"voices.quotation.{n}",

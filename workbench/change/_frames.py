@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import InputError, Problem
+from workbench.rows import from_rows
 
 __all__ = [
     "COLUMNS",
@@ -106,7 +107,7 @@ def table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     given = dict.fromkeys(name for one in held for name in one)
     order = [name for name in COLUMNS if name in given]
     order += [name for name in given if name not in COLUMNS]
-    frame = pd.DataFrame(held, columns=order)
+    frame = from_rows(held, columns=order)
     if "preferred" in given:
         frame["preferred"] = frame["preferred"].eq(True)
     return frame

@@ -21,6 +21,7 @@ from workbench.change.rates import counts, rate_ratio
 from workbench.change.series import segmented, segmented_counts
 from workbench.change.staggered import callaway_santanna
 from workbench.change.survival import survival_change
+from workbench.rows import to_rows
 from workbench.survey import Design
 
 __all__ = [
@@ -458,7 +459,7 @@ def aggregates(data: pd.DataFrame, level: float) -> tuple[pd.DataFrame, dict[str
                 "column", "缺少所需的列", "a column is missing", "补上该列", "add it", column=name
             )
     rows = []
-    for one in data.to_dict("records"):
+    for one in to_rows(data):
         sizes: dict[str, Any] = {
             str(name): None if pd.isna(one.get(name, math.nan)) else int(one[name])
             for name in ("n_before", "n_after")

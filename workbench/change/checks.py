@@ -12,6 +12,7 @@ from workbench.change import checks_design as design
 from workbench.change._checks import CHECKS, Row, check_row
 from workbench.change._frames import record, table
 from workbench.change.grade import DesignFacts
+from workbench.rows import from_rows, to_rows
 
 __all__ = ["checks", "checks_by_number"]
 
@@ -224,7 +225,7 @@ _NEEDS: dict[int, tuple[str, str]] = {
 
 
 def _records(frame: pd.DataFrame) -> list[Row]:
-    return [{str(name): one[name] for name in one} for one in frame.to_dict("records")]
+    return [{str(name): one[name] for name in one} for one in to_rows(frame)]
 
 
 def _complete(found: list[Row], absent: Sequence[int]) -> pd.DataFrame:
@@ -264,7 +265,7 @@ def checks_by_number(found: pd.DataFrame, labels: Mapping[str, tuple[str, str]])
     rows = []
     names = ["check", "item", "verdict", "reason_zh", "reason_en"]
     names += ["method", "label_zh", "label_en", "severity", "reach"]
-    told = found[[name for name in names if name in found]].to_dict("records")
+    told = to_rows(found[[name for name in names if name in found]])
     for number in sorted(CHECKS):
         mine = [one for one in told if one["check"] == number]
         worst = next(v for v in _ORDER if any(one["verdict"] == v for one in mine))
@@ -287,7 +288,7 @@ def checks_by_number(found: pd.DataFrame, labels: Mapping[str, tuple[str, str]])
                     text += (f"；等{len(said)}项", f"; {len(said)} in all")[at]
             made[f"reason_{lang}"] = text
         rows.append(made)
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _named(labels: Mapping[str, tuple[str, str]], item: str, at: int) -> str:

@@ -14,6 +14,7 @@ from workbench.change.grade import DesignFacts, Grade, grade
 from workbench.change.multiple import multiplicity
 from workbench.change.verdict import VERDICTS, Verdict, judge
 from workbench.change.wording import figure, sentence
+from workbench.rows import to_rows
 
 __all__ = ["LEVEL_UNIT", "Setting", "claims"]
 
@@ -95,7 +96,7 @@ def claims(
         if getattr(told, field.name) != field.default
     }
     rows = []
-    for one in frame.to_dict("records"):
+    for one in to_rows(frame):
         record = {str(name): value for name, value in one.items()}
         own = {**known, **given, **(setting.item_facts or {}).get(str(record["item"]), {})}
         rows.append(_claim(record, setting, own, choice_zh, choice_en, about))

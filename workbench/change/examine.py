@@ -19,6 +19,7 @@ from workbench.change.durations import durations
 from workbench.change.grade import DesignFacts
 from workbench.change.rates import rate_models
 from workbench.errors import InputError
+from workbench.rows import to_rows
 from workbench.survey import Design
 
 __all__ = ["Examined", "examine"]
@@ -141,7 +142,7 @@ def _others(
     out: list[Row] = []
     raw = made[made["adjustment"] == "raw"]
     of = how.get("of", "top2")
-    for one in raw.to_dict("records"):
+    for one in to_rows(raw):
         item = str(one["item"])
         parts: list[Row] = []
         if item in targets and one["status"] == "ok" and 0 <= one["after"] <= 1:

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from workbench.change._frames import check_level, not_computed, refuse, row, table
+from workbench.rows import to_rows
 
 __all__ = ["hybrid_difference"]
 
@@ -65,7 +66,7 @@ def hybrid_difference(data: pd.DataFrame, *, level: float = 0.95) -> pd.DataFram
             refuse(
                 "column", "缺少所需的列", "a column is missing", "补上该列", "add it", column=name
             )
-    rows = [_one(at, one, level) for at, one in enumerate(data.to_dict("records"), 1)]
+    rows = [_one(at, one, level) for at, one in enumerate(to_rows(data), 1)]
     return table(rows)
 
 

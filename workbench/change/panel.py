@@ -12,6 +12,7 @@ from scipy import optimize, stats
 from workbench.change._frames import check_level, not_computed, numbers, refuse, row, table
 from workbench.change._means import mean_difference
 from workbench.change.clusters import cluster_rows, fit
+from workbench.rows import to_rows
 
 __all__ = [
     "ancova",
@@ -460,7 +461,7 @@ def paired_by_community(
     else:
         rest = paired_means(np.zeros(len(means)), means, level=level, unit=unit).head(1)
         rest = rest.assign(statistic="community_change", method="change.community_t")
-    more = rest.drop(columns=["before", "after"], errors="ignore").to_dict("records")
+    more = to_rows(rest.drop(columns=["before", "after"], errors="ignore"))
     rows += [{str(name): value for name, value in one.items()} for one in more]
     return table(rows)
 

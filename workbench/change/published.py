@@ -12,6 +12,7 @@ from scipy import integrate, stats
 
 from workbench.change._frames import not_computed, refuse, row, table
 from workbench.change.proportions import newcombe, two_shares
+from workbench.rows import to_rows
 
 __all__ = [
     "claim_unit",
@@ -414,7 +415,7 @@ def _with_n(
         for found, n, p in zip(counts, (n0, n1), (a, b), strict=True)
     )
     if deff == 1.0:
-        made = two_shares(x0, n0, x1, n1, level=level).to_dict("records")
+        made = to_rows(two_shares(x0, n0, x1, n1, level=level))
         return [{str(name): value for name, value in one.items()} for one in made]
     m0, m1 = n0 / deff, n1 / deff
     low, high = newcombe(x0 / deff, m0, x1 / deff, m1, level=level)

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import optimize, stats
 
 from workbench.change._frames import check_level, not_computed, numbers, refuse, row, table
+from workbench.rows import to_rows
 
 __all__ = ["counts", "dispersion", "rate", "rate_models", "rate_ratio"]
 
@@ -184,7 +185,7 @@ def rate_ratio(
         )
         models = rate_models(frame, count="count", exposure="exposure", after="after", level=level)
         spread = float(models.loc[models["statistic"] == "dispersion", "value"].iloc[0])
-        ratios = models[models["statistic"] == "rate_ratio"].to_dict("records")
+        ratios = to_rows(models[models["statistic"] == "rate_ratio"])
         rows += [{str(k): v for k, v in one.items()} for one in ratios]
         sparse = min(x0.sum(), x1.sum()) < 5
         wide = spread > 1.5 and not sparse

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import InputError, Problem
+from workbench.rows import from_rows
 from workbench.scoring import _periods
 from workbench.scoring._frames import Floats, need, no_duplicates, numbers, refuse, words
 
@@ -379,7 +380,7 @@ def warnings(
     columns = ["finding", "rule", "community", "indicator", "verdict", "severity", "period",
                "values", "value", "target", "n", "flags", "status", "reason_zh", "reason_en",
                "effect_zh", "effect_en"]  # fmt: skip
-    out = pd.DataFrame(records).reindex(columns=columns)
+    out = from_rows(records).reindex(columns=columns)
     if "community" not in series.columns:
         out = out.drop(columns="community")
     return out.assign(method="scoring.warnings")

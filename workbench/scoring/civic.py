@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from workbench.rows import from_rows
 from workbench.scoring._frames import Floats, check_level, need, numbers, refuse, words
 from workbench.survey import binomial_interval
 
@@ -80,7 +81,7 @@ def participation_levels(decisions: pd.DataFrame, *, level: float = 0.95) -> pd.
                          "value": count / n if n else np.nan, "ci_low": low, "ci_high": high,
                          "n": n, "numerator": count, "denominator": n})  # fmt: skip
     columns = ["item", "statistic", "value", "ci_low", "ci_high", "n", "numerator", "denominator"]
-    out = pd.DataFrame(rows, columns=[*(["community"] if has_unit else []), *columns])
+    out = from_rows(rows, columns=[*(["community"] if has_unit else []), *columns])
     gone = out["value"].isna().to_numpy()
     return _stated(out, gone, "没有已归类的决策", "no decision is classified").assign(
         unit="share", level=level, method="scoring.participation_levels"
@@ -207,7 +208,7 @@ def quality_sheet(values: pd.DataFrame, *, floors: Mapping[str, float]) -> pd.Da
          "std_error": float(np.sqrt((own["std_error"] ** 2).sum(skipna=False)) / len(own))}
         for name, own in frame.groupby("community", sort=False)
     ]  # fmt: skip
-    out = pd.concat([frame, pd.DataFrame(totals)], ignore_index=True)
+    out = pd.concat([frame, from_rows(totals)], ignore_index=True)
     out = out.sort_values("community", kind="stable").reset_index(drop=True)
     gone = out["value"].isna().to_numpy()
     out = _stated(out, gone, "有项目没有结果", "an item has no result")

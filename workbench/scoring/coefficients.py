@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from workbench.rows import from_rows
 from workbench.scoring._frames import Floats, as_table, check_level, critical, one_of, refuse
 
 __all__ = [
@@ -119,7 +120,7 @@ def icc(table: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
         _row(s, float(v), n, k, ci_low=limits[s][0], ci_high=limits[s][1], level=level)
         for s, v in values.items()
     ]
-    return pd.DataFrame(rows).assign(method="scoring.icc")
+    return from_rows(rows).assign(method="scoring.icc")
 
 
 def _f_limits(f: float, df1: int, df2: int, k: int, alpha: float) -> tuple[float, float]:
@@ -192,7 +193,7 @@ def kendall_w(table: pd.DataFrame, *, ties: bool = True) -> pd.DataFrame:
     chi = m * (n - 1) * w
     p = float(special.chdtrc(n - 1, chi)) if np.isfinite(chi) else np.nan
     row = _row("kendall_w", w, n, m, chi_square=chi, df=float(n - 1), p_value=p)
-    return pd.DataFrame([row]).assign(method="scoring.kendall_w")
+    return from_rows([row]).assign(method="scoring.kendall_w")
 
 
 def krippendorff_alpha(table: pd.DataFrame, *, metric: Metric = "interval") -> pd.DataFrame:
@@ -225,7 +226,7 @@ def krippendorff_alpha(table: pd.DataFrame, *, metric: Metric = "interval") -> p
     k = table.shape[1]
     values = np.unique(x[~np.isnan(x)])
     if len(values) < 2:
-        return pd.DataFrame([_row("krippendorff_alpha", np.nan, len(x), k)])
+        return from_rows([_row("krippendorff_alpha", np.nan, len(x), k)])
     counts = np.stack([(x == v).sum(axis=1) for v in values], axis=1).astype(float)
     per_unit = counts.sum(axis=1)
     pairs = counts.T @ (counts / (per_unit - 1)[:, None])
@@ -236,7 +237,7 @@ def krippendorff_alpha(table: pd.DataFrame, *, metric: Metric = "interval") -> p
     expected = float((np.outer(margin, margin) * apart).sum()) / (margin.sum() - 1)
     alpha = 1 - observed / expected if expected > 0 else np.nan
     row = _row("krippendorff_alpha", float(alpha), len(x), k, metric=metric)
-    return pd.DataFrame([row]).assign(method="scoring.krippendorff_alpha")
+    return from_rows([row]).assign(method="scoring.krippendorff_alpha")
 
 
 def _distance(values: Floats, margin: Floats, metric: Metric) -> Floats:
@@ -332,7 +333,7 @@ def chance_corrected(
     pairs = r >= 2
     names = ("percent_agreement", "gwet_ac", "brennan_prediger", "fleiss_kappa_gwet")
     if pairs.sum() < 1 or q < 2:
-        return pd.DataFrame([_row(s, np.nan, n, k, level=level) for s in names])
+        return from_rows([_row(s, np.nan, n, k, level=level) for s in names])
     w = _weights(values, weighting)
     agree = np.where(pairs, (counts * (counts @ w - 1)).sum(axis=1), 0.0)
     agree = agree / np.where(pairs, r * (r - 1), 1.0)
@@ -354,7 +355,7 @@ def chance_corrected(
         each = scale * (agree - pe * pairs) / (1 - pe)
         each = each - 2 * (1 - value) * (pe_unit - pe) / (1 - pe)
         rows.append(_row(name, value, n, k, std_error=_mean_se(each, value, n)))
-    out = pd.DataFrame(rows).assign(weighting=weighting, level=level)
+    out = from_rows(rows).assign(weighting=weighting, level=level)
     half = critical(level, float(n - 1)) * out["std_error"]
     return out.assign(
         ci_low=out["value"] - half,
@@ -378,7 +379,7 @@ def fleiss_kappa(table: pd.DataFrame) -> pd.DataFrame:
     n, m = x.shape
     values = np.unique(x)
     if n < 1 or m < 2 or len(values) < 2:
-        return pd.DataFrame([_row("fleiss_kappa", np.nan, n, m)])
+        return from_rows([_row("fleiss_kappa", np.nan, n, m)])
     counts = np.stack([(x == v).sum(axis=1) for v in values], axis=1).astype(float)
     p = counts.sum(axis=0) / (n * m)
     agreed = float(((counts**2).sum(axis=1) - m).sum()) / (n * m * (m - 1))
@@ -389,7 +390,7 @@ def fleiss_kappa(table: pd.DataFrame) -> pd.DataFrame:
     z = kappa / np.sqrt(var)
     p_value = float(2 * special.ndtr(-abs(z)))
     row = _row("fleiss_kappa", kappa, n, m, z=float(z), p_value=p_value)
-    return pd.DataFrame([row]).assign(method="scoring.fleiss_kappa")
+    return from_rows([row]).assign(method="scoring.fleiss_kappa")
 
 
 def cohen_kappa(
@@ -431,7 +432,7 @@ def cohen_kappa(
             value = round(value, 12) + 0.0  # what is left of equal sums is no agreement
         pair = {"assessor_a": str(table.columns[i]), "assessor_b": str(table.columns[j])}
         rows.append({**pair, **_row("cohen_kappa", value, len(both), 2, weighting=weighting)})
-    return pd.DataFrame(rows).assign(method="scoring.cohen_kappa")
+    return from_rows(rows).assign(method="scoring.cohen_kappa")
 
 
 def percent_agreement(table: pd.DataFrame, *, tolerance: float = 0.0) -> pd.DataFrame:
@@ -467,7 +468,7 @@ def percent_agreement(table: pd.DataFrame, *, tolerance: float = 0.0) -> pd.Data
         _row("pairs_agree", float(np.mean(shares)) if shares else np.nan, len(shares), k,
              tolerance=tolerance),
     ]  # fmt: skip
-    return pd.DataFrame(rows).assign(unit="share", method="scoring.percent_agreement")
+    return from_rows(rows).assign(unit="share", method="scoring.percent_agreement")
 
 
 def bland_altman(table: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from workbench.rows import from_rows, to_rows
 from workbench.scoring._periods import by_period
 from workbench.scoring.plausibility import ALIKE, forced_sign_ins, inflation, rounding
 from workbench.scoring.records import device_faults, digit_preference, recount, sprint, surge
@@ -130,7 +131,7 @@ def falsification(
         rows += _events(events)
     if sign_ins is not None and len(sign_ins):
         rows += _activities(sign_ins)
-    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(_check(*_NOTHING)))
+    return from_rows(rows) if rows else pd.DataFrame(columns=list(_check(*_NOTHING)))
 
 
 def _check(
@@ -276,7 +277,7 @@ def _surge(
     series = series[series["period"].le(assessed[-1][1])]
     if len(series) < 6 or series["value"].mod(1).ne(0).any():
         return []
-    told = surge(series.assign(community="")).to_dict("records")[0]
+    told = to_rows(surge(series.assign(community="")))[0]
     if told["status"] != "ok" or math.isnan(told["value"]):
         return []
     said = (
@@ -329,7 +330,7 @@ def _devices(name: str, mine: pd.DataFrame) -> list[Row]:
     share = mine["numerator"].notna().any()
     bounds = (0.0, 1.0) if share else (0.0, float("inf"))
     rows = []
-    for one in device_faults(mine.assign(community=""), bounds=bounds).to_dict("records"):
+    for one in to_rows(device_faults(mine.assign(community=""), bounds=bounds)):
         device = str(one["item"]) or "*"
         said = (
             f"{one['n']}期中缺{one['missing']}、不可能{one['impossible']}、停滞{one['frozen']}、"
@@ -351,7 +352,7 @@ def _events(events: pd.DataFrame) -> list[Row]:
     """Look for questionnaires in bursts, and for those without any content."""
     frame = events.assign(_unit="")
     answered = "answered" if "answered" in events else ""
-    told = forced_sign_ins(frame, group="_unit", answered=answered).to_dict("records")
+    told = to_rows(forced_sign_ins(frame, group="_unit", answered=answered))
     if not told or told[0]["verdict"] == "cannot_tell":
         return []
     one = told[0]

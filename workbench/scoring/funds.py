@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from workbench.rows import from_rows
 from workbench.scoring._frames import Floats, need, numbers, refuse, words
 
 __all__ = [
@@ -82,7 +83,7 @@ def fund_table(lines: pd.DataFrame, *, by: str = "field") -> pd.DataFrame:
             )  # fmt: skip
     columns = ["community", "part", "item", "group", "period", "planned", "spent", "value",
                "share_planned", "share_spent", "flags"]  # fmt: skip
-    told = pd.DataFrame(out, columns=columns).assign(unit="share", method="scoring.fund_table")
+    told = from_rows(out, columns=columns).assign(unit="share", method="scoring.fund_table")
     return told if has_unit else told.drop(columns="community")
 
 
@@ -136,7 +137,7 @@ def fund_progress(lines: pd.DataFrame, *, elapsed: float, behind_pp: float = 20.
                      "denominator": planned, "target": behind_pp,
                      "verdict": verdict if planned > 0 else "cannot_tell"})  # fmt: skip
     columns = ["community", "statistic", "value", "numerator", "denominator", "target", "verdict"]
-    out = pd.DataFrame(rows, columns=columns).assign(
+    out = from_rows(rows, columns=columns).assign(
         unit="percent_points", rule="W-01", method="scoring.fund_progress"
     )
     return out if has_unit else out.drop(columns="community")
@@ -243,7 +244,7 @@ def clear_awards(
                         "flags": np.where(asked > cap_yuan, "capped", "")})  # fmt: skip
     total = {"part": "total", "value": whole, "flags": "", "target": fund_yuan,
              "verdict": "passed" if whole <= fund_yuan else "failed"}  # fmt: skip
-    return pd.concat([out, pd.DataFrame([total])], ignore_index=True).assign(
+    return pd.concat([out, from_rows([total])], ignore_index=True).assign(
         unit="yuan", method="scoring.clear_awards"
     )
 

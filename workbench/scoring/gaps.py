@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from workbench.rows import from_rows
 from workbench.scoring._frames import Floats, check_level, need, numbers, refuse
 
 __all__ = ["inequality", "kind_gap", "supply_demand"]
@@ -144,7 +145,7 @@ def kind_gap(
         {"statistic": "gap", "value": gap, "ci_low": gap_low, "ci_high": gap_high, "n": n,
          "target": limit, "verdict": verdict, "unit": "share"},
     ]  # fmt: skip
-    return pd.DataFrame(rows).assign(level=level, method="scoring.kind_gap")
+    return from_rows(rows).assign(level=level, method="scoring.kind_gap")
 
 
 def supply_demand(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import InputError, Problem
+from workbench.rows import from_rows, to_rows
 from workbench.scoring._frames import check_level, critical, need, numbers, one_of
 from workbench.scoring.targets import Decision, decide, three_outcomes
 
@@ -123,7 +124,7 @@ def eligibility(
             text = {"finding": f"rule.{rule['id']}", "rule": rule["id"],
                     "severity": "veto" if rule.get("veto") else "gate"}  # fmt: skip
             records.append({**({"community": unit} if has_unit else {}), **text, **row})
-    out = pd.DataFrame(records)
+    out = from_rows(records)
     return out.assign(level=level, date=as_of.isoformat(), method="scoring.eligibility")
 
 
@@ -276,7 +277,7 @@ def _fact(c: dict[str, Any], facts: pd.DataFrame, as_of: dt.date) -> dict[str, A
     own = facts[facts["fact"].isin(names)]
     months = c.get("window_months")
     hits, undated = [], False
-    for row in own.to_dict("records"):
+    for row in to_rows(own):
         if not _true(row["value"]):
             continue
         day = _day(row.get("date"))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workbench.rows import from_rows
 from workbench.scoring._frames import NO_VALUE, check_level, need, one_of, refuse
 from workbench.survey import binomial_interval
 
@@ -152,7 +153,7 @@ def handling_rates(
             asked = {"resolved": "told", "called_back": "called"}.get(statistic)
             silent = asked is not None and not (known[asked] & ~known["duplicates"])[at].any()
             rows.append(labels | _rate(statistic, reasons, hit, at, level, silent=silent))
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -372,4 +373,4 @@ def same_times(
         zh, en = zh + "；只有日期，没有时刻", en + "; days only, no time of day"
     row |= {"value": equal / n, "ci_low": low, "ci_high": high, "numerator": equal}
     row |= {"verdict": verdict, "status": "ok", "reason_zh": zh, "reason_en": en}
-    return pd.DataFrame([row])
+    return from_rows([row])

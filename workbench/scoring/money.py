@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from workbench.rows import from_rows
 from workbench.scoring._frames import Floats, need, numbers, one_of, refuse, words
 from workbench.scoring.targets import Decision, decide
 
@@ -258,4 +259,4 @@ def budget_shares(
         whole = float(sum(stated.values()))
         rows.append({"item": "", "statistic": "stated_sum", "value": whole, "target": 1.0,
                      "verdict": "passed" if abs(whole - 1) <= tolerance else "failed"})  # fmt: skip
-    return pd.DataFrame(rows).assign(unit="share", method="scoring.budget_shares")
+    return from_rows(rows).assign(unit="share", method="scoring.budget_shares")

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from workbench.rows import to_rows
 from workbench.scoring._frames import need, numbers, refuse
 from workbench.survey import Design, arrival_bursts, groups_compared, ratio
 
@@ -79,7 +80,7 @@ def inflation(
         }
     out |= {"value": top / bottom, "status": "ok"}
     if len(frame) > 1:
-        told = ratio(Design(frame), "r", "t", level=level).to_dict("records")[0]
+        told = to_rows(ratio(Design(frame), "r", "t", level=level))[0]
         out |= {k: told[k] for k in ("ci_low", "ci_high", "std_error", "level", "method")}
     return out
 

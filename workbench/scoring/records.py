@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, special
 
+from workbench.rows import from_rows
 from workbench.scoring import _periods
 from workbench.scoring._frames import (
     check_level,
@@ -180,7 +181,7 @@ def surge(
         rows.append({unit: name, "statistic": "rate_ratio", "value": ratio, "p_value": p,
                      "numerator": now, "denominator": before, "n": t})  # fmt: skip
     columns = [unit, "statistic", "value", "p_value", "numerator", "denominator", "n"]
-    out = pd.DataFrame(rows, columns=columns)
+    out = from_rows(rows, columns=columns)
     out["p_adjusted"] = _benjamini_hochberg(out["p_value"].to_numpy(dtype=float))
     out["verdict"] = np.select(
         [out["p_adjusted"].isna(), out["p_adjusted"] < 1 - level],
@@ -240,7 +241,7 @@ def text_overlap(
         {"item_a": a, "item_b": b, "value": len(sets[a] & sets[b]) / len(sets[a] | sets[b])}
         for a, b in combinations([k for k, s in sets.items() if s], 2)
     ]
-    out = pd.DataFrame(rows, columns=["item_a", "item_b", "value"])
+    out = from_rows(rows, columns=["item_a", "item_b", "value"])
     out["verdict"] = np.where(out["value"] >= least, "failed", "passed")
     out = out.sort_values("value", ascending=False, kind="stable").reset_index(drop=True)
     return out.assign(unit="share", method="scoring.text_overlap")
@@ -434,7 +435,7 @@ def sprint(
             )  # fmt: skip
     columns = [unit, "statistic", "value", "std_error", "ci_low", "ci_high", "df", "n", "verdict",
                "status", "reason_zh", "reason_en"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns).assign(level=level, method="scoring.sprint")
+    return from_rows(rows, columns=columns).assign(level=level, method="scoring.sprint")
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> float:
@@ -538,7 +539,7 @@ def device_faults(
         )  # fmt: skip
     columns = ["community", "item", "statistic", "value", "n", "missing", "impossible", "frozen",
                "apart", "checked", "periods", "verdict"]  # fmt: skip
-    out = pd.DataFrame(rows, columns=columns).assign(
+    out = from_rows(rows, columns=columns).assign(
         unit="share", target=most_faulty, method="scoring.device_faults"
     )
     return out if "community" in readings.columns else out.drop(columns="community")

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import special
 
 from workbench.errors import InputError, Problem
+from workbench.rows import from_rows
 from workbench.scoring._frames import Floats, check_level, critical, need, numbers, refuse, words
 
 __all__ = ["TEAM", "deductions", "inspection", "merge_sheets", "sheet_status"]
@@ -74,7 +75,7 @@ def sheet_status(
                     **_sheet_reason(role, len(mine), absent),
                 }
             )
-    out = pd.DataFrame(records)
+    out = from_rows(records)
     if out.empty:
         raise refuse("empty", "没有评分记录", "there are no marks")
     out["merged"] = out.groupby(keys, dropna=False)["complete"].transform("all")
@@ -216,7 +217,7 @@ def inspection(
             out.append({**names, "item": "", **_passed(group[group["_binary"]], *spec)})
     if not out:
         raise refuse("empty", "没有可用的评分记录", "there are no marks to score")
-    return pd.DataFrame(out).assign(level=level, method="scoring.inspection")
+    return from_rows(out).assign(level=level, method="scoring.inspection")
 
 
 def _read(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -465,7 +466,7 @@ def deductions(rows: pd.DataFrame, *, visits: Sequence[str] | None = None) -> pd
         )
     columns = [*unit, "item", *place, "points", "max_points", "n", "assessors", "reason_zh",
                "reason_en", "status", "flags"]  # fmt: skip
-    out = pd.DataFrame(records, columns=columns)
+    out = from_rows(records, columns=columns)
     order = [*unit, "points", "item"]
     out = out.sort_values(order, ascending=[*[True] * len(unit), False, True], kind="stable")
     out = out.reset_index(drop=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from workbench.errors import InputError, Problem
+from workbench.rows import from_rows
 from workbench.scoring._frames import need, refuse, words
 
 __all__ = ["TRANSITIONS", "award_history", "traffic_light"]
@@ -86,8 +87,8 @@ def traffic_light(
         set(frame["community"].astype(str)) - {r["community"] for r in records}
     ):
         records.append(_colour(community, as_of, "green", "", "无未关闭的预警", "no open trigger"))
-    out = pd.DataFrame(records, columns=["community", "date", "colour", "rule", "reason_zh",
-                                         "reason_en"])  # fmt: skip
+    columns = ["community", "date", "colour", "rule", "reason_zh", "reason_en"]
+    out = from_rows(records, columns=columns)
     out["current"] = ~out["community"].duplicated(keep="last")
     return out.assign(method="scoring.traffic_light")
 
@@ -221,7 +222,7 @@ def award_history(
         raise InputError(*problems)
     shown = ["community", "date", "event", "state", "state_zh", "due", "due_what", "overdue",
              "ineligible_until"]  # fmt: skip
-    out = pd.DataFrame(records, columns=shown)
+    out = from_rows(records, columns=shown)
     out["current"] = ~out["community"].duplicated(keep="last")
     out["overdue"] = out["overdue"].astype(bool) & out["current"]
     return out.assign(method="scoring.award_history")

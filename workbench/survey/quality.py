@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from workbench.rows import from_rows
 from workbench.survey._input import (
     Floats,
     check_columns,
@@ -270,7 +271,7 @@ def groups_compared(
             )
     columns = ["item", "group", "statistic", "value", "unit", "others", "difference", "n",
                "numerator", "p_value", "status", "reason_zh", "reason_en"]  # fmt: skip
-    out = pd.DataFrame(rows, columns=columns)
+    out = from_rows(rows, columns=columns)
     out["p_adjusted"] = adjusted_p(out["p_value"].to_numpy(dtype=float), "holm")
     high = (out["p_adjusted"] < level) & (out["difference"] > 0)
     out["flags"] = np.where(high, "stands_out", "")
@@ -370,7 +371,7 @@ def interviewer_effect(
         frame = frame[size >= max(minimum, 2)]
         several = frame.groupby("g")["w"].transform("nunique") > 1
         rows.append(_effect(str(item), frame[several]))
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def _effect(item: str, frame: pd.DataFrame) -> dict[str, object]:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import InputError, Problem
+from workbench.rows import from_rows
 from workbench.survey._input import Floats, check_columns, crossed, labels, names, numbers, refuse
 from workbench.survey._margins import check_margins
 from workbench.survey.design import Design
@@ -425,4 +426,4 @@ def representativity(frame: pd.DataFrame, response_rate: float) -> pd.DataFrame:
                     "reason_en": "" if ok else "there is no response rate",
                 }
             )
-    return pd.DataFrame(rows)
+    return from_rows(rows)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from workbench.rows import from_rows
 from workbench.survey._input import refuse
 
 # AAPOR Code of Professional Ethics and Practices (2021), III.A, items 1-11
@@ -92,4 +93,4 @@ def disclosure_items(facts: Mapping[str, str]) -> pd.DataFrame:
                     "reason_en": "" if text else "not stated in the study",
                 }
             )
-    return pd.DataFrame(rows)
+    return from_rows(rows)

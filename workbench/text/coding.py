@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from workbench.rows import to_rows
 from workbench.text._frames import Row, exploded, need, refuse
 from workbench.text.masking import mask
 
@@ -58,7 +59,7 @@ def passages(
     """
     need(documents, (document, text))
     rows: list[Row] = []
-    for one in documents[documents[text].notna()].to_dict("records"):
+    for one in to_rows(documents[documents[text].notna()]):
         said = [part for line in _BREAK.split(str(one[text])) for part in _cut(line.strip())]
         for n, part in enumerate(said, 1):
             row: Row = {"passage": f"{one[document]}:{n}", "document": one[document]}

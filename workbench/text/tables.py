@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from workbench.rows import from_rows
 from workbench.text._frames import Row, exploded, need, refuse, share
 from workbench.text.lexicon import dictionary
 from workbench.text.topics import SENTIMENTS
@@ -83,7 +84,7 @@ def topic_table(
     if silent:
         row = {"item": "none", "statistic": "share"} | share(silent, len(spoken), level=level)
         rows.append(row | {"label_zh": "未归入主题", "label_en": "no topic found"})
-    return pd.DataFrame(rows).pipe(_withheld, min_cell)
+    return from_rows(rows).pipe(_withheld, min_cell)
 
 
 def _towards(
@@ -186,7 +187,7 @@ def by_hour(data: pd.DataFrame, *, time: str = "received") -> pd.DataFrame:
     )
     table = counts.to_numpy(dtype=int)
     n = int(table.sum())
-    return pd.DataFrame(
+    return from_rows(
         [
             {
                 "weekday": day,
@@ -266,7 +267,7 @@ def peak_hours(
         label = f"{first}:00–{first + hours}:00"
         row: Row = {"item": name, "statistic": "peak", "hour": first, "expected": hours / 24}
         rows.append(row | told | {"label_zh": f"{zh}{label}", "label_en": f"{en} {label}"})
-    return pd.DataFrame(rows)
+    return from_rows(rows)
 
 
 def by_area(
@@ -340,7 +341,7 @@ def by_area(
                     "status": "ok",
                 }
             )
-    out = pd.DataFrame(rows)
+    out = from_rows(rows)
     if out.empty:
         return out
     shown = disclosure(out[out["statistic"].eq("share")], minimum=min_cell, cells="item",
@@ -415,7 +416,7 @@ def needs_by_group(
     if not rows:
         return pd.DataFrame()
     return disclosure(
-        pd.DataFrame(rows),
+        from_rows(rows),
         minimum=min_cell,
         cells="category",
         keys=["statistic", "item", "variable"],
