@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.duration.hazard_regression import PHReg
 
 from workbench import change
 from workbench.errors import InputError
@@ -158,3 +159,23 @@ def test_real_requests_of_2015(shared) -> None:
     assert round(made["closed_only_median"], 4) == 2.8111
     raw = (frame["CLOSED_DT"] - frame["OPEN_DT"]).dt.total_seconds() / 86400
     assert round(raw.median(), 4) == 2.7985
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+@pytest.mark.parametrize(("n", "columns", "longest"), [(30, 1, 4), (200, 1, 9), (150, 3, 60)])
+def test_cox_is_that_of_statsmodels(ties: str, n: int, columns: int, longest: int) -> None:
+    rng = np.random.default_rng(n + columns)
+    X = np.column_stack([rng.integers(0, 2, n), rng.normal(size=(n, columns - 1))]).astype(float)
+    t = np.ceil(rng.uniform(0, longest, n) * np.exp(-0.5 * X[:, 0]))
+    closed = rng.random(n) < 0.8
+    fit = PHReg(t, X, status=closed.astype(int), ties=ties).fit(disp=0)
+    made = change.cox(t, closed, X, ties=ties)
+    assert made["coef"] == pytest.approx(fit.params[0], rel=1e-10)
+    assert made["std_error"] == pytest.approx(fit.bse[0], rel=1e-10)
+
+
+def test_cox_says_so_where_no_time_of_one_period_is_as_long_as_any_of_the_other() -> None:
+    t = np.arange(1.0, 41.0)
+    made = change.cox(t, np.ones(40, dtype=bool), (t > 20).astype(float)[:, None])
+    assert made["status"] == "not_computed"
+    assert "do not overlap" in made["reason_en"]
