@@ -198,10 +198,22 @@ def _inputs(register: Register) -> dict[str, str]:
 
 def _ids(value: Any) -> set[str]:
     """Collect the findings whose value is printed."""
-    if isinstance(value, Num):
-        return {value.id} if value.field == "value" else set()
-    parts = value.values() if isinstance(value, dict) else value
-    return set().union(*map(_ids, parts)) if isinstance(value, dict | list | tuple) else set()
+    found: set[str] = set()
+
+    def walk(value: Any) -> None:
+        if isinstance(value, Num):
+            if value.field == "value":
+                found.add(value.id)
+        elif isinstance(value, dict):
+            for item in value.values():
+                walk(item)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                if not isinstance(item, str):
+                    walk(item)
+
+    walk(value)
+    return found
 
 
 def _provenance(page: Page, told: set[str]) -> list[Block]:

@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from workbench.report.register import Num, Quote, Register, Run, foreign
@@ -94,12 +95,18 @@ WIDE = {False: 58.0, True: 69.0}  # ems across the page in ordinary and in small
 _WIDTHS = {**dict.fromkeys(" .,:;il", 0.3), **dict.fromkeys("%MWmw", 0.95)}
 
 
+@cache
+def _width(char: str) -> float:
+    return 1.0 if ord(char) > 0x2E80 else _WIDTHS.get(char, 0.58)
+
+
 def _ems(text: str) -> float:
     """Estimate the width of text in ems, a little too wide."""
+    own = sum(map(_width, text), 0.0)
+    if text.isascii():
+        return own
     wide = [ord(char) > 0x2E80 for char in text]
-    changes = sum(a != b for a, b in itertools.pairwise(wide))
-    own = sum(1.0 if w else _WIDTHS.get(c, 0.58) for c, w in zip(text, wide, strict=True))
-    return own + 0.25 * changes
+    return own + 0.25 * sum(a != b for a, b in itertools.pairwise(wide))
 
 
 def _measure(made: Block, register: Register) -> Block:
@@ -140,15 +147,22 @@ def _runs(cell: Sequence[Any]) -> list[Run]:
     return [run.text if isinstance(run, Tone) else run for run in cell if not isinstance(run, dict)]
 
 
-def to_json(value: Any, register: Register, lang: str = "") -> Any:
+def to_json(
+    value: Any, register: Register, lang: str = "", *, named: dict[Num, None] | None = None
+) -> Any:
     """Turn blocks into plain JSON values; every number is looked up, an unknown one raises.
 
     Chinese words in runs of an English text are set off as original wording, wherever they come
-    from; a block that names its own ``lang`` is read in that.
+    from; a block that names its own ``lang`` is read in that. The numbers that are looked up are
+    entered into ``named``.
     """
+    if isinstance(value, str):
+        return value
     lang = lang or register.lang
     if isinstance(value, Num):
         register.text(value)
+        if named is not None:
+            named[value] = None
         return {"n": value.id, "f": value.field}
     if isinstance(value, Quote):
         return {"q": value.text, "l": value.lang, "o": value.original}
@@ -158,19 +172,23 @@ def to_json(value: Any, register: Register, lang: str = "") -> Any:
         if value.get("type") == "table":
             value = _measure(value, register)
         lang = value.get("lang", lang)
-        return {key: to_json(item, register, lang) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(piece, register, lang) for item in value for piece in _set_off(item, lang)]
+        return {key: to_json(item, register, lang, named=named) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [
+            piece if isinstance(piece, str) else to_json(piece, register, lang, named=named)
+            for item in value
+            for piece in _set_off(item, lang)
+        ]
     return value
 
 
-def _set_off(item: Any, lang: str) -> list[Any]:
+def _set_off(item: Any, lang: str) -> Sequence[Any]:
     if isinstance(item, str):
         return foreign(item, lang)
     if isinstance(item, Quote) and not item.original and item.lang == "en":
         parts = foreign(item.text, "en")
         return [Quote(part, "en") if isinstance(part, str) else part for part in parts]
-    return [item]
+    return (item,)
 
 
 def plain(value: Any, register: dict[str, dict[str, list[Any]]]) -> list[str]:

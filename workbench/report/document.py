@@ -36,6 +36,15 @@ _TITLES = {"assessed": "doc.title", "sheet": "doc.sheet", "factual": "doc.factua
            "overview": "doc.overview"}  # fmt: skip
 ROLES = ("lead", "reviewer", "institution")
 Figure = Mapping[str, Any]
+# what no figure may hold; apart, for each is then looked for by its first letter
+_FOREIGN = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        "<(?:script|foreignObject|!ENTITY|image)",
+        r"\son\w+\s*=",
+        r"href\s*=\s*[\"'](?!#)",
+    )
+)
 
 
 @lru_cache(maxsize=1)
@@ -177,9 +186,8 @@ def _figure_problem(name: str, alt: str, svg: str) -> Problem | None:
             remedy_zh="在 show() 里给出 alt_zh 和 alt_en",
             remedy_en="give alt_zh and alt_en to show()",
         )
-    foreign = re.search(
-        r"<script|<foreignObject|<!ENTITY|<image|\son\w+\s*=|href\s*=\s*[\"'](?!#)", svg, re.I
-    )
+    found = (pattern.search(svg) for pattern in _FOREIGN)
+    foreign = next((match for match in found if match), None)
     if foreign:
         return Problem(
             code="report.figure-content",
@@ -194,34 +202,15 @@ def _figure_problem(name: str, alt: str, svg: str) -> Problem | None:
 
 def finished(doc: dict[str, Any], parts: Mapping[str, Any], register: Register) -> dict[str, Any]:
     """Turn all parts into JSON form and add the strings of every number that they name."""
-    made = {key: to_json(part, register) for key, part in parts.items()}
+    named: dict[Num, None] = {}
+    made = {key: to_json(part, register, named=named) for key, part in parts.items()}
     strings: dict[str, dict[str, Any]] = {}
-
-    def collect(value: Any) -> None:
-        if isinstance(value, dict):
-            if "n" in value and "f" in value:
-                shown = register.shown(Num(value["n"], value["f"]))
-                strings.setdefault(value["n"], {})[value["f"]] = to_json(shown, register)
-            for item in value.values():
-                collect(item)
-        elif isinstance(value, list):
-            for item in value:
-                collect(item)
-
-    collect(made)
+    for num in named:
+        strings.setdefault(num.id, {})[num.field] = to_json(register.shown(num), register)
     # numbers lead to their line in the annex; of texts the id stands there
-    anchors: set[str] = set()
-
-    def anchored(value: Any) -> None:
-        if isinstance(value, dict):
-            anchors.update([value["anchor"]] if "anchor" in value else [])
-            for item in value.values():
-                anchored(item)
-        elif isinstance(value, list):
-            for item in value:
-                anchored(item)
-
-    anchored(made.get("annexes", []))
+    blocks = [block for part in made.get("annexes", []) for block in part["blocks"]]
+    listed = [group for b in blocks if b["type"] == "sources" for group in b["groups"]]
+    anchors = {name["anchor"] for group in listed for name, _ in group["items"]}
     return {**doc, **made, "register": strings, "anchors": sorted(anchors)}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import html
+import re
+import string
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -143,6 +145,7 @@ def withheld_html(
 
 
 _LANGS = {"zh": "zh-CN", "en": "en"}
+_BASE64 = string.ascii_letters + string.digits + "+/="
 
 
 def _esc(text: Any) -> str:
@@ -422,7 +425,9 @@ def page(document: Mapping[str, Any], files: Mapping[str, str | bytes]) -> bytes
 
 def _font_face(body: str, lang: str) -> str:
     """Embed the characters that the page uses; in English letters and marks are every reader's."""
-    used = set(html.unescape(body))
+    # what fills a page are pictures; of those letters and digits count, each found at once
+    words = re.sub('base64,[^"]*', "", body)
+    used = set(html.unescape(words)) | {char for char in _BASE64 if char in body}
     if lang == "en":
         used = {char for char in used if ord(char) > 0x206F}
     data = base64.b64encode(fonts.subset(used)).decode("ascii")

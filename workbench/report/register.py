@@ -51,7 +51,7 @@ _CHINESE = re.compile(
 
 def foreign(text: str, lang: str) -> list[str | Quote]:
     """Set off the Chinese words in an English text as original wording."""
-    if lang != "en" or not _CHINESE.search(text):
+    if lang != "en" or text.isascii() or not _CHINESE.search(text):
         return [text]
     out: list[str | Quote] = []
     at = 0

@@ -67,26 +67,30 @@ def _forget() -> None:
 _LINKED = ("value", "digits", "points", "tenths")
 
 
-def _written(document: dict[str, Any]) -> dict[str, Any]:
-    """Write out the numbers that bear no link, so that the typesetter looks up the others only.
+def _written(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Make every string fit to print and write out the numbers that bear no link.
 
-    An id that is not in the register stays, and stops the compile.
+    So the typesetter looks up the others only. An id that is not in the register stays, and stops
+    the compile. A page without findings, such as a sampling plan, has no register.
     """
-    if "register" not in document:  # a page without findings, such as a sampling plan
-        return document
-    register, anchors = document["register"], set(document["anchors"])
+    register = fonts.cleaned(document.get("register", {}))
+    anchors = set(fonts.cleaned(document.get("anchors", [])))
 
     def write(value: Any) -> Any:
+        if isinstance(value, str):
+            return fonts.clean(value)
         if isinstance(value, dict):
-            if "n" in value and "f" in value:
-                told = register.get(value["n"], {}).get(value["f"])
-                linked = value["f"] in _LINKED and value["n"] in anchors
+            made = {fonts.clean(key): write(item) for key, item in value.items()}
+            if "n" in made and "f" in made:
+                told = register.get(made["n"], {}).get(made["f"])
+                linked = made["f"] in _LINKED and made["n"] in anchors
                 plain = told is not None and len(told) == 1 and isinstance(told[0], str)
-                return told[0] if plain and not linked else value
-            return {key: write(item) for key, item in value.items()}
+                return told[0] if plain and not linked else made
+            return made
         return [write(item) for item in value] if isinstance(value, list) else value
 
-    return {key: item if key == "register" else write(item) for key, item in document.items()}
+    written = {key: write(item) for key, item in document.items() if key != "register"}
+    return written | ({"register": register} if "register" in document else {})
 
 
 def template() -> bytes:
@@ -140,7 +144,7 @@ def compile_pdf(
                 (root / name).write_bytes(raw)
             for name, content in attachments.items():
                 (root / name).write_bytes(content)
-            plain = _written(fonts.cleaned(dict(document)))
+            plain = _written(document)
             for scale in scales:
                 data = json.dumps(
                     {"zoom": 1.0, "attached": sorted(attachments), **plain, "scale": scale},
