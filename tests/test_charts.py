@@ -302,6 +302,28 @@ def test_a_chart_has_the_bytes_that_matplotlib_writes_with_the_same_outlines() -
         assert charts.to_svg(figure) == out.getvalue().encode(), draw.__name__
 
 
+def test_a_figure_made_before_gives_the_same_bytes_and_is_taken_once_under_its_own_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import matplotlib as mpl
+
+    from workbench.charts import _canvas
+
+    monkeypatch.setattr(_canvas, "_before", [])
+    made = {"change_chart": 2}
+    for draw, frame, _, _ in DRAWN:
+        anew = charts.to_svg(draw(frame, lang="zh"))
+        _canvas.make_before(made.get(draw.__name__, 1), 1)
+        with mpl.rc_context({"axes.linewidth": 3}):
+            thick = charts.to_svg(draw(frame, lang="zh"))
+            assert len(_canvas._before) == 1
+            _canvas._before.clear()
+            assert charts.to_svg(draw(frame, lang="zh")) == thick
+        _canvas.make_before(made.get(draw.__name__, 1), 1)
+        assert charts.to_svg(draw(frame, lang="zh")) == anew
+        assert not _canvas._before
+
+
 def test_a_warm_up_leaves_no_thread_no_setting_and_no_open_font() -> None:
     import subprocess
     import sys

@@ -9,12 +9,14 @@ def warm() -> None:
     """Draw what a unit's report draws, each kind once or twice, and throw it away.
 
     What is kept are the shapes of the words that charts say themselves, of digits and of letters,
-    and what libraries make when first used. No thread is started, no setting and no state of a
+    what libraries make when first used, and as many blank figures as a unit's report has charts in
+    two languages. No thread is started, no setting and no state of a
     generator is touched: a chart drawn afterwards has the bytes it would have had.
     """
     import pandas as pd
 
     from workbench import charts
+    from workbench.charts._canvas import make_before
 
     share = {"value": 0.25, "ci_low": 0.1, "ci_high": 0.4, "n": 1234.0, "level": 0.95}
     rows = pd.DataFrame(
@@ -41,3 +43,5 @@ def warm() -> None:
         (charts.survival_chart, "zh"),
     ):
         charts.to_svg(chart(rows, lang=lang))
+    for panels, figures in ((1, 10), (2, 4)):
+        make_before(panels, figures)
