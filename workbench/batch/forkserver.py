@@ -482,8 +482,8 @@ def _kernel(request: dict[str, Any]) -> None:
     os.chdir(str(request["cwd"]))
     os.environ.pop(child.LIMITS, None)
     sys.path[:] = [entry for entry in sys.path if entry]  # data lie beside a notebook, not modules
-    # one child is one unit: what little garbage it makes need not be looked for so often
-    gc.set_threshold(100_000, 20, 100)
+    # one child is one unit, its end frees everything: a look for garbage costs more than it gives
+    gc.set_threshold(1_000_000, 20, 100)
     child.prepare(request["limits"])
     if "notebook" in request:
         sys.argv = ["ipykernel_launcher"]
