@@ -145,11 +145,14 @@ class Community:
 
     def kind_of_sample(self, responses: pd.DataFrame) -> pd.Series:
         """Say of each questionnaire whether its mode is a probability, opt_in or census sample."""
+        import pandas as pd
+
         kinds = dict(self.settings["sample"])
         default = kinds.pop("default", "probability")
         modes = responses["mode"]
         said = {mode: kinds.get(mode, default) for mode in modes.dropna().unique()}
-        return modes.map(said).astype(object).fillna(default)
+        told = [said.get(mode, default) for mode in modes.tolist()]
+        return pd.Series(told, index=modes.index, name=modes.name, dtype=object)
 
     def answers(self, *, kind: str = "probability") -> pd.DataFrame:
         """Give the questionnaires of one kind of sample (a census counts as probability)."""

@@ -38,11 +38,14 @@ _VISITS = {
 
 
 def _of_wave(c: Community, visits: list[str] | None) -> pd.DataFrame:
+    frame = c.once("inspections of the wave", lambda: _inspected(c))
+    wanted = frame[frame["visit"].isin(visits)] if visits else frame
+    return wanted.reset_index(drop=True)
+
+
+def _inspected(c: Community) -> pd.DataFrame:
     frame = c.tables["inspections"]
-    wanted = frame["wave"].eq(c.wave) & frame["visit"].ne("calibration")
-    if visits:
-        wanted &= frame["visit"].isin(visits)
-    return frame[wanted].reset_index(drop=True)
+    return frame[frame["wave"].eq(c.wave) & frame["visit"].ne("calibration")]
 
 
 def _team(c: Community) -> list[str]:

@@ -50,9 +50,7 @@ def requested(c: Community, measure: Mapping[str, Any]) -> Row:
     span = span_of(c, measure)
     if span is None:
         return gone("没有规定记录的月份", "the months of records are not given")
-    frame = c.tables["requests"]
-    inside = frame["received"].ge(span[0]) & frame["received"].lt(span[1])
-    frame = frame[inside & frame["duplicate_of"].isna()]
+    frame = c.once(("requests", span), lambda: _received(c, span)).copy(deep=False)
     for column, wanted in dict(measure.get("requests") or {}).items():
         accepted = wanted if isinstance(wanted, list) else [wanted]
         frame = frame[frame[column].isin(accepted)]
@@ -60,6 +58,12 @@ def requested(c: Community, measure: Mapping[str, Any]) -> Row:
     if measure.get("cases") == "sample":
         row = {k: v for k, v in row.items() if k not in {"known_low", "known_high", "unknown"}}
     return row
+
+
+def _received(c: Community, span: tuple[pd.Timestamp, pd.Timestamp]) -> pd.DataFrame:
+    frame = c.tables["requests"]
+    inside = frame["received"].ge(span[0]) & frame["received"].lt(span[1])
+    return frame[inside & frame["duplicate_of"].isna()]
 
 
 def _value(

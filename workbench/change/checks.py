@@ -180,16 +180,16 @@ def _data_checks(
     if not pd.api.types.is_numeric_dtype(data[item]):
         return parts
     if weights is not None or psu is not None:
-        now = data[data[by] == current]
+        now = data[by] == current
         used = method in (
             "change.difference.design",
             "change.difference.newcombe_effective",
             "change.did.community_t",
         )
         parts += design.check_clusters.rows(
-            now[item],
-            cluster=None if psu is None else now[psu],
-            weights=None if weights is None else now[weights],
+            data.loc[now, item],
+            cluster=None if psu is None else data.loc[now, psu],
+            weights=None if weights is None else data.loc[now, weights],
             used=used,
         )
     if community is not None:

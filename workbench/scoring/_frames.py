@@ -88,10 +88,13 @@ def numbers(frame: pd.DataFrame, column: str) -> Floats:
     if column not in frame.columns:
         return np.full(len(frame), np.nan)
     raw = frame[column]
-    out: Floats = np.array(
-        pd.to_numeric(raw, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    )
-    wrong = np.flatnonzero((np.isnan(out) & raw.notna().to_numpy()) | np.isinf(out))
+    out: Floats
+    if raw.dtype == np.float64:
+        out = np.array(raw.to_numpy())
+        wrong = np.flatnonzero(np.isinf(out))
+    else:
+        out = np.array(pd.to_numeric(raw, errors="coerce").to_numpy(dtype=float, na_value=np.nan))
+        wrong = np.flatnonzero((np.isnan(out) & raw.notna().to_numpy()) | np.isinf(out))
     if len(wrong):
         raise InputError(
             *(

@@ -75,7 +75,7 @@ def numbers(data: pd.DataFrame, column: str) -> Floats:
     """Values of a column as floats, shape (n,); missing is NaN; text raises :class:`InputError`."""
     series = data[column]
     try:
-        values = pd.to_numeric(series)
+        values = series if series.dtype == np.float64 else pd.to_numeric(series)
         array = values.to_numpy(dtype="float64", na_value=np.nan)
     except (ValueError, TypeError) as error:
         parsed = pd.to_numeric(series.astype("object"), errors="coerce")

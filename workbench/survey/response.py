@@ -56,7 +56,7 @@ def disposition_kind(codes: pd.Series[str]) -> pd.Series[str]:
         code: next((name for pattern, name in patterns if re.fullmatch(pattern, str(code))), "")
         for code in filled.unique()
     }
-    kind = filled.astype(object).map(known)
+    kind = pd.Series([known[code] for code in filled.tolist()], index=filled.index, dtype=object)
     bad = np.flatnonzero((kind == "").to_numpy())
     if bad.size:
         problems = [
