@@ -304,31 +304,38 @@ def versions() -> dict[str, str]:
 
 def _lists(chains: Iterable[Sequence[x509.Certificate]]) -> list[Any]:
     """Return the revocation lists in force today for those who signed."""
-    return [crl for chain in chains for crl in _vouching(chain).lists]
+    trust = _trust()
+    return [crl for chain in chains for crl in _vouching(chain, trust).lists]
 
 
-def _vouching(chain: Sequence[x509.Certificate]) -> Vouching:
-    """Return the path above a certificate, and the lists in force today for it."""
+def _trust() -> tuple[list[Any], list[Any]]:
+    """Return the roots believed on this machine, and its revocation lists."""
     home = keys.home_folder(os.environ)
+    return keys.load_roots(home), load_crls([home / "trust", home / "keys" / "demo"])
+
+
+def _vouching(chain: Sequence[x509.Certificate], trust: tuple[list[Any], list[Any]]) -> Vouching:
+    """Return the path above a certificate, and the lists in force today for it."""
+    roots, crls = trust
     own = [one for one in chain if one.issuer == one.subject]
-    path = path_to(chain[0], chain[1:], [*keys.load_roots(home), *own])
+    path = path_to(chain[0], chain[1:], [*roots, *own])
     if path is None:
         return Vouching(tuple(chain))
-    crls = load_crls([home / "trust", home / "keys" / "demo"])
     return Vouching(path, tuple(current_lists(path, crls, datetime.now(UTC))))
 
 
 @lru_cache(maxsize=4)
 def vouching_of(clock: Authority) -> Vouching:
     """Return what others judge a time-stamp authority by later; it is asked for one stamp."""
-    return _vouching(stamped_by(stamp(b"", clock)))
+    return _vouching(stamped_by(stamp(b"", clock)), _trust())
 
 
 def vouch_for_stamp(bag: Path) -> None:
     """Put certificates and revocation lists of the authority that stamped the head into a bag."""
     token = bag / "attest" / attest.HEAD_STAMP
     if token.exists():
-        attest.write_vouching(bag, "timestamp", _vouching(stamped_by(token.read_bytes())))
+        found = _vouching(stamped_by(token.read_bytes()), _trust())
+        attest.write_vouching(bag, "timestamp", found)
 
 
 def waits_for_entry(bag: Path) -> bool:

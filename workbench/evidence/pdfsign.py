@@ -570,6 +570,8 @@ class _Writer(IncrementalPdfFileWriter):
     The overridden methods are pyHanko's own; its version is pinned to a minor release.
     """
 
+    IO_CHUNK_SIZE = 1 << 20  # a report is copied in two pieces, not in four hundred
+
     def _update_meta(self) -> None:
         """Leave Info and XMP as typst wrote them: PDF/A wants the two to agree."""
 
