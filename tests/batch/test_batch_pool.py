@@ -40,6 +40,23 @@ def sleep_long(x: Any) -> None:
     time.sleep(60)
 
 
+def began_with(x: Any) -> str:
+    return Path("/proc/self/environ").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="large pages are asked for of glibc on Linux")
+def test_a_worker_begins_with_large_pages_and_the_runner_stays_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
+    before = dict(os.environ)
+    [(_, told)] = run_tasks([Task("env", began_with, None)], jobs=1, seconds=60)
+    assert "GLIBC_TUNABLES=glibc.malloc.hugetlb=1" in told.split("\0")
+    assert "MALLOC_ARENA_MAX=2" in told.split("\0")
+    assert dict(os.environ) == before
+
+
 def test_every_task_gives_its_result_and_a_dead_worker_fails_its_task_only() -> None:
     tasks = [Task(f"t{i}", double, i) for i in range(6)]
     tasks[2:2] = [

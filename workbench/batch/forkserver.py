@@ -35,7 +35,7 @@ from workbench.batch import limits
 from workbench.batch.imports import jsonschema_first
 from workbench.errors import MachineError, Problem
 
-__all__ = ["available", "code_now", "serve", "server"]
+__all__ = ["LARGE_PAGES", "available", "code_now", "serve", "server"]
 
 _STACK = (
     "ipykernel.kernelapp",
@@ -65,8 +65,12 @@ _STACK = (
     "workbench.protocol.load",
 )
 
-# a fork copies the table of the pages, and its end takes it down: large pages halve both
-_LARGE_PAGES = {"MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+LARGE_PAGES = {"MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""What malloc reads when a process begins: large pages.
+
+A fork copies the table of the pages, and its end takes it down: large pages halve both. A worker
+that makes reports takes and gives back 100 MB each time: they spare it a twelfth of its CPU.
+"""
 _OBJECTS = 144 << 20  # bytes that the small objects of the stack take, about
 
 _leave = os._exit  # in a child the notebook's is another one
@@ -109,7 +113,7 @@ class _Kept:
 
         self.folder, self.address = folder, str(folder / "s")
         # the whole environment: what libraries read when they are imported is fixed by it
-        self._environment = kernel_environment(folder) | _LARGE_PAGES
+        self._environment = kernel_environment(folder) | LARGE_PAGES
         self._code = code_now()
         self._end = threading.Event()
         self._watch = threading.Thread(target=self._keep, daemon=True)
@@ -498,7 +502,7 @@ def _main(address: str, code: str | None = None) -> None:
     if code is None:
         from workbench.batch.kernels import kernel_environment
 
-        env = os.environ | kernel_environment(Path(address).parent) | _LARGE_PAGES
+        env = os.environ | kernel_environment(Path(address).parent) | LARGE_PAGES
         again = [sys.executable, "-P", "-m", "workbench.batch.forkserver", address, ""]
         os.execve(sys.executable, again, env)  # noqa: S606  (this interpreter, our own module)
     serve(address, code)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from workbench.batch.forkserver import LARGE_PAGES
 from workbench.batch.limits import Lost, of_error
 
 __all__ = ["Failure", "Task", "kill_family", "run_tasks"]
@@ -86,7 +87,14 @@ def _start(environment: dict[str, str]) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, environment), daemon=False)
-    process.start()
+    # malloc reads its settings when a process begins; what the operator set stays
+    own = {name: value for name, value in LARGE_PAGES.items() if name not in os.environ}
+    os.environ.update(own)
+    try:
+        process.start()
+    finally:
+        for name in own:
+            del os.environ[name]
     theirs.close()
     return _Worker(process, ours)
 
