@@ -18,6 +18,7 @@ from workbench.assess.sample import (
     NUMBERS,
     Sample,
     absent,
+    composition,
     labelled,
     reachable,
 )
@@ -176,7 +177,7 @@ def _unlike(c: Community, sample: Sample) -> list[dict[str, Any]]:
     """Say how unlike the population those who answered are (non-response bias indicators)."""
     if sample.base is None or sample.margins.empty or absent(c, sample):
         return []
-    frame = survey.composition(sample.base, sample.margins, by="wave")
+    frame = composition(c, sample.base, sample.margins)
     drawn = reachable(c)
     now = None if drawn is None else drawn[drawn["wave"].eq(c.wave)]
     rates = survey.response_rates(now).set_index("statistic")["value"]

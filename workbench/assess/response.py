@@ -12,6 +12,7 @@ from workbench.assess.facts import MODES
 from workbench.assess.sample import (
     NUMBERS,
     Sample,
+    composition,
     labelled,
     reachable,
     role_en,
@@ -86,9 +87,12 @@ def response(c: Community, sample: Sample) -> pd.DataFrame:
     rows += _participation(c, sample)
     if not sample.margins.empty:
         if sample.base is not None:
-            rows += _composition(c, sample.base, sample.margins, "response.composition")
+            rows += _composition(
+                c, composition(c, sample.base, sample.margins), "response.composition"
+            )
         if sample.opt_in is not None:
-            rows += _composition(c, sample.opt_in, sample.margins, "response.participants")
+            opted = survey.composition(sample.opt_in, sample.margins, by="wave")
+            rows += _composition(c, opted, "response.participants")
     return from_rows(rows)
 
 
@@ -125,11 +129,8 @@ def _participation(c: Community, sample: Sample) -> list[dict[str, Any]]:
     return [labelled("response.participation.current", "estimate", *label, wave=c.wave, **more)]
 
 
-def _composition(
-    c: Community, sample: survey.Design, margins: pd.DataFrame, prefix: str
-) -> list[dict[str, Any]]:
+def _composition(c: Community, frame: pd.DataFrame, prefix: str) -> list[dict[str, Any]]:
     """Set each group's share among the answers beside the population; small groups withheld."""
-    frame = survey.composition(sample, margins, by="wave")
     frame = frame[frame["wave"].eq(c.wave)].assign(value=frame["share_unweighted"])
     kept = ["item", "category", "value", "unit", "n", "population", "status"]
     frame = frame[[*kept, "reason_zh", "reason_en"]]

@@ -422,3 +422,8 @@ def cases(frame: pd.DataFrame | None) -> pd.DataFrame | None:
     if frame is None or frame.empty:
         return None
     return frame.assign(n=frame["n"].fillna(1.0))
+
+
+def composition(c: Community, base: survey.Design, margins: pd.DataFrame) -> pd.DataFrame:
+    """Give the sample with base weights beside the population, by wave; made once a unit."""
+    return c.once("composition", lambda: survey.composition(base, margins, by="wave"))

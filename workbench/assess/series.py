@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from workbench import change
@@ -102,13 +103,14 @@ def measurement(c: Community, measure: Mapping[str, Any], span: Span | None) -> 
     told = by_period(frame[frame["indicator"].eq(measure["measurement"])], add=statistic in _ADDED)
     if told.empty:
         return gone("窗口内没有数据", "no value in the window")
-    told["start"] = [_start(p, zone) for p in told["period"]]
+    starts = [_start(p, zone) for p in told["period"].tolist()]
     open_ended = statistic in {"last", "change_rel", "change_pp"} and not measure.get("window")
+    needed = ["numerator", "denominator"] if statistic == "ratio_of_sums" else ["figure"]
+    kept = told[needed].notna().all(axis=1)
     if span is not None:
-        told = told[told["start"].lt(span[1]) & (told["start"].ge(span[0]) | open_ended)]
-    if statistic == "ratio_of_sums":
-        told = told[told["numerator"].notna() & told["denominator"].notna()]
-    told = told[told["figure"].notna() | (statistic == "ratio_of_sums")]
+        inside = [at < span[1] and (open_ended or at >= span[0]) for at in starts]
+        kept &= np.array(inside, dtype=bool)
+    told = told.assign(start=starts).loc[kept]
     if told.empty:
         return gone("窗口内没有数据", "no value in the window")
     cadence = told["period"].map(_cadence)
