@@ -141,17 +141,19 @@ def interval(low: float | None, high: float | None, unit: str, lang: str) -> str
 
 def _plain(value: Any) -> Any:
     """Turn a cell into a JSON value: numpy and pandas scalars to Python's, missing to None."""
-    if value is None or isinstance(value, str | bool):
-        return value or None if isinstance(value, str) else value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value or None
+    if not isinstance(value, int | float) and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.10g}") if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value
     if isinstance(value, list | tuple | set | frozenset):
         items = sorted(value) if isinstance(value, set | frozenset) else value
         return ";".join(str(item) for item in items) or None
-    if hasattr(value, "item") and not isinstance(value, int | float):
-        value = value.item()
-    if isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return float(f"{value:.10g}") if math.isfinite(value) else None
     if type(value).__name__ in {"NAType", "NaTType"}:
         return None
     return str(value)
@@ -169,6 +171,12 @@ def rows(frame: pd.DataFrame, *, section: str) -> list[dict[str, Any]]:
         When an id is missing or stands twice, or a kind is unknown.
     """
     kept = [name for name in (*COLUMNS, *EXTRA) if name in frame.columns]
+    made = {"section", "status"} | {
+        f"{name}_{lang}"
+        for name in ("display", "interval", "target", "base", "baseline")
+        for lang in ("zh", "en")
+    }
+    names = [name for name in (*COLUMNS, *EXTRA) if name in made or name in frame.columns]
     found: list[dict[str, Any]] = []
     for values in zip(*(frame[name].tolist() for name in kept), strict=True):
         row = {name: _plain(value) for name, value in zip(kept, values, strict=True)}
@@ -185,7 +193,7 @@ def rows(frame: pd.DataFrame, *, section: str) -> list[dict[str, Any]]:
             for name in ("target", "base", "baseline"):
                 if isinstance(row.get(name), int | float):
                     row.setdefault(f"{name}_{lang}", number(row[name], unit, lang))
-        found.append({k: row[k] for k in (*COLUMNS, *EXTRA) if row.get(k) is not None})
+        found.append({name: row[name] for name in names if row.get(name) is not None})
     _refuse(found, section)
     return found
 
