@@ -14,10 +14,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # part of the package -> parts it may import; parts not named may import anything but cli
 MAY_IMPORT = {
-    "survey": {"errors", "rows"},
-    "change": {"errors", "rows", "survey"},
-    "scoring": {"errors", "rows", "survey"},
-    "text": {"errors", "rows", "yamlfile", "survey", "scoring"},
+    "survey": {"errors"},
+    "change": {"errors", "survey"},
+    "scoring": {"errors", "survey"},
+    "text": {"errors", "yamlfile", "survey", "scoring"},
     "protocol": {"errors", "yamlfile"},
     "report": {"errors", "bundle", "findings", "wording"},
     "evidence": {"errors"},
@@ -26,7 +26,6 @@ MAY_IMPORT = {
     "yamlfile": {"errors"},
     "calendars": {"errors", "bundle"},
     "wording": set(),
-    "rows": set(),
     "errors": set(),
 }
 

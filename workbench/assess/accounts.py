@@ -11,7 +11,7 @@ from workbench import scoring
 from workbench.assess import budgets, records
 from workbench.assess.sample import labelled
 from workbench.findings import number
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

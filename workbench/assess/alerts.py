@@ -15,7 +15,7 @@ from workbench.assess.indicators import _truth, judged_by
 from workbench.assess.score import warnings as by_month
 from workbench.assess.series import by_period
 from workbench.findings import interval, number
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -12,7 +12,7 @@ from workbench.assess.indicators import indicators
 from workbench.assess.sample import design, labelled
 from workbench.assess.satisfaction import satisfaction, topic
 from workbench.assess.score import score as scored
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -8,7 +8,7 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess.sample import labelled
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

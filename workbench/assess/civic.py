@@ -10,7 +10,7 @@ from workbench import scoring, survey
 from workbench.assess import records
 from workbench.assess.sample import labelled
 from workbench.findings import number
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

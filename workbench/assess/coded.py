@@ -8,7 +8,7 @@ import pandas as pd
 
 from workbench import scoring
 from workbench.assess.sample import labelled
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 from workbench.text.coding import documents_of, is_coded, theme_counts, theme_marks
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbench import __version__, judgements
 from workbench.findings import number
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -14,7 +14,7 @@ from workbench.assess.indicators import unit_of
 from workbench.assess.pictured import shown
 from workbench.assess.sample import labelled
 from workbench.findings import number
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

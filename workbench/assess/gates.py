@@ -13,7 +13,7 @@ from workbench.assess.indicators import _truth as truth
 from workbench.assess.indicators import by_fact, judged_by, unestimated
 from workbench.assess.score import OPT_IN, chosen
 from workbench.findings import interval, number
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -10,7 +10,7 @@ import pandas as pd
 
 from workbench import scoring, survey
 from workbench.calendars import Calendar
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

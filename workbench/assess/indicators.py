@@ -21,7 +21,7 @@ from workbench.assess.series import gone as _gone
 from workbench.assess.series import measurement, span_of
 from workbench.errors import InputError
 from workbench.findings import number
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -10,7 +10,7 @@ import pandas as pd
 from workbench import scoring
 from workbench.assess.indicators import judged_by
 from workbench.assess.sample import labelled
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

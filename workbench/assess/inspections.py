@@ -9,7 +9,7 @@ import pandas as pd
 from workbench import scoring
 from workbench.errors import InputError
 from workbench.findings import number
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -13,7 +13,7 @@ from workbench.assess.changes import check_rows
 from workbench.assess.indicators import unit_of
 from workbench.assess.series import by_period
 from workbench.findings import number
-from workbench.rows import from_rows
+from workbench.survey.rows import from_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -11,7 +11,7 @@ from workbench import survey
 from workbench.assess.facts import MODES
 from workbench.assess.sample import NUMBERS, Sample, labelled
 from workbench.assess.satisfaction import bound_items, satisfaction_items, top_codes, topic
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

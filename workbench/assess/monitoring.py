@@ -15,7 +15,7 @@ from workbench.assess import handled, records
 from workbench.assess.series import by_period, ended
 from workbench.errors import InputError
 from workbench.findings import number
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

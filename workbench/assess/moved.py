@@ -16,7 +16,7 @@ from workbench.assess.sample import Sample
 from workbench.assess.satisfaction import bound_items
 from workbench.assess.series import span_of
 from workbench.findings import number
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

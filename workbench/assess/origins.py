@@ -15,7 +15,7 @@ from workbench.assess.editions import beside_earlier
 from workbench.assess.lower import areas, households
 from workbench.assess.sample import labelled
 from workbench.assess.satisfaction import category_code, group_name
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

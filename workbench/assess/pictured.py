@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench.assess.sample import labelled
 from workbench.intake.pictures import file_name, may_leave
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -19,7 +19,7 @@ from workbench.assess.satisfaction import (
     subject,
 )
 from workbench.errors import InputError
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -10,8 +10,8 @@ import pandas as pd
 from workbench.assess import records
 from workbench.assess.sample import labelled
 from workbench.assess.series import _cadence, by_period
-from workbench.rows import from_rows
 from workbench.scoring import _periods
+from workbench.survey.rows import from_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -18,7 +18,7 @@ from workbench import change, survey
 from workbench.assess import handled, records
 from workbench.assess.series import gone, span_of
 from workbench.findings import number
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -20,7 +20,7 @@ from workbench.assess.sample import (
     wave_role,
     waves_of,
 )
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

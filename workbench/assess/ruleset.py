@@ -18,7 +18,7 @@ from workbench.assess.sample import labelled
 from workbench.assess.score import score
 from workbench.findings import number
 from workbench.protocol.targets import printed
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

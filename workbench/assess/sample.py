@@ -11,7 +11,7 @@ import pandas as pd
 
 from workbench import survey
 from workbench.errors import InputError, Problem
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

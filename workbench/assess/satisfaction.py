@@ -21,7 +21,7 @@ from workbench.assess.sample import (
     role_zh,
     wave_role,
 )
-from workbench.rows import from_rows
+from workbench.survey.rows import from_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -15,7 +15,7 @@ from workbench.assess.inspections import marks, places
 from workbench.assess.pictured import shown
 from workbench.assess.series import by_period
 from workbench.findings import number
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

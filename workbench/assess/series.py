@@ -12,9 +12,9 @@ import pandas as pd
 
 from workbench import change
 from workbench.assess import records
-from workbench.rows import to_rows
 from workbench.scoring import _periods
 from workbench.scoring._periods import by_period
+from workbench.survey.rows import to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

@@ -12,7 +12,7 @@ from workbench.assess.response import population_size
 from workbench.assess.sample import Sample, labelled, reachable, weights
 from workbench.assess.satisfaction import bound_items, satisfaction_items, scale_ends, top_codes
 from workbench.findings import number
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

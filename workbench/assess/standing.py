@@ -14,8 +14,8 @@ from workbench.assess.gates import DECIDED
 from workbench.assess.indicators import _truth, judged_by, unestimated
 from workbench.errors import InputError
 from workbench.findings import number
-from workbench.rows import from_rows, to_rows
 from workbench.scoring.standing import TRANSITIONS
+from workbench.survey.rows import from_rows, to_rows
 
 if TYPE_CHECKING:
     from workbench.community import Community

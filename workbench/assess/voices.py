@@ -13,7 +13,7 @@ from workbench import survey
 from workbench.assess import origins, records
 from workbench.assess.coded import coded
 from workbench.assess.sample import labelled
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 from workbench.text import COLUMNS, by_hour, peak_hours, topic_table
 from workbench.text.masking import tells
 

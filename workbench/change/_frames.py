@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import InputError, Problem
-from workbench.rows import from_rows
+from workbench.survey.rows import from_rows
 
 __all__ = [
     "COLUMNS",

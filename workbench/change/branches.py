@@ -21,8 +21,8 @@ from workbench.change.rates import counts, rate_ratio
 from workbench.change.series import segmented, segmented_counts
 from workbench.change.staggered import callaway_santanna
 from workbench.change.survival import survival_change
-from workbench.rows import to_rows
 from workbench.survey import Design
+from workbench.survey.rows import to_rows
 
 __all__ = [
     "aggregates",

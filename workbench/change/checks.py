@@ -12,7 +12,7 @@ from workbench.change import checks_design as design
 from workbench.change._checks import CHECKS, Row, check_row
 from workbench.change._frames import record, table
 from workbench.change.grade import DesignFacts
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 __all__ = ["checks", "checks_by_number"]
 

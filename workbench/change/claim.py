@@ -14,7 +14,7 @@ from workbench.change.grade import DesignFacts, Grade, grade
 from workbench.change.multiple import multiplicity
 from workbench.change.verdict import VERDICTS, Verdict, judge
 from workbench.change.wording import figure, sentence
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 
 __all__ = ["LEVEL_UNIT", "Setting", "claims"]
 

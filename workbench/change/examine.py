@@ -19,8 +19,8 @@ from workbench.change.durations import durations
 from workbench.change.grade import DesignFacts
 from workbench.change.rates import rate_models
 from workbench.errors import InputError
-from workbench.rows import to_rows
 from workbench.survey import Design
+from workbench.survey.rows import to_rows
 
 __all__ = ["Examined", "examine"]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from workbench.change._frames import check_level, not_computed, refuse, row, table
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 
 __all__ = ["hybrid_difference"]
 

@@ -12,7 +12,7 @@ from scipy import optimize, stats
 from workbench.change._frames import check_level, not_computed, numbers, refuse, row, table
 from workbench.change._means import mean_difference
 from workbench.change.clusters import cluster_rows, fit
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 
 __all__ = [
     "ancova",

@@ -12,7 +12,7 @@ from scipy import integrate, stats
 
 from workbench.change._frames import not_computed, refuse, row, table
 from workbench.change.proportions import newcombe, two_shares
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 
 __all__ = [
     "claim_unit",

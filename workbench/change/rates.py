@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import optimize, stats
 
 from workbench.change._frames import check_level, not_computed, numbers, refuse, row, table
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 
 __all__ = ["counts", "dispersion", "rate", "rate_models", "rate_ratio"]
 

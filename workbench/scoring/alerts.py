@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import InputError, Problem
-from workbench.rows import from_rows
 from workbench.scoring import _periods
 from workbench.scoring._frames import Floats, need, no_duplicates, numbers, refuse, words
+from workbench.survey.rows import from_rows
 
 __all__ = ["RULE_KEYS", "warning_log", "warnings"]
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from workbench.rows import from_rows
 from workbench.scoring._frames import Floats, check_level, need, numbers, refuse, words
 from workbench.survey import binomial_interval
+from workbench.survey.rows import from_rows
 
 __all__ = ["LEVELS", "organisation_sheet", "participation_levels", "quality_sheet", "vote_results"]
 

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from workbench.rows import from_rows
 from workbench.scoring._frames import Floats, as_table, check_level, critical, one_of, refuse
+from workbench.survey.rows import from_rows
 
 __all__ = [
     "bland_altman",

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from workbench.rows import from_rows, to_rows
 from workbench.scoring._periods import by_period
 from workbench.scoring.plausibility import ALIKE, forced_sign_ins, inflation, rounding
 from workbench.scoring.records import device_faults, digit_preference, recount, sprint, surge
+from workbench.survey.rows import from_rows, to_rows
 
 __all__ = ["REMEDIES", "falsification"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from workbench.rows import from_rows
 from workbench.scoring._frames import Floats, need, numbers, refuse, words
+from workbench.survey.rows import from_rows
 
 __all__ = [
     "clear_awards",

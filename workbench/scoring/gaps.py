@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from workbench.rows import from_rows
 from workbench.scoring._frames import Floats, check_level, need, numbers, refuse
+from workbench.survey.rows import from_rows
 
 __all__ = ["inequality", "kind_gap", "supply_demand"]
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import InputError, Problem
-from workbench.rows import from_rows, to_rows
 from workbench.scoring._frames import check_level, critical, need, numbers, one_of
 from workbench.scoring.targets import Decision, decide, three_outcomes
+from workbench.survey.rows import from_rows, to_rows
 
 __all__ = ["CONDITION_KINDS", "decision_counts", "eligibility", "pass_rate"]
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workbench.rows import from_rows
 from workbench.scoring._frames import NO_VALUE, check_level, need, one_of, refuse
 from workbench.survey import binomial_interval
+from workbench.survey.rows import from_rows
 
 __all__ = ["RATES", "handling_rates", "same_times"]
 

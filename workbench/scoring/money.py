@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from workbench.rows import from_rows
 from workbench.scoring._frames import Floats, need, numbers, one_of, refuse, words
 from workbench.scoring.targets import Decision, decide
+from workbench.survey.rows import from_rows
 
 __all__ = ["annual_need", "budget_shares", "participation_award", "subsidy", "welfare_subsidy"]
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from workbench.rows import to_rows
 from workbench.scoring._frames import need, numbers, refuse
 from workbench.survey import Design, arrival_bursts, groups_compared, ratio
+from workbench.survey.rows import to_rows
 
 __all__ = ["ALIKE", "forced_sign_ins", "inflation", "ledgers_alike", "rounding"]
 

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, special
 
-from workbench.rows import from_rows
 from workbench.scoring import _periods
 from workbench.scoring._frames import (
     check_level,
@@ -24,6 +23,7 @@ from workbench.scoring._frames import (
     refuse,
     words,
 )
+from workbench.survey.rows import from_rows
 
 __all__ = [
     "copied_texts",

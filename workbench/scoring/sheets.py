@@ -10,8 +10,8 @@ import pandas as pd
 from scipy import special
 
 from workbench.errors import InputError, Problem
-from workbench.rows import from_rows
 from workbench.scoring._frames import Floats, check_level, critical, need, numbers, refuse, words
+from workbench.survey.rows import from_rows
 
 __all__ = ["TEAM", "deductions", "inspection", "merge_sheets", "sheet_status"]
 

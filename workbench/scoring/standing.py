@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from workbench.errors import InputError, Problem
-from workbench.rows import from_rows
 from workbench.scoring._frames import need, refuse, words
+from workbench.survey.rows import from_rows
 
 __all__ = ["TRANSITIONS", "award_history", "traffic_light"]
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from workbench.rows import from_rows
 from workbench.survey._input import (
     Floats,
     check_columns,
@@ -18,6 +17,7 @@ from workbench.survey._input import (
     refuse,
 )
 from workbench.survey.contrasts import adjusted_p
+from workbench.survey.rows import from_rows
 
 BLOCK = 2048
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from workbench.errors import InputError, Problem
-from workbench.rows import from_rows
 from workbench.survey._input import Floats, check_columns, crossed, labels, names, numbers, refuse
 from workbench.survey._margins import check_margins
 from workbench.survey.design import Design
+from workbench.survey.rows import from_rows
 
 KINDS = ("I", "P", "R", "NC", "O", "UH", "UO", "NE")
 RATES = (

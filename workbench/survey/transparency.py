@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from workbench.rows import from_rows
 from workbench.survey._input import refuse
+from workbench.survey.rows import from_rows
 
 # AAPOR Code of Professional Ethics and Practices (2021), III.A, items 1-11
 AAPOR: dict[str, tuple[str, str]] = {

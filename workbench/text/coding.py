@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from workbench.rows import to_rows
+from workbench.survey.rows import to_rows
 from workbench.text._frames import Row, exploded, need, refuse
 from workbench.text.masking import mask
 

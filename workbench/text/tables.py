@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from workbench.rows import from_rows
+from workbench.survey.rows import from_rows
 from workbench.text._frames import Row, exploded, need, refuse, share
 from workbench.text.lexicon import dictionary
 from workbench.text.topics import SENTIMENTS

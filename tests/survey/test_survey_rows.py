@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workbench.rows import from_rows, to_rows
+from workbench.survey.rows import from_rows, to_rows
 
 KINDS: dict[str, list[Any]] = {
     "text": ["a", "b", ""],
