@@ -26,6 +26,8 @@ import subprocess
 import sys
 import threading
 import time
+from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -259,7 +261,7 @@ def serve(address: str, code: str = "") -> None:
         raise SystemExit("a thread was started by an import: no safe fork")
     _adopt_orphans()
     gc.collect()
-    _fill(reserved)
+    _fill()
     gc.freeze()
     _join(reserved)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -288,7 +290,7 @@ def _reserve() -> dict[int, bytes]:
     return {id(one) >> 20: one for one in held}
 
 
-def _fill(reserved: Collection[int]) -> None:
+def _fill() -> None:
     """Fill the gaps that imports left between objects, for good.
 
     What a child, or the server between two forks, allocates would lie in them, all over the
@@ -298,10 +300,23 @@ def _fill(reserved: Collection[int]) -> None:
 
     allocate = ctypes.pythonapi.PyObject_Malloc
     allocate.argtypes, allocate.restype = [ctypes.c_size_t], ctypes.c_size_t
-    old = {id(one) >> 20 for one in gc.get_objects()}.union(reserved)
+    ends = _mapped()
     for size in range(512, 0, -16):
-        while allocate(size) >> 20 in old:
+        while bisect_right(ends, allocate(size)) % 2:  # between a beginning and its end
             pass
+
+
+def _mapped() -> array[int]:
+    """Give beginning and end of each piece of this process's memory, ascending (Linux).
+
+    An array has no objects that would leave gaps of their own.
+    """
+    try:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:
+        lines = []
+    ends = (end for line in lines for end in line.split(maxsplit=1)[0].split("-"))
+    return array("Q", (int(end, 16) for end in ends))
 
 
 def _join(reserved: Collection[int]) -> None:
