@@ -16,7 +16,7 @@ from fontTools.pens.boundsPen import BoundsPen
 from fontTools.ttLib import TTFont
 from pylopdf_fonts_zh_cn import sans_path
 
-from workbench.report import document, render_html, withheld_html
+from workbench.report import document, html, render_html, withheld_html
 from workbench.report.fonts import clean, subset
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
@@ -189,3 +189,12 @@ def test_a_browser_without_chinese_fonts_shows_chinese(
             capture_output=True, timeout=300, check=True,
         )  # fmt: skip
     assert (tmp_path / "one.png").read_bytes() != (tmp_path / "two.png").read_bytes()
+
+
+def test_words_that_look_like_a_picture_keep_their_characters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[set[str]] = []
+    monkeypatch.setattr(html.fonts, "subset", lambda used: asked.append(used) or b"")
+    html._font_face('<p>=data:base64,测</p><img src="data:image/png;base64,Zz">', "zh")
+    assert {"测", "Z"} <= asked[0]

@@ -426,7 +426,7 @@ def page(document: Mapping[str, Any], files: Mapping[str, str | bytes]) -> bytes
 def _font_face(body: str, lang: str) -> str:
     """Embed the characters that the page uses; in English letters and marks are every reader's."""
     # what fills a page are pictures; of those letters and digits count, each found at once
-    words = re.sub('base64,[^"]*', "", body)
+    words = re.sub('="data:[^"]*', "", body)  # in what people wrote, marks are escaped
     used = set(html.unescape(words)) | {char for char in _BASE64 if char in body}
     if lang == "en":
         used = {char for char in used if ord(char) > 0x206F}
