@@ -813,7 +813,7 @@ def _facts(signature: EmbeddedPdfSignature) -> dict[str, Any]:
     chain = [certificate, *map(_to_x509, signature.other_embedded_certs)]
     return {
         "role": _role_of(signature),
-        "field": signature.fq_name,
+        "field": str(signature.fq_name),  # a plain text, which holds no file
         "signer": _name_part(certificate.subject, x509.NameOID.COMMON_NAME),
         "organisation": _name_part(certificate.subject, x509.NameOID.ORGANIZATION_NAME),
         "issuer": _name_part(certificate.issuer, x509.NameOID.COMMON_NAME),
