@@ -142,8 +142,9 @@ def test_two_children_do_not_draw_the_same_numbers(ran: Execute, how: str) -> No
 
 
 @pytest.mark.parametrize("how", ["fresh", "forked", "in-child"])
-def test_a_fork_is_an_error_of_its_cell(ran: Execute, how: str) -> None:
-    error = ran(how, "import os\nif os.fork() == 0:\n    os._exit(0)")["error"]
+@pytest.mark.parametrize("fork", ["os.fork()", "eval('fork()', {'fork': os.fork})"])
+def test_a_fork_is_an_error_of_its_cell(ran: Execute, how: str, fork: str) -> None:
+    error = ran(how, f"import os\nif {fork} == 0:\n    os._exit(0)")["error"]
     assert error["ename"] == "RuntimeError"
     assert "must not fork" in error["evalue"]
     assert error["cell"] == "cell-1"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.batch import run
+from workbench.batch import run, state
 from workbench.batch.opening import draw_seed, enter_draw, log_of, open_study, opened
 from workbench.batch.slices import load_study
 from workbench.cli import main
@@ -135,3 +135,14 @@ def test_the_longer_a_log_the_more_reports_are_entered_together(
 def test_a_run_without_anything_to_enter_makes_no_log(tiny: Write, tmp_path: Path) -> None:
     run.enter_all(load_study(str(tiny())), tmp_path / "out", {})
     assert not (tmp_path / "out").exists()
+
+
+def test_bags_that_a_log_does_not_take_are_in_the_state_all_the_same(
+    tiny: Write, tmp_path: Path
+) -> None:
+    study, out = load_study(str(tiny())), tmp_path / "out"
+    log_of(study, out).append([{"type": "notice", "study": "tiny"}], demonstration=True)
+    (out / "ledger" / "log.vkey").unlink()
+    row = {"community": "AA-01", "edition": 1, "state": "signing", "attempt": 1}
+    assert code(lambda: run.enter_all(study, out, {"AA-01": row})) == "ledger.vkey"
+    assert state.brief(out)["AA-01"].state == "signing"

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from workbench.batch import provisioner
 from workbench.batch.forkserver import available
+from workbench.errors import MachineError
 
 pytestmark = pytest.mark.skipif(not available(), reason="this system cannot fork kernels")
 
@@ -81,3 +83,9 @@ def test_papermill_gets_warm_kernels_by_a_kernelspec_and_the_same_outputs(
     assert [sorted(cell[-1].get("data", ())) for cell in warm[1:3]] == [
         ["image/png", "text/plain"]
     ] * 2
+
+
+def test_without_a_server_the_message_says_how_to_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORKBENCH_FORKSERVER", raising=False)
+    with pytest.raises(MachineError, match=r"python -m workbench\.batch\.forkserver"):
+        provisioner._address()

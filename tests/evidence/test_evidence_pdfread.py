@@ -38,6 +38,17 @@ def both(data: bytes) -> tuple[Any, Any]:
     return ours, told(pdfsign._parse_table, pdfsign._process_entries, data)
 
 
+def read_from(data: bytes, read: Callable[..., Any], shown: Callable[[Any], Any]) -> Any:
+    """Give what is read from the third byte on, and where the stream stands, or the error."""
+    stream = io.BytesIO(b"12" + data)
+    stream.seek(2)
+    try:
+        found = read(stream)
+    except Exception as error:
+        return type(error)
+    return shown(found), stream.tell()
+
+
 def test_the_table_of_a_report_is_read_here_and_as_pyhanko_reads_it(
     compile_report: Callable[..., bytes], tmp_path: Path
 ) -> None:
@@ -118,13 +129,7 @@ def test_what_is_known_of_a_table_cannot_be_changed() -> None:
 )
 def test_hexadecimal_strings_are_what_pyhanko_reads(data: bytes) -> None:
     def told(read: Callable[..., Any]) -> Any:
-        stream = io.BytesIO(b"12" + data)
-        stream.seek(2)
-        try:
-            found = read(stream)
-        except Exception as error:
-            return type(error)
-        return type(found), found, stream.tell()
+        return read_from(data, read, lambda found: (type(found), found))
 
     assert told(pdfsign._hex_string) == told(pdfsign._read_hex)
 
@@ -160,16 +165,14 @@ def test_hexadecimal_strings_are_what_pyhanko_reads(data: bytes) -> None:
     ],
 )
 def test_arrays_are_what_pyhanko_reads(data: bytes) -> None:
-    def told(read: Callable[..., Any]) -> Any:
-        stream = io.BytesIO(b"12" + data)
-        stream.seek(2)
-        container = generic.Reference(9, 0, object())
-        try:
-            found = read(stream, container)
-        except Exception as error:
-            return type(error)
+    container = generic.Reference(9, 0, object())
+
+    def shown(found: Any) -> Any:
         items = list(map(found.raw_get, range(len(found))))
         assert all(item.container_ref is container for item in items)
-        return [(type(item), repr(item)) for item in items], stream.tell()
+        return [(type(item), repr(item)) for item in items]
+
+    def told(read: Callable[..., Any]) -> Any:
+        return read_from(data, lambda stream: read(stream, container), shown)
 
     assert told(pdfsign._array) == told(pdfsign._read_array)

@@ -54,3 +54,9 @@ def test_names_that_rows_lack_are_missing_there(
     pd.testing.assert_frame_equal(
         from_rows(rows, columns=columns), pd.DataFrame(rows, columns=columns)
     )
+
+
+@pytest.mark.filterwarnings("ignore:DataFrame columns are not unique")
+def test_of_two_columns_of_one_name_the_last_counts_as_with_pandas() -> None:
+    frame = pd.DataFrame([[1, "x", 2.5]], columns=["a", "b", "a"])
+    assert to_rows(frame) == frame.to_dict("records") == [{"a": 2.5, "b": "x"}]

@@ -94,9 +94,9 @@ def _refuse_forks() -> None:
     def guarded(fork: Callable[[], Any]) -> Callable[[], Any]:
         def guard() -> Any:
             caller = inspect.currentframe()
-            while caller and caller.f_globals["__name__"] in (__name__, "pty"):
+            while caller and caller.f_globals.get("__name__") in (__name__, "pty"):
                 caller = caller.f_back
-            if caller and caller.f_globals["__name__"] in _FORKING:
+            if caller and caller.f_globals.get("__name__") in _FORKING:
                 return fork()
             raise RuntimeError("a notebook must not fork the process that executes it")
 
@@ -131,9 +131,10 @@ def kernel(connection_file: str) -> None:
     quiet = ["--HistoryManager.enabled=False", "--InteractiveShellApp.ignore_cwd=True"]
     application.initialize(["-f", connection_file, *quiet])
     del sys.modules["debugpy"]
-    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+    backend, pyplot = os.environ.get("MPLBACKEND"), sys.modules.get("matplotlib.pyplot")
+    if backend and pyplot is not None:
         # the server's drew for nobody; what this kernel draws is shown as its environment says
-        backend = pyplot.rcParams["backend"] = os.environ["MPLBACKEND"]
+        pyplot.rcParams["backend"] = backend
         pyplot.switch_backend(backend)
     application.start()
 

@@ -18,6 +18,7 @@ from workbench.batch import limits
 from workbench.batch.child import LIMITS
 from workbench.batch.forkserver import code_now
 from workbench.batch.limits import Lost
+from workbench.errors import MachineError, Problem
 
 __all__ = ["ForkProvisioner", "Forked"]
 
@@ -116,6 +117,22 @@ class Forked:
         self.send_signal(signal.SIGTERM)
 
 
+def _address() -> str:
+    if address := os.environ.get("WORKBENCH_FORKSERVER"):
+        return address
+    raise MachineError(
+        Problem(
+            code="batch.forkserver",
+            zh="没有指明预载进程，无法取得内核",
+            en="no fork server is named from which a kernel could be had",
+            expected="WORKBENCH_FORKSERVER",
+            remedy_zh="先运行 python -m workbench.batch.forkserver SOCKET，再把该变量设为同一路径",
+            remedy_en="run python -m workbench.batch.forkserver SOCKET, and set the variable to "
+            "the same path",
+        )
+    )
+
+
 def _connect(address: str) -> socket.socket:
     until = time.monotonic() + _PATIENCE
     while True:
@@ -143,7 +160,7 @@ class ForkProvisioner(LocalProvisioner):
             "cwd": str(kwargs.get("cwd") or Path.cwd()),
             "limits": json.loads(kwargs["env"].get(LIMITS, "{}")),
         }
-        process: Any = Forked(os.environ["WORKBENCH_FORKSERVER"], request)
+        process: Any = Forked(_address(), request)
         self.process = process
         self.pid = self.pgid = process.pid
         self.cwd = kwargs.get("cwd") or Path.cwd()

@@ -598,8 +598,8 @@ def enter_all(
         return
     rows = dict(waiting) if not left else state.read(out) | dict(waiting)
     entered: dict[str, dict[str, str]] = {}
-    rest, many = iter(names), entered_together(study, out)
     try:
+        rest, many = iter(names), entered_together(study, out)
         while some := list(islice(rest, many)):
             entered |= seal.enter_signed(study, out, some)
     finally:

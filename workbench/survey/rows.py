@@ -44,7 +44,7 @@ def to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     Parameters
     ----------
     frame
-        Column names are text and occur once.
+        Of columns of one name the last counts.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def to_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     [{'item': 'a', 'n': 3}, {'item': 'b', 'n': 4}]
     """
     names = frame.columns.tolist()
-    columns = [_values(frame[name]) for name in names]
+    columns = [_values(column) for _, column in frame.items()]
     return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
