@@ -298,7 +298,7 @@ def test_objects_made_after_the_imports_lie_together_in_new_memory() -> None:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()
     arenas, spread, fresh = int(told[0]), int(told[1]), float(told[2])
-    assert 144 <= arenas <= 160
+    assert 144 <= arenas <= 176  # more where the system puts them in several pieces
     assert spread < 1.1 * arenas
     assert fresh > 0.95
 
