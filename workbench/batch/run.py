@@ -43,7 +43,7 @@ __all__ = ["Cause", "Outcome", "Runner", "enter_all", "entered_together", "recou
 
 T = TypeVar("T")
 
-ENTRIES = 250  # reports entered in the ledger together, while it is short
+ENTRIES = 100  # reports entered in the ledger together, while it is short
 FEW = 8  # units for which the equality test of a study's own notebook is not worth its time
 TRIES = 2  # executions of a unit that is lost for a reason that may pass; then it is left alone
 

@@ -68,9 +68,9 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def is_plain_file(path: Path) -> bool:
+def is_plain_file(path: str | Path) -> bool:
     """Tell whether ``path`` itself is a regular file: no link, pipe, device or folder."""
-    return stat.S_ISREG(path.lstat().st_mode)
+    return stat.S_ISREG(os.lstat(path).st_mode)
 
 
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -362,17 +362,17 @@ def _sync_tree(folder: Path) -> None:
     flags = os.O_RDONLY if os.name == "posix" else os.O_RDWR
     for place, _, names in os.walk(folder):
         for name in names:
-            path = Path(place, name)
+            path = os.path.join(place, name)  # noqa: PTH118 - a Path interns its names
             if is_plain_file(path):
                 handle = os.open(path, flags)
                 try:
                     os.fsync(handle)
                 finally:
                     os.close(handle)
-        _sync_folder(Path(place))
+        _sync_folder(place)
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str | Path) -> None:
     """Force a folder's entries to the disk where the system can (Windows cannot)."""
     if os.name != "posix":
         return
