@@ -212,6 +212,26 @@ def test_large_print_is_the_same_text_in_larger_type(
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
+def test_rows_said_to_be_one_line_are_as_high_as_the_typesetter_makes_them(
+    jinxiu: Any, jinxiu_meta: Any, assessed: Any, lang: str
+) -> None:
+    doc, files = plain(jinxiu, jinxiu_meta, lang)
+    said = 0
+    for part in (*doc["sections"], *doc["annexes"]):
+        for block in part["blocks"]:
+            if "single" in block:
+                said += sum(block["single"])
+                block["single"] = [False] * len(block["single"])
+    assert said > 40
+    attached = {
+        "evidence-sha256.txt": jinxiu_meta["evidence_list"],
+        "findings.json": jinxiu_meta["findings_json"],
+    }
+    measured = compile_pdf(doc, files, attached, issued=jinxiu_meta["issued"])
+    assert measured.data == assessed[lang].data
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
 def test_signature_boxes_lie_on_one_page_apart_and_inside(
     assessed: Any, texts: Any, notices: Any, lang: str
 ) -> None:

@@ -362,3 +362,24 @@ def test_shares_of_participants_stand_in_a_table_of_their_own(jinxiu: Any) -> No
     assert [row[0] for row in made[1]] == ["Indicator", "Waste-sorting accuracy"]
     rows = sorted([text for text in row if text] for row in made[0] + made[1][1:])
     assert rows == sorted([text for text in row if text] for row in whole[0])
+
+
+@pytest.mark.parametrize(
+    ("lang", "cell", "single"),
+    [
+        ("zh", ["对治安满意的居民"], True),
+        ("zh", ["字" * 60], False),
+        ("en", ["Residents satisfied with security"], True),
+        ("en", ["W" * 60], False),
+        ("en", ["对治安满意的居民"], False),  # set off, with a mark that it is the original wording
+        ("zh", [Quote("lift broken", "en", original=True)], False),
+        ("zh", ["\U00020bb7"], False),  # not in the font: printed as its number
+        ("zh", [Tone("达标", "good")], True),
+        ("zh", [{"id": "survey.mean.taylor"}], False),
+    ],
+)
+def test_only_a_row_that_surely_fits_is_said_to_be_one_line(
+    lang: str, cell: list[Any], single: bool
+) -> None:
+    made = table([("a", 1, "left"), ("b", 1, "left")], [[cell, ["x"]]])
+    assert to_json(made, Register([], lang))["single"] == [True, single]

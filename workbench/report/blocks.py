@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
+from workbench.report.fonts import advance
 from workbench.report.register import Num, Quote, Register, Run, foreign
 from workbench.wording import ems
 
@@ -90,6 +91,8 @@ def keys(register: Register, rows: Sequence[Sequence[Sequence[Any]]]) -> Block:
 
 
 WIDE = {False: 58.0, True: 69.0}  # ems across the page in ordinary and in small type
+_INSET = {False: 0.91, True: 1.03}  # ems that a cell leaves free at its sides, likewise
+_KEYS = {False: (11.4, 43.4), True: (8.0, 18.6)}  # ems of label and value, one or two pairs a line
 
 
 _WIDTHS = {**dict.fromkeys(" .,:;il", 0.3), **dict.fromkeys("%MWmw", 0.95)}
@@ -100,9 +103,9 @@ def _width(char: str) -> float:
     return 1.0 if ord(char) > 0x2E80 else _WIDTHS.get(char, 0.58)
 
 
-def _ems(text: str) -> float:
+def _ems(text: str, width: Callable[[str], float] = _width) -> float:
     """Estimate the width of text in ems, a little too wide."""
-    own = sum(map(_width, text), 0.0)
+    own = sum(map(width, text), 0.0)
     if text.isascii():
         return own
     wide = [ord(char) > 0x2E80 for char in text]
@@ -140,7 +143,40 @@ def _measure(made: Block, register: Register) -> Block:
                 break
             widest = max(loose, key=need.__getitem__)
             need[widest] = max(0.92 * need[widest], bound[widest], least[widest])
-    return {**made, "widths": [-(need[i] + 0.1) if i in need else w for i, w in enumerate(widths)]}
+    widths = [-(need[i] + 0.1) if i in need else width for i, width in enumerate(widths)]
+    inset, shares = _INSET[made["small"]], sum(width for width in widths if width > 0)
+    left = WIDE[made["small"]] + sum(width for width in widths if width < 0) - inset * len(widths)
+    ems = [-width if width < 0 else left * width / shares for width in widths]
+    across = [WIDE[made["small"]] - inset]
+    rows = [made["head"], *made["rows"]]
+    single = [_single(row, ems if len(row) == len(ems) else across, register) for row in rows]
+    return {**made, "widths": widths, "single": single}
+
+
+def _single(row: Sequence[Sequence[Any]], ems: Sequence[float], register: Register) -> bool:
+    """Tell whether all cells of a row surely stand on one line of as many ems.
+
+    The typesetter lays out a row twice unless it knows the height. Where a cell has text of another
+    font or size, it is left to it.
+    """
+    for cell, width in zip(row, ems, strict=True):
+        for run in cell:
+            if isinstance(run, dict) or (isinstance(run, Quote) and run.original):
+                return False
+            if isinstance(run, Num) and not isinstance(register.shown(run)[0], str):
+                return False
+        text = register.plain(_runs(cell))
+        if register.lang == "en" and not text.isascii() and any(c > "\u2e80" for c in text):
+            return False
+        if _exact(text) > 0.98 * width:  # kerning may add a little
+            return False
+    return True
+
+
+@lru_cache(maxsize=20_000)
+def _exact(text: str) -> float:
+    """Give the width of text in ems as the font has it, kerning apart; see :func:`_ems`."""
+    return _ems(text, advance)
 
 
 def _runs(cell: Sequence[Any]) -> list[Run]:
@@ -171,6 +207,10 @@ def to_json(
     if isinstance(value, dict):
         if value.get("type") == "table":
             value = _measure(value, register)
+        elif value.get("type") == "keys":
+            ems = _KEYS[value["double"]]
+            single = [_single(row, ems, register) for row in value["rows"]]
+            value = {**value, "single": single}
         lang = value.get("lang", lang)
         return {key: to_json(item, register, lang, named=named) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -8,13 +8,14 @@ same characters give the same bytes.
 from __future__ import annotations
 
 import io
+import math
 import unicodedata
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["clean", "cleaned", "folders", "subset"]
+__all__ = ["advance", "clean", "cleaned", "folders", "subset"]
 
 
 def _files() -> tuple[Path, Path]:
@@ -102,6 +103,14 @@ class _Outlines:
 @lru_cache(maxsize=1)
 def _outlines() -> _Outlines:
     return _Outlines()
+
+
+@cache
+def advance(char: str) -> float:
+    """Give the width of a character of the sans font in ems; endless where the font lacks it."""
+    source = _outlines()
+    name = source.cmap.get(ord(char))
+    return source.metrics[name][0] / source.head.unitsPerEm if name else math.inf
 
 
 def subset(text: Iterable[str]) -> bytes:
