@@ -73,7 +73,7 @@ def _supplied(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     kept = _NEVER_ABSENT.get(table, set())
     if table in TABLES:
         kept = kept | {column.name for column in TABLES[table].columns if column.required}
-    empty = [name for name in frame if name not in kept and frame[name].isna().all()]
+    empty = [name for name, none in frame.isna().all().items() if none and name not in kept]
     return frame.drop(columns=empty)
 
 

@@ -125,16 +125,13 @@ def _inspections(frame: pd.DataFrame, c: Community) -> pd.DataFrame:
 
 
 def _measurements(frame: pd.DataFrame, c: Community) -> pd.DataFrame:
-    import pandas as pd
-
     out = frame.copy()
     out["figure"] = out["value"].fillna(out["numerator"] / out["denominator"])
     monthly = out.loc[out["period"].str.fullmatch(r"\d{4}-\d{2}", na=False)]
     out["gap"] = 0
-    for _, rows in monthly.groupby("indicator"):
-        months = pd.PeriodIndex(rows["period"], freq="M").sort_values()
-        missing = (months[-1] - months[0]).n + 1 - months.nunique()
-        out.loc[rows.index[:1], "gap"] = missing
+    months = monthly["period"].str[:4].astype(int) * 12 + monthly["period"].str[5:].astype(int)
+    for _, own in months.groupby(monthly["indicator"]):
+        out.loc[own.index[:1], "gap"] = own.max() - own.min() + 1 - own.nunique()
     return out
 
 

@@ -6,6 +6,7 @@ Raw results are not kept (they carry random ids); a :class:`Result` holds what a
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,11 +112,13 @@ def _run(
     class Graph(ValidationGraph):
         """Metrics and what each is made of, which is asked once although many share it."""
 
+        asking = ""
+
         def build_metric_dependency_graph(
             self, metric_configuration: Any, runtime_configuration: Any = None
         ) -> None:
             if metric_configuration.id not in asked_by:
-                asked_by[metric_configuration.id] = one.meta["id"]
+                asked_by[metric_configuration.id] = self.asking
                 super().build_metric_dependency_graph(metric_configuration, runtime_configuration)
 
     asked_by: dict[Any, str] = {}
@@ -140,24 +143,46 @@ def _run(
         for one in expectations
     ]
     answers = {}
+    needed: list[dict[str, Any]] = []  # metrics by name, of each expectation
     with _made_once():
         for one in asked:
-            needed = one.to_domain_obj().get_validation_dependencies(engine, _runtime())
-            for metric in needed.get_metric_configurations():
-                graph.build_metric_dependency_graph(metric, _runtime())
+            told = one.to_domain_obj().get_validation_dependencies(engine, _runtime())
+            metrics = told.metric_configurations.items()
+            needed.append({name: metric for name, metric in metrics if not _UNREAD.search(name)})
+            graph.asking = one.meta["id"]
+            for name, metric in needed[-1].items():
+                if not name.endswith(_ROWS):
+                    graph.build_metric_dependency_graph(metric, _runtime())
         try:
-            metrics, _ = graph.resolve(_runtime(), show_progress_bars=False)
+            found, _ = graph.resolve(_runtime(), show_progress_bars=False)
+            for one, own in zip(asked, needed, strict=True):
+                graph.asking = one.meta["id"]
+                for name, metric in own.items():
+                    # where none fails, nobody looks for the rows that do
+                    if name.endswith(_ROWS) and found[own[name.replace(_ROWS, _COUNT)].id]:
+                        graph.build_metric_dependency_graph(metric, _runtime())
+                        found |= engine.resolve_metrics([metric], found, _runtime())
         except MetricResolutionError as error:
             raise RuntimeError(f"{asked_by[error.failed_metrics[0].id]}: {error}") from error
-        for one in asked:
-            result = one.to_domain_obj().metrics_validate(metrics, _runtime(), engine)
+        for one, own in zip(asked, needed, strict=True):
+            given = {name: found.get(metric.id) for name, metric in own.items()}
+            # metrics_validate would ask once more what is needed, and for what nobody reads
+            expectation = one.to_domain_obj()
+            result = expectation._build_evr(expectation._validate(given, _runtime(), engine))
             answers[one.meta["id"]] = (bool(result.success), result.result)
     return answers
 
 
+_COUNT, _ROWS = ".unexpected_count", ".unexpected_index_list"
+# a query that finds the failing rows, and their values: the rows themselves are told
+_UNREAD = re.compile(r"\.unexpected_(?:index_query|values)\Z")
+
+
 def _runtime() -> dict[str, Any]:
     """How to validate: every failing row is told. Made anew, as what it is given to changes it."""
-    return {"result_format": {"result_format": "COMPLETE"}, "catch_exceptions": False}
+    told = {"result_format": "COMPLETE", "exclude_unexpected_values": True}
+    told["partial_unexpected_count"] = 0
+    return {"result_format": told, "catch_exceptions": False}
 
 
 @contextmanager
