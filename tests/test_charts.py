@@ -278,6 +278,37 @@ def test_words_put_together_are_as_wide_as_matplotlib_shapes_them_at_once() -> N
             assert mine[0] == pytest.approx(whole[0])
 
 
+def test_a_word_is_as_large_as_matplotlib_says() -> None:
+    import matplotlib as mpl
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    from workbench.charts import _canvas
+    from workbench.charts._outlines import Outlines
+
+    _canvas.font()
+    with mpl.rc_context():
+        mpl.rcParams.update(_canvas._settings())  # type: ignore[arg-type]
+        how = FontProperties(size=10)
+        for word in (
+            "fi",
+            "AVATo.",
+            "(gj)",
+            "L'A-Z",
+            "T",
+            "-",
+            ".",
+            "满",
+            "一",
+            "，",
+            "é",
+            "e\u0301",
+            "┃",
+        ):
+            whole = TextToPath().get_text_width_height_descent(word, how, False)
+            assert Outlines().get_text_width_height_descent(word, how, False) == whole, word
+
+
 def test_a_chart_has_the_bytes_that_matplotlib_writes_with_the_same_outlines() -> None:
     import io
 

@@ -37,6 +37,7 @@ class _Word:
 # forked processes would share
 _known: dict[tuple[str, str], _Word] = {}
 _outlines: dict[str, Any] = {}
+_sizes: dict[str, tuple[float, float, float]] = {}  # of a glyph: how far it advances, low, high
 _paths: dict[str, str] = {}
 _lines: dict[str, tuple[list[int] | None, int]] = {}
 
@@ -64,13 +65,24 @@ class Outlines(TextToPath):
 
     def _shaped(self, word: str, font: Any) -> _Word:
         font.set_size(self.FONT_SCALE, self.DPI)
+        glyphs = []
+        # what matplotlib does, which interprets each glyph again although its outline is known
+        for item in font._layout(word, LoadFlags.NO_HINTING):
+            name = self._get_glyph_repr(item.ft_object, item.glyph_index)  # type: ignore[attr-defined]
+            if name not in _outlines:
+                glyph = item.ft_object.load_glyph(item.glyph_index, flags=LoadFlags.NO_HINTING)
+                _outlines[name] = item.ft_object.get_path()
+                _sizes[name] = glyph.horiAdvance / 64, glyph.bbox[1] / 64, glyph.bbox[3] / 64
+            glyphs.append((name, item.x, item.y, 1.0))
+        if word.isascii() or "\u3400" <= word <= "\u9fff":
+            # no marks: the last glyph advances as its font says, and nothing need be laid out again
+            name, at, _, _ = glyphs[-1]
+            below = -min(y + _sizes[name][1] for name, _, y, _ in glyphs)
+            above = max(y + _sizes[name][2] for name, _, y, _ in glyphs)
+            return _Word(tuple(glyphs), at + _sizes[name][0], above, below)
         font.set_text(word, 0.0, flags=LoadFlags.NO_HINTING)
         width, height = (size / 64 for size in font.get_width_height())
         below = font.get_descent() / 64
-        glyphs, new, _ = super().get_glyphs_with_font(
-            font, word, glyph_map=_outlines, return_new_glyphs_only=True
-        )
-        _outlines.update(new)
         return _Word(tuple(glyphs), width, height - below, below)
 
     def get_text_width_height_descent(
