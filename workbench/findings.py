@@ -33,7 +33,10 @@ __all__ = [
     "extract",
     "figures",
     "interval",
+    "line",
+    "lines",
     "number",
+    "of_lines",
     "pictures",
     "record",
     "rows",
@@ -431,9 +434,26 @@ def pictures(notebook: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def to_json(found: Iterable[Mapping[str, Any]]) -> bytes:
     """Write findings as a JSON array, keys in the order of the contract, ``null`` for empty."""
-    ordered = [{name: row.get(name) for name in (*COLUMNS, *EXTRA)} for row in found]
-    lines = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in ordered)
-    return f"[\n{lines}\n]\n".encode()
+    return of_lines(map(line, found))
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """Write a finding as it stands in :func:`to_json`, on a line of its own."""
+    ordered = {name: row.get(name) for name in (*COLUMNS, *EXTRA)}
+    return _encoded(ordered)
+
+
+_encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+def of_lines(lines: Iterable[str]) -> bytes:
+    """Write the JSON array of findings that were written by :func:`line`."""
+    return "[\n{}\n]\n".format(",\n".join(lines)).encode()
+
+
+def lines(data: bytes) -> list[str]:
+    """Take what :func:`to_json` wrote apart again, a line for each finding."""
+    return [one.removesuffix(",") for one in data.decode().split("\n")[1:-2] if one]
 
 
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")

@@ -168,7 +168,9 @@ def _seal(
 
 def _findings(out: Path, data: Path, unit: str, edition: int) -> list[dict[str, Any]]:
     """Write context and findings into the payload and give both as one list."""
-    own: list[dict[str, Any]] = json.loads((data / "findings.json").read_bytes())
+    written = (data / "findings.json").read_bytes()
+    own: list[dict[str, Any]] = json.loads(written)
+    lines = findings.lines(written)  # most stay as they are
     context = context_of(out, unit, edition)
     (data / "context.json").write_bytes(findings.to_json(context))
     adjusted = {
@@ -176,12 +178,14 @@ def _findings(out: Path, data: Path, unit: str, edition: int) -> list[dict[str, 
         for row in context
         if str(row["finding"]).startswith("context.p_adjusted.")
     }
-    for row in own:
+    for at, row in enumerate(own):
         if row["finding"] in adjusted:
             told = adjusted[row["finding"]]
             row["p_adjusted"], row["family"] = told["p_adjusted"], told["family"]
-    both = [*own, *(r for r in context if not r["finding"].startswith("context.p_adjusted."))]
-    (data / "findings.json").write_bytes(findings.to_json(both))
+            lines[at] = findings.line(row)
+    more = [r for r in context if not r["finding"].startswith("context.p_adjusted.")]
+    both = [*own, *more]
+    (data / "findings.json").write_bytes(findings.of_lines([*lines, *map(findings.line, more)]))
     (data / "findings.csv").write_bytes(findings.to_csv(both))
     return both
 
