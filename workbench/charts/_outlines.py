@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-from matplotlib.backends.backend_svg import RendererSVG
+from matplotlib.backends.backend_svg import (
+    RendererSVG,
+    _generate_transform,
+)
+from matplotlib.colors import to_hex
 from matplotlib.ft2font import LoadFlags
 from matplotlib.path import Path
 from matplotlib.textpath import TextToPath
@@ -121,11 +125,17 @@ class Outlines(TextToPath):
         return glyphs, new, []
 
 
+def _short(number: float) -> str:
+    """Write a number as files of matplotlib have it."""
+    return f"{number:f}".rstrip("0").rstrip(".")
+
+
 class Pen(RendererSVG):
     """matplotlib's renderer of SVG: the same bytes, with what is known of fonts and glyphs."""
 
     def __init__(self, width: float, height: float, out: StringIO, image_dpi: float) -> None:
         nothing = {"Date": None, "Creator": None}
+        self._out = out
         super().__init__(width, height, out, image_dpi=image_dpi, metadata=nothing)  # type: ignore[no-untyped-call]
         self._text2path: Any = Outlines()
 
@@ -143,6 +153,43 @@ class Pen(RendererSVG):
             return None, None, None
         above, below, gap = (number * (1 / em * prop.get_size_in_points()) for number in told)
         return above, -below, gap
+
+    def _draw_text_as_path(
+        self,
+        gc: Any,
+        x: float,
+        y: float,
+        s: str,
+        prop: Any,
+        angle: float,
+        ismath: Any,
+        mtext: Any = None,
+    ) -> None:
+        """Write a text as matplotlib does; its glyphs, most elements of a file, as plain lines."""
+        if ismath or gc.get_alpha() != 1 or gc.get_rgb()[3] != 1:
+            super()._draw_text_as_path(gc, x, y, s, prop, angle, ismath, mtext)  # type: ignore[no-untyped-call]
+            return
+        writer: Any = self.writer
+        writer.comment(s)
+        colour, scale = to_hex(gc.get_rgb()), prop.get_size_in_points() / Outlines.FONT_SCALE
+        style = {"style": f"fill: {colour}"} if colour != "#000000" else {}
+        laid = [("translate", (x, y)), ("rotate", (-angle,)), ("scale", (scale, -scale))]
+        placed = _generate_transform(laid)  # type: ignore[no-untyped-call]
+        depth = writer.start("g", style, transform=placed)
+        glyphs, new, _ = self._text2path.get_glyphs_with_font(
+            self._text2path._get_font(prop), s, self._glyph_map, return_new_glyphs_only=True
+        )
+        self._update_glyph_map_defs(new)
+        indent, first = " " * (depth + 1), True
+        for name, across, up, _ in glyphs:
+            moved = f"translate({_short(across)} {_short(up)})" if across or up else ""
+            if first:  # the writer ends what is open
+                writer.element("use", attrib={"xlink:href": f"#{name}", "transform": moved})
+                first = False
+            else:
+                told = f' transform="{moved}"' if moved else ""
+                self._out.write(f'{indent}<use xlink:href="#{name}"{told}/>\n')
+        writer.end("g")
 
     def _update_glyph_map_defs(self, glyph_map_new: dict[str, Any]) -> None:
         """Write outlines that the file does not have yet, each as text made once."""
