@@ -195,6 +195,29 @@ kept.append(bytearray(50_000_000))"""
     assert error["ename"] == "MemoryError"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
+@pytest.mark.parametrize("how", ["forked", "in-child"])
+def test_what_the_server_holds_is_not_counted_as_memory_of_a_unit(ran: Execute, how: str) -> None:
+    done = ran(how, "len(bytearray(100 << 20))", limits=Limits(memory=300 << 20))
+    assert done["error"] is None
+
+
+@pytest.mark.parametrize("how", ["forked", "in-child"])
+def test_what_a_cell_shows_counts_as_what_it_prints(ran: Execute, how: str) -> None:
+    shows = (
+        "from IPython.display import display\ndisplay({'text/plain': 'z' * 3_000_000}, raw=True)"
+    )
+    with pytest.raises(Lost) as lost:
+        ran(how, shows, limits=Limits(output=2_000_000))
+    assert lost.value.code == "output"
+
+
+def test_a_dead_kernel_is_told_of_once(ran: Execute, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(Lost, match="SIGKILL"):
+        ran("forked", "import os; os.kill(os.getpid(), 9)")
+    assert caplog.messages == []
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux")
 def test_nothing_that_a_notebook_started_outlives_it(ran: Execute, tmp_path: Path) -> None:
     import psutil

@@ -144,7 +144,7 @@ def _ready() -> None:
         import papermill  # noqa: F401
     finally:
         entrypoints.get_group_all = whole
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # a dead kernel is told of by `Lost`
 
 
 def _in_kernel(
@@ -183,6 +183,8 @@ def _in_kernel(
     finally:
         clock.stop()
         del os.environ[kernels.LIMITS]
+    if limits and raw.stat().st_size > limits.output:  # what is shown counts as what is printed
+        raise Lost("output", f"{raw.stat().st_size} bytes")
     executed: dict[str, Any] = json.loads(raw.read_bytes())
     return executed
 

@@ -51,7 +51,8 @@ class Limits:
     cpu
         Seconds of processor time (POSIX).
     memory
-        Bytes of data each process of it may hold (Linux; macOS and Windows do not enforce it).
+        Bytes of data each process of it may take, beside what a fork server had loaded before
+        (Linux; macOS and Windows do not enforce it).
     output
         Bytes it may print, and bytes of what it may leave in its folder (each file: POSIX).
     """
@@ -111,6 +112,13 @@ _TOLD = {
 }
 
 
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # of real time
+        return f"signal {number}"
+
+
 def lost_by(code: int | None) -> Lost:
     """Say what an exit code of a kernel means: negative ones are signals."""
     if code in _TOLD:
@@ -118,7 +126,7 @@ def lost_by(code: int | None) -> Lost:
     if code is not None and -code == getattr(signal, "SIGXCPU", None):
         return Lost("cpu-time")
     if code is not None and code < 0:
-        return Lost("killed", f"signal {-code}")
+        return Lost("killed", _signal(-code))
     return Lost("ended", f"exit code {code}")
 
 
