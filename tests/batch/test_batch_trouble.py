@@ -19,15 +19,16 @@ from typing import Any
 import pytest
 
 from workbench.batch import state
-from workbench.batch.limits import Limits, Lost
+from workbench.batch.limits import Limits, Lost, lost_by
 from workbench.batch.pool import Failure
 from workbench.batch.progress import Events, Progress
 from workbench.batch.reduce import write_findings
 from workbench.batch.render import RenderJob, render_unit, settings_digest
-from workbench.batch.run import run
+from workbench.batch.run import _reason, run
 from workbench.batch.slices import load_study
-from workbench.batch.work import cut_slice
+from workbench.batch.work import _outcome, cut_slice
 from workbench.batch.workers import Local
+from workbench.cli import main
 from workbench.errors import InputError, MachineError
 
 Write = Callable[..., Path]
@@ -115,10 +116,40 @@ def test_failures_are_grouped_by_cause_and_retried_when_asked(tiny: Write, tmp_p
     assert units == ["AA-01", "AA-02"]
     told = outcome.as_dict()["failures"]
     assert [(one["units"], one["example"]) for one in told] == [(2, "AA-01")]
+    assert json.loads((out / "batch.json").read_bytes())["failures"] == told
     marker.touch()
     assert run(str(study), out, jobs=2, kernels="in-child").code == 4, "a cell error stays"
     mended = run(str(study), out, jobs=2, kernels="in-child", retry_failed=True)
     assert (mended.code, mended.signed) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "told"),
+    [
+        ("ValueError", "\x1b[31m坏\x1b[0m\x07\nbad", ("ValueError", "坏", "bad")),
+        ("ValueError", "长" * 999, ("ValueError", "长" * 300 + "…", "长" * 300 + "…")),
+        (
+            "OSError",
+            "[Errno 27] File too large",
+            ("output", "输出超过上限", "limit of output reached"),
+        ),
+    ],
+    ids=["a terminal would obey it", "long", "a limit"],
+)
+def test_what_a_cell_says_of_its_error_can_be_printed(
+    name: str, said: str, told: tuple[str, str, str]
+) -> None:
+    outcome, reason = _outcome({"ename": name, "evalue": said, "cell": "c"})
+    assert outcome == "failed"
+    assert reason is not None
+    assert (reason["code"], reason["zh"], reason["en"]) == told
+
+
+def test_a_lost_unit_is_told_of_with_what_is_known() -> None:
+    lost = lost_by(-9)
+    reason = _reason(Failure(lost.code, str(lost), lost.retryable))
+    assert reason["zh"] == "执行进程被终止：SIGKILL"
+    assert reason["en"] == "the executing process was ended: SIGKILL"
 
 
 def test_no_report_is_made_of_other_settings_than_the_run_began_with(
@@ -175,6 +206,26 @@ def test_a_notebook_that_cannot_run_is_refused_before_any_kernel(
 def _command(study: Path, out: Path, *more: str) -> list[str]:
     run_it = [sys.executable, "-m", "workbench", "--messages", "en", "run", str(study)]
     return [*run_it, "--out", str(out), "--jobs", "1", *more]
+
+
+def test_a_run_whose_events_nobody_reads_is_interrupted(
+    tiny: Write, tmp_path: Path, home: Path
+) -> None:
+    command = _command(tiny(), tmp_path / "out", "--json")
+    env = os.environ | {"WORKBENCH_HOME": str(home)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=env, text=True, **pipes) as running:  # type: ignore[call-overload]
+        assert running.stdout.readline()
+        running.stdout.close()
+        assert "run again" in running.stderr.read()
+    assert running.returncode == 130
+
+
+@pytest.mark.parametrize("limit", ["--seconds=0", "--seconds=x", "--memory=-1", "--memory=nan"])
+def test_a_limit_that_is_none_is_refused(limit: str) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["run", "study", limit])
+    assert refused.value.code == 2
 
 
 def test_shards_run_at_the_same_time_on_one_folder(tiny: Write, tmp_path: Path, home: Path) -> None:

@@ -107,7 +107,8 @@ def _cells(row: Row, lang: str) -> Iterator[str]:
     if row.get(f"label_{lang}"):
         yield str(row[f"label_{lang}"])
     if "only" in row:
-        yield str(row["only"])
+        side = ("前一批", "后一批") if lang == "zh" else ("before", "after")
+        yield side[row["only"] != "before"]
     if row.get("column") == "decision":
         yield "决定" if lang == "zh" else "decision"
     if "before" in row:

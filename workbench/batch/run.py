@@ -501,7 +501,9 @@ def _row_of(earlier: state.Brief | None, unit: str, key: str, answer: Any) -> di
 
 def _reason(failure: Failure) -> dict[str, Any]:
     zh, en, _ = CAUSES.get(failure.code, (failure.message, failure.message, False))
-    return {"code": failure.code, "cell": None, "zh": zh, "en": en, "found": failure.message}
+    detail = failure.message.removeprefix(en)  # which signal, which file
+    told = {"zh": zh + detail.replace(": ", "：", 1), "en": en + detail}
+    return {"code": failure.code, "cell": None} | told | {"found": failure.message}
 
 
 def _given_up(row: state.Brief | None, key: str) -> bool:
@@ -666,6 +668,7 @@ def _counts(outcome: Outcome) -> dict[str, Any]:
             "withheld": outcome.withheld,
         },
         "units": outcome.total,
+        "failures": outcome.as_dict()["failures"],
     }
 
 

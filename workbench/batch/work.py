@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -31,6 +33,9 @@ __all__ = [
     "opened_study",
     "slice_note",
 ]
+
+_CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x1f\x7f-\x9f]")  # a terminal would obey them
+_LONG = 300  # characters of a line that the summary of a run prints
 
 
 @dataclass(frozen=True)
@@ -287,14 +292,16 @@ def _inputs_digest(data: Path) -> list[str]:
 def _outcome(error: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
     if error is None:
         return "assessed", None
-    said = [line.strip() for line in str(error["evalue"]).splitlines() if line.strip()]
+    lines = (_CONTROL.sub("", line).strip() for line in str(error["evalue"]).splitlines())
+    said = [line if len(line) <= _LONG else line[:_LONG] + "…" for line in lines if line]
     zh = said[0] if said else error["ename"]
     en = said[1] if len(said) > 1 else zh
     reason = {"code": error["ename"], "cell": error["cell"], "zh": zh, "en": en}
     if error["ename"] == "KeyError":  # which column was not there: failures are grouped by it
         reason["column"] = zh.strip("'\"")
-    if error["ename"] == "MemoryError":
-        reason |= {"code": "memory", "zh": CAUSES["memory"][0], "en": CAUSES["memory"][1]}
+    much = error["ename"] == "OSError" and zh.startswith(f"[Errno {errno.EFBIG}]")
+    if code := "memory" if error["ename"] == "MemoryError" else "output" if much else "":
+        reason |= {"code": code, "zh": CAUSES[code][0], "en": CAUSES[code][1]}
     return ("withheld" if error["ename"] == "Withheld" else "failed"), reason
 
 

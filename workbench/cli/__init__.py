@@ -8,6 +8,7 @@ any was withheld, else 0.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -19,6 +20,8 @@ from workbench.cli import batches, drafting, drawing, handing, living, planning,
 from workbench.errors import InputError, MachineError, NotebookError, WorkbenchError
 
 __all__ = ["main"]
+
+_INTERRUPTED = "已中断，再次运行即可继续 / interrupted: run again to resume"
 
 
 def _language() -> str:
@@ -38,6 +41,16 @@ def _jobs(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError("1, 2, 3 …")
     return int(text)
+
+
+def _amount(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < 1e9:  # nan neither
+        raise argparse.ArgumentTypeError(f"{text}: > 0")
+    return number
 
 
 def _languages(text: str) -> tuple[str, ...]:
@@ -83,9 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--lang", type=_languages, default=(), metavar="zh,en")
     run.add_argument("--retry-failed", action="store_true", help="重试失败的 / execute them again")
-    run.add_argument("--seconds", type=float, default=1800.0, help="每个单位的时限 / limit of one")
     run.add_argument(
-        "--memory", type=float, default=4.0, metavar="GB", help="每个单位 / of one unit"
+        "--seconds", type=_amount, default=1800.0, help="每个单位的时限 / limit of one"
+    )
+    run.add_argument(
+        "--memory", type=_amount, default=4.0, metavar="GB", help="每个单位 / of one unit"
     )
     run.add_argument("--kernels", choices=("auto", "fresh", "forked", "in-child"), default="auto")
     run.add_argument("--json", action="store_true", help="每行一个事件 / one event a line")
@@ -134,15 +149,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(error, parsed.messages)
         held = error.problems[0].code == "batch.locked"
         return 4 if parsed.command == "run" and not held else 2
-    except BrokenPipeError:  # the reader has seen enough
-        sys.stderr.close()
-        return 0
+    except BrokenPipeError:  # the reader has seen enough; of a run that is not all there was to do
+        with contextlib.suppress(OSError):
+            if parsed.command == "run":
+                print(_INTERRUPTED, file=sys.stderr)
+            sys.stderr.close()
+        return 130 if parsed.command == "run" else 0
     except OSError as error:
         zh = parsed.messages == "zh"
         print(f"系统错误：{error}" if zh else f"the system says: {error}", file=sys.stderr)
         return 4 if parsed.command == "run" else 2
     except KeyboardInterrupt:
-        print("已中断，再次运行即可继续 / interrupted: run again to resume", file=sys.stderr)
+        print(_INTERRUPTED, file=sys.stderr)
         return 130
     return code
 
@@ -197,7 +215,12 @@ def _run(args: argparse.Namespace) -> int:
     from workbench.batch.run import run
 
     if args.exchange and not args.cluster:
-        print("--exchange: --cluster", file=sys.stderr)
+        print(
+            "--exchange 须与 --cluster 同用"
+            if args.messages == "zh"
+            else "--exchange goes with --cluster",
+            file=sys.stderr,
+        )
         return 2
     events = Events() if args.json else None
     out = args.out or Path("reports") / Path(args.study).resolve().name

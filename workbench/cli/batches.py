@@ -42,6 +42,12 @@ def tell(outcome: Outcome, out: Path, lang: str) -> None:
         like = f"（如 {units[0]}）" if zh else f" ({units[0]})"
         print(f"  {len(units)} × {cause.code}{column}{cell}: {said}{like}")
     if failed:
+        if (aside := out / "failed").is_dir():
+            print(
+                f"  执行到出错处的笔记本：{aside}/<编号>/"
+                if zh
+                else f"  notebooks as far as they ran: {aside}/<id>/"
+            )
         print(
             "  重试：再次运行并加 --retry-failed"
             if zh
