@@ -72,7 +72,6 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
     aims = _targets(c, items)
     told: dict[str, Any] = {
         "item_facts": {item: _asked(c, item) for item in items},
-        "variables": _composition(c, sample.base),
         "clusters": _units(sample),
         "earlier": _earlier(c, items),
         "months": months_of(c),
@@ -81,6 +80,7 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
         "highest": max(max(top) for top in top_codes(c, items).values()),
         "targets": aims,
     }
+    variables = _composition(c, sample.base)
     people = sample.base.data.get("panel_id")
     if people is not None and people.notna().all():
         told["person"] = "panel_id"
@@ -94,17 +94,18 @@ def changes(c: Community, sample: Sample) -> pd.DataFrame:
             sample.raked, family, facts=facts | {"composition_adjusted": weighted}, **told, **common
         )
         parts.append(_compared(c, adjusted, "", "", ""))
-        found.append(checked[checked["check"].ne(3)] if told["variables"] else checked)
-    if told["variables"]:
-        found.append(_composition_check(c, sample, told["variables"]))
+        # check 3 is made once, below
+        found.append(checked[checked["check"].ne(3)] if variables else checked)
+    if variables:
+        found.append(_composition_check(c, sample, variables))
     bound = bound_items(c, items)
     same: dict[str, Any] = {"facts": facts | {"composition_adjusted": False}}
     same["item_facts"] = told["item_facts"]
     raw = change.compare(plain, bound, **same, **common)
     contrast = ("（未加权，仅供对照）", " (unweighted, for contrast)")
     parts.append(_compared(c, raw, ".unweighted", *contrast))
-    if not weighted and told["variables"]:
-        made = change.compare(sample.base, bound, standardise=told["variables"], **same, **common)
+    if not weighted and variables:
+        made = change.compare(sample.base, bound, standardise=variables, **same, **common)
         parts.append(_compared(c, made, ".standardised", *_STANDARDISED, part="standardised"))
         parts.append(_compared(c, made, ".composition", *_OF_COMPOSITION, part="composition"))
     out = pd.concat(parts, ignore_index=True)

@@ -163,8 +163,12 @@ def check_level(level: float) -> float:
 
 def numbers(values: Any, name: str, *, least: float | None = None) -> np.ndarray[Any, Any]:
     """Return values as floats; missing stays missing, infinite and too small are refused."""
-    array = pd.to_numeric(pd.Series(_flat(values)), errors="coerce").to_numpy(dtype=float)
-    given = pd.Series(_flat(values)).notna().to_numpy()
+    if type(values) in (float, int) or getattr(values, "dtype", None) == np.float64:
+        array = np.array(values, dtype=float, ndmin=1)
+        given = ~np.isnan(array)
+    else:
+        array = pd.to_numeric(pd.Series(_flat(values)), errors="coerce").to_numpy(dtype=float)
+        given = pd.Series(_flat(values)).notna().to_numpy()
     bad = given & ~np.isfinite(array)
     if least is not None:
         bad |= given & (array < least)

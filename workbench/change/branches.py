@@ -18,7 +18,7 @@ from workbench.change.panel import paired_means, paired_shares
 from workbench.change.proportions import newcombe, two_shares
 from workbench.change.published import published
 from workbench.change.rates import counts, rate_ratio
-from workbench.change.series import segmented, segmented_counts
+from workbench.change.series import Fit, segmented_counts
 from workbench.change.staggered import callaway_santanna
 from workbench.change.survival import survival_change
 from workbench.survey import Design
@@ -424,10 +424,11 @@ def series(
     for item in items:
         if exposure is None:
             own = unit[item] if isinstance(unit, Mapping) else unit
-            made = segmented(data, value=item, level=level, unit=own, **settings)
-            chosen = made[made["preferred"]]
-            end = chosen[chosen["statistic"] == "effect"]
-            one = record(end if len(end) else chosen)
+            fit = Fit(data, value=item, level=level, unit=own, **settings)
+            if fit.enough:
+                one = {"test_statistic": math.nan} | fit.honest("effect")
+            else:
+                one = fit.too_short("level")
         else:
             made = segmented_counts(data, count=item, exposure=exposure, level=level, **settings)
             chosen = made[made["preferred"]] if "preferred" in made else made

@@ -10,7 +10,7 @@ import pandas as pd
 from workbench.change import checks_claim as claim
 from workbench.change import checks_design as design
 from workbench.change._checks import CHECKS, Row, check_row
-from workbench.change._frames import record, table
+from workbench.change._frames import table
 from workbench.change.grade import DesignFacts
 from workbench.survey.rows import from_rows, to_rows
 
@@ -82,8 +82,7 @@ def checks(
     for other in others:
         found += other if isinstance(other, list) else _records(other)
     raw = made[made["adjustment"] == "raw"] if "adjustment" in made else made
-    for at in range(len(raw)):
-        one = record(raw, at)
+    for one in _records(raw):
         item = str(one["item"])
         parts = _item_checks(one, item, data, by, baseline, current, told, highest)
         if 5 in absent and told.response_before is None and told.response_after is None:
@@ -147,7 +146,7 @@ def _item_checks(
     if counts:
         parts += claim.check_sparse.rows(*counts, used=one["method"] in _EXACT)
     if data is not None and item in data.columns and baseline is not None:
-        answers = data.loc[data[by] == baseline, item]
+        answers = data[item][data[by] == baseline]
         if pd.api.types.is_numeric_dtype(answers):
             parts += design.check_ceiling.rows(answers, highest=highest)
     return parts
@@ -187,9 +186,9 @@ def _data_checks(
             "change.did.community_t",
         )
         parts += design.check_clusters.rows(
-            data.loc[now, item],
-            cluster=None if psu is None else data.loc[now, psu],
-            weights=None if weights is None else data.loc[now, weights],
+            data[item][now],
+            cluster=None if psu is None else data[psu][now],
+            weights=None if weights is None else data[weights][now],
             used=used,
         )
     if community is not None:
@@ -236,10 +235,11 @@ def _complete(found: list[Row], absent: Sequence[int]) -> pd.DataFrame:
         else:
             said = ("此设计不涉及", "does not arise in this design")
             found.append(check_row(number, "not_applicable", *said))
-    out = table({"item": "", "flags": ""} | one for one in found)
-    for name in ("item", "flags"):
-        out[name] = out[name].fillna("")
-    return out.sort_values(["check", "item"], kind="stable", ignore_index=True)
+    rows: list[Row] = []
+    for one in found:
+        texts = {n: "" if pd.isna(one.get(n, "")) else one.get(n, "") for n in ("item", "flags")}
+        rows.append({"item": "", "flags": ""} | one | texts)
+    return table(sorted(rows, key=lambda one: (one["check"], one["item"])))
 
 
 # the worst first

@@ -11,7 +11,7 @@ import pandas as pd
 from workbench.change._checks import Row, check, framed
 from workbench.change._frames import figures, record
 from workbench.change.durations import kaplan_meier
-from workbench.change.multiple import multiplicity_summary
+from workbench.change.multiple import tests
 from workbench.change.power import target_test
 from workbench.change.published import claim_unit, fits_counts, possible_n
 from workbench.change.wording import overclaims
@@ -41,6 +41,7 @@ _NOT_SIGNIFICANT = re.compile(
 )
 
 
+_ALPHA = 0.05  # a p value below counts as found
 _UNITS = {"points": "百分点", "percent": "百分比", "both": "二者", "neither": "二者皆非"}
 
 
@@ -137,9 +138,8 @@ def check_many_tests(made: pd.DataFrame, *, method: str = "holm") -> list[Row]:
     method
         Correction.
     """
-    value = figures(multiplicity_summary(made, method=method))
-    m, raw, left = (int(value[s]) for s in ("tests", "below_raw", "below_adjusted"))
-    chance = value["expected_by_chance"]
+    m, raw, left = tests(made, method=method, alpha=_ALPHA)
+    chance = m * _ALPHA
     if m == 0:
         return check(17, "not_applicable", "没有检验", "no test was made")
     return check(

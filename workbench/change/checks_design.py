@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 
 from workbench.change._checks import Row, check, framed
-from workbench.change._frames import record
 from workbench.change.clusters import intraclass
 from workbench.change.published import nonresponse_bounds, reliability_range, selection_gain
-from workbench.change.samples import composition_change
+from workbench.change.samples import composition_rows
 from workbench.survey import kish
 
 __all__ = [
@@ -133,13 +132,14 @@ def check_composition(
     """
     if not variables:
         return check(3, "cannot_tell", "没有构成变量", "no variables of composition")
-    made = composition_change(
+    made = composition_rows(
         data, by=by, baseline=baseline, current=current, variables=variables, weights=weights
     )
-    parts = made[made["statistic"] == "standardised_difference"]
-    if parts.empty:
+    parts = [one for one in made if one["statistic"] == "standardised_difference"]
+    if not parts:
         return check(3, "cannot_tell", "构成无法比较", "the composition cannot be compared")
-    one = record(parts.loc[parts["value"].abs().sort_values(ascending=False).index])
+    # of two that are as large, as those of two categories are, the later
+    one = max(reversed(parts), key=lambda part: abs(part["value"]))
     worst = float(one["value"])
     size = abs(worst)
     name = f"{one['item']}={one['category']}"

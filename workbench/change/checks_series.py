@@ -8,7 +8,7 @@ import pandas as pd
 
 from workbench.change._checks import Row, check, framed
 from workbench.change._frames import figures
-from workbench.change.series import break_search, segmented
+from workbench.change.series import Fit, break_search
 from workbench.change.staggered import bacon_weights, event_study, two_way_effects
 
 __all__ = [
@@ -39,12 +39,14 @@ def check_trend(
     used
         Whether the comparison is made against the trend.
     """
-    made = segmented(data, value=value, time=time, start=start, harmonics=harmonics)
-    naive = made[made["statistic"] == "naive_difference"]
-    own = made[(made["statistic"] == "effect") & made["preferred"].eq(True)]
-    if naive.empty or own.empty:
+    return of_trend(Fit(data, value=value, time=time, start=start, harmonics=harmonics), used=used)
+
+
+def of_trend(fit: Fit, *, used: bool) -> list[Row]:
+    """Give check 7 of a series that is fitted."""
+    if not fit.enough:
         return check(7, "cannot_tell", "序列太短", "the series is too short")
-    plain, one = float(naive["value"].iloc[0]), own.iloc[0]
+    plain, one = fit.naive()["value"], fit.honest("effect")
     inside = one["ci_low"] <= plain <= one["ci_high"]
     return check(
         7,
@@ -78,21 +80,24 @@ def check_autocorrelation(
     used
         Whether the comparison models it.
     """
-    made = segmented(data, value=value, time=time, start=start, harmonics=harmonics)
-    level = made[made["statistic"] == "level"].set_index("method")
-    if "change.its.ols" not in level.index:
+    fit = Fit(data, value=value, time=time, start=start, harmonics=harmonics)
+    return of_autocorrelation(fit, used=used)
+
+
+def of_autocorrelation(fit: Fit, *, used: bool) -> list[Row]:
+    """Give check 8 of a series that is fitted."""
+    if not fit.enough:
         return check(8, "cannot_tell", "序列太短", "the series is too short")
-    errors = level["std_error"]
-    ratio = float(errors["change.its.gls_reml"] / errors["change.its.ols"])
-    phi = made[(made["statistic"] == "phi") & (made["method"] == "change.its.gls_reml")]["value"]
+    ours, ols = fit.line("level", "gls_reml"), fit.line("level", "ols")
+    ratio, phi = ours["std_error"] / ols["std_error"], fit.reml[0]
     return check(
         8,
         "failed" if ratio > 1.1 and not used else "passed",
-        f"一阶自相关 {phi.iloc[0]:.2f}，标准误为最小二乘的 {ratio:.2f} 倍",
-        f"lag-1 correlation {phi.iloc[0]:.2f}, standard error {ratio:.2f} times that of OLS",
+        f"一阶自相关 {phi:.2f}，标准误为最小二乘的 {ratio:.2f} 倍",
+        f"lag-1 correlation {phi:.2f}, standard error {ratio:.2f} times that of OLS",
         value=ratio,
         unit="ratio",
-        n=len(data),
+        n=len(fit.e),
     )
 
 

@@ -18,6 +18,7 @@ from workbench.change.compare import compare
 from workbench.change.durations import durations
 from workbench.change.grade import DesignFacts
 from workbench.change.rates import rate_models
+from workbench.change.series import Fit
 from workbench.errors import InputError
 from workbench.survey import Design
 from workbench.survey.rows import to_rows
@@ -99,15 +100,18 @@ def examine(
         learned["same_question"] = {"passed": True, "failed": False}.get(str(verdict))
     told: Any = {**learned, **stated} if isinstance(facts, Mapping) or facts is None else facts
     per_item: dict[str, dict[str, Any]] = {k: dict(v) for k, v in (item_facts or {}).items()}
+    made = compare(data, items, facts=told, item_facts=per_item, **how)
+    extreme = False
     if earlier:
-        first = compare(data, items, facts=told, **how)
-        first = first[first["adjustment"] == "raw"]
-        for item, before in zip(first["item"], first["before"], strict=True):
+        raw = made[made["adjustment"] == "raw"]
+        for item, before in zip(raw["item"], raw["before"], strict=True):
             if item in earlier and not math.isnan(before):
                 verdict = design.check_baseline.rows(float(before), earlier[item])[0]["verdict"]
                 if verdict == "failed":
                     per_item.setdefault(str(item), {}).setdefault("baseline_extreme", True)
-    made = compare(data, items, facts=told, item_facts=per_item, **how)
+                    extreme = True
+    if extreme:  # the grade takes it in
+        made = compare(data, items, facts=told, item_facts=per_item, **how)
     rows = data.data if isinstance(data, Design) else data
     weights = how.get("weights")
     if isinstance(data, Design):
@@ -190,9 +194,10 @@ def _series(rows: pd.DataFrame, item: str, how: Mapping[str, Any]) -> list[Row]:
         "harmonics": how.get("harmonics", 1),
     }
     facts = DesignFacts.of(how.get("facts"))
+    fit = Fit(value, **settings)
     return [
-        *trend.check_trend.rows(value, used=True, **settings),
-        *trend.check_autocorrelation.rows(value, used=True, **settings),
+        *trend.of_trend(fit, used=True),
+        *trend.of_autocorrelation(fit, used=True),
         *trend.check_date.rows(value, registered=facts.date_fixed_before is True, **settings),
         *_season(settings["harmonics"], len(rows)),
     ]

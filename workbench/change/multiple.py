@@ -15,7 +15,9 @@ __all__ = ["METHODS", "adjust", "false_alarm", "multiplicity", "multiplicity_sum
 METHODS: tuple[str, ...] = ("holm", "bh", "by", "hommel", "bonferroni")
 
 
-def adjust(p: Sequence[float] | pd.Series, method: str = "holm") -> np.ndarray[Any, Any]:
+def adjust(
+    p: Sequence[float] | pd.Series | np.ndarray[Any, Any], method: str = "holm"
+) -> np.ndarray[Any, Any]:
     """Return adjusted p values in the order given; missing ones stay missing and do not count.
 
     Parameters
@@ -93,6 +95,19 @@ def _hommel(q: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return result
 
 
+def _check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in frame.columns:
+            refuse(
+                "column",
+                "缺少所需的列",
+                "a column that is needed is missing",
+                "补上该列",
+                "add the column",
+                column=name,
+            )
+
+
 def multiplicity(
     frame: pd.DataFrame,
     *,
@@ -125,29 +140,32 @@ def multiplicity(
     [0.02, 0.3]
     """
     groups = [by] if isinstance(by, str) else list(by or [])
-    for name in ["p_value", *groups]:
-        if name not in frame.columns:
-            refuse(
-                "column",
-                "缺少所需的列",
-                "a column that is needed is missing",
-                "补上该列",
-                "add the column",
-                column=name,
-            )
+    _check_columns(frame, ["p_value", *groups])
     out = frame.copy()
     if not groups:
         out["p_adjusted"] = adjust(out["p_value"], method)
         out["family"] = family
         return out
-    out["p_adjusted"] = np.nan
-    out["family"] = ""
-    for key, part in out.groupby(groups, sort=False, dropna=False):
-        at = out.index.isin(part.index)
-        out.loc[at, "p_adjusted"] = adjust(part["p_value"], method)
-        names = key if isinstance(key, tuple) else (key,)
-        out.loc[at, "family"] = f"{family}:" + ":".join(str(name) for name in names)
+    p, adjusted = out["p_value"].to_numpy(dtype=float, na_value=np.nan), np.full(len(out), np.nan)
+    codes = [pd.factorize(out[name], use_na_sentinel=False)[0].tolist() for name in groups]
+    alike = list(zip(*codes, strict=True))
+    named = {}
+    for at, one in enumerate(alike):
+        if one not in named:
+            mine = np.array([other == one for other in alike])
+            adjusted[mine] = adjust(p[mine], method)
+            named[one] = f"{family}:" + ":".join(str(out[name].iloc[at]) for name in groups)
+    out["p_adjusted"] = adjusted
+    out["family"] = pd.Series([named[one] for one in alike], index=out.index, dtype="str")
     return out
+
+
+def tests(frame: pd.DataFrame, *, method: str, alpha: float) -> tuple[int, int, int]:
+    """Count the tests of a frame, those below ``alpha``, and those below it when adjusted."""
+    _check_columns(frame, ["p_value"])
+    p = frame["p_value"].to_numpy(dtype=float)
+    adjusted = adjust(p, method)
+    return int(np.isfinite(p).sum()), int((p < alpha).sum()), int((adjusted < alpha).sum())
 
 
 def false_alarm(tests: int, *, level: float = 0.05) -> float:
@@ -179,20 +197,13 @@ def multiplicity_summary(
         Rows ``tests``, ``below_raw``, ``below_adjusted``, ``expected_by_chance`` (count) and
         ``false_alarm`` (share).
     """
-    adjusted = multiplicity(frame, method=method)
-    p = adjusted["p_value"].to_numpy(dtype=float)
-    m = int(np.isfinite(p).sum())
+    m, raw, left = tests(frame, method=method, alpha=alpha)
     key = f"change.multiplicity.{method}"
     return table(
         [
             row("tests", m, unit="count", method=key),
-            row("below_raw", int((p < alpha).sum()), unit="count", method=key),
-            row(
-                "below_adjusted",
-                int((adjusted["p_adjusted"].to_numpy(dtype=float) < alpha).sum()),
-                unit="count",
-                method=key,
-            ),
+            row("below_raw", raw, unit="count", method=key),
+            row("below_adjusted", left, unit="count", method=key),
             row("expected_by_chance", m * alpha, unit="count", method=key),
             row("false_alarm", false_alarm(m, level=alpha), unit="share", method=key),
         ]

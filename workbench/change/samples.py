@@ -369,6 +369,28 @@ def composition_change(
     ----------
     Austin (2009); What Works Clearinghouse Handbook 5.0 for 0.05 and 0.25.
     """
+    return table(
+        composition_rows(
+            data,
+            by=by,
+            baseline=baseline,
+            current=current,
+            variables=variables,
+            weights=weights,
+        )
+    )
+
+
+def composition_rows(
+    data: pd.DataFrame,
+    *,
+    by: str,
+    baseline: Any,
+    current: Any,
+    variables: Sequence[str],
+    weights: str | None,
+) -> list[dict[str, Any]]:
+    """Give the rows of :func:`composition_change`."""
     rows = []
     for variable in variables:
         used = data[data[by].isin([baseline, current]) & data[variable].notna()]
@@ -421,4 +443,4 @@ def composition_change(
         )
     if not rows:
         refuse("items", "没有写明变量", "no variable named", "写 variables=", "write variables=")
-    return table(rows)
+    return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -171,63 +172,129 @@ def segmented(
     Bernal, Cummins and Gasparrini (2017); Turner et al. (2021) BMC Med Res Methodol 21:181;
     Pinheiro and Bates (2000) ch. 5; Newey and West (1987).
     """
-    check_level(level)
-    s = _series(data, value, time, start, harmonics, period)
-    n, k = s.X.shape
-    before, after = int((s.post == 0).sum()), int(s.post.sum())
-    common: dict[str, Any] = {
-        "unit": unit,
-        "level": level,
-        "n": n,
-        "n_before": before,
-        "n_after": after,
-    }
-    bread = np.linalg.pinv(s.X.T @ s.X)
-    beta = bread @ (s.X.T @ s.y)
-    e = s.y - s.X @ beta
-    exact = float(e @ e) <= 1e-20 * float(s.y @ s.y)
-    if min(before, after) < 3 or n <= k or exact:
-        return table(
-            [
-                not_computed(
-                    name,
-                    "日期前后各须至少 3 个时点，多于系数个数，且数值不得恰好落在直线上",
-                    "at least 3 points on each side of the date are needed, more than there are "
-                    "coefficients, with some error about the lines",
-                    method="change.its.integrated",
-                    preferred=True,
-                    **common,
-                )
-                for name in ("level", "slope")
-            ]
-        )
-    end = s.t[-1] if at is None else at
-    reach = np.zeros(k)
-    reach[2], reach[3] = 1.0, end - start + 1
-    small = n < SMALL_SERIES
-    hac = newey_west(s.X, e, bread, lags)
-    fits = [
-        ("ols", beta, bread * float(e @ e) / (n - k)),
-        ("newey_west", beta, hac),
-        ("newey_west_adjusted", beta, hac * n / (n - k)),
-    ]
-    extra: list[dict[str, Any]] = []
-    for name, reml in (("gls_ml", False), ("gls_reml", True)):
-        phi, b, V, loglik = gls(s.X, s.y, reml)
-        fits.append((name, b, V))
+    fit = Fit(
+        data, value=value, time=time, start=start, harmonics=harmonics, period=period, lags=lags,
+        at=at, level=level, unit=unit,
+    )  # fmt: skip
+    if not fit.enough:
+        return table(fit.too_short(name) for name in ("level", "slope"))
+    rows: list[dict[str, Any]] = []
+    for statistic in ("level", "slope", "effect"):
+        rows += [fit.line(statistic, name) for name in ("ols", "newey_west", "newey_west_adjusted")]
+        rows += [fit.line(statistic, name) for name in ("gls_ml", "gls_reml")]
+        rows.append(fit.honest(statistic))
+    for name, (phi, _, _, loglik) in (("gls_ml", fit.ml), ("gls_reml", fit.reml)):
         method = f"change.its.{name}"
-        extra.append(row("phi", phi, method=method, **{**common, "unit": "correlation"}))
-        extra.append(row("loglik", loglik, method=method, **{**common, "unit": "loglik"}))
-    # the estimate keeps the rule for small series, the interval does not take phi as known
-    centre = beta if small else fits[-1][1]
-    contrasts = (("level", np.eye(k)[2]), ("slope", np.eye(k)[3]), ("effect", reach))
-    rows = []
-    for statistic, c in contrasts:
-        when = {"time": end} if statistic == "effect" else {}
-        for name, b, V in fits:
-            rows.append(_line(statistic, c, b, V, n - k, f"change.its.{name}", common) | when)
-        rows.append(_honest(statistic, c, centre, s.X, s.y, "change.its.integrated", common) | when)
-    return table([*rows, *extra, *_diagnostics(s, e, lags, common), _naive(s, common)])
+        rows.append(row("phi", phi, method=method, **{**fit.common, "unit": "correlation"}))
+        rows.append(row("loglik", loglik, method=method, **{**fit.common, "unit": "loglik"}))
+    return table([*rows, *_diagnostics(fit.s, fit.e, lags, fit.common), fit.naive()])
+
+
+class Fit:
+    """What :func:`segmented` puts together, one by one: what nobody asks for is not computed.
+
+    Parameters are those of :func:`segmented`, which says what they mean and what raises.
+    """
+
+    def __init__(
+        self,
+        data: pd.DataFrame,
+        *,
+        value: str,
+        time: str,
+        start: float,
+        harmonics: int = 1,
+        period: float = 12,
+        lags: int = 3,
+        at: float | None = None,
+        level: float = 0.95,
+        unit: str = "score",
+    ) -> None:
+        check_level(level)
+        self.s = s = _series(data, value, time, start, harmonics, period)
+        n, k = s.X.shape
+        before, after = int((s.post == 0).sum()), int(s.post.sum())
+        self.common: dict[str, Any] = {
+            "unit": unit,
+            "level": level,
+            "n": n,
+            "n_before": before,
+            "n_after": after,
+        }
+        self.df, self.lags = n - k, lags
+        self.end = s.t[-1] if at is None else at
+        self.bread = np.linalg.pinv(s.X.T @ s.X)
+        self.beta = self.bread @ (s.X.T @ s.y)
+        self.e = s.y - s.X @ self.beta
+        exact = float(self.e @ self.e) <= 1e-20 * float(s.y @ s.y)
+        self.enough = min(before, after) >= 3 and n > k and not exact
+        """Whether there is anything to fit; if not, there is only :meth:`too_short`."""
+
+    def too_short(self, statistic: str) -> dict[str, Any]:
+        """Give the row of a series that is not ``enough``."""
+        return not_computed(
+            statistic,
+            "日期前后各须至少 3 个时点，多于系数个数，且数值不得恰好落在直线上",
+            "at least 3 points on each side of the date are needed, more than there are "
+            "coefficients, with some error about the lines",
+            method="change.its.integrated",
+            preferred=True,
+            **self.common,
+        )
+
+    @cached_property
+    def ml(self) -> tuple[float, Array, Array, float]:
+        """The AR(1) fit by maximum likelihood."""
+        return gls(self.s.X, self.s.y, False)
+
+    @cached_property
+    def reml(self) -> tuple[float, Array, Array, float]:
+        """The AR(1) fit by restricted maximum likelihood."""
+        return gls(self.s.X, self.s.y, True)
+
+    @cached_property
+    def _newey_west(self) -> Array:
+        return newey_west(self.s.X, self.e, self.bread, self.lags)
+
+    def _contrast(self, statistic: str) -> Array:
+        k = self.s.X.shape[1]
+        if statistic != "effect":
+            return np.asarray(np.eye(k)[2 if statistic == "level" else 3])
+        reach = np.zeros(k)
+        reach[2], reach[3] = 1.0, self.end - self.s.start + 1
+        return reach
+
+    def _when(self, statistic: str) -> dict[str, Any]:
+        return {"time": self.end} if statistic == "effect" else {}
+
+    def line(self, statistic: str, name: str) -> dict[str, Any]:
+        """Give the row of ``level``, ``slope`` or ``effect`` by ``change.its.<name>``."""
+        n, beta = len(self.e), self.beta
+        if name == "ols":
+            V = self.bread * float(self.e @ self.e) / self.df
+        elif name == "newey_west":
+            V = self._newey_west
+        elif name == "newey_west_adjusted":
+            V = self._newey_west * n / self.df
+        else:
+            _, beta, V, _ = {"gls_ml": self.ml, "gls_reml": self.reml}[name]
+        c, method = self._contrast(statistic), f"change.its.{name}"
+        made = _line(statistic, c, beta, V, self.df, method, self.common)
+        return made | self._when(statistic)
+
+    def honest(self, statistic: str) -> dict[str, Any]:
+        """Give the preferred row of ``level``, ``slope`` or ``effect``.
+
+        The estimate keeps the rule for small series, the interval does not take phi as known.
+        """
+        centre = self.beta if len(self.e) < SMALL_SERIES else self.reml[1]
+        c, method = self._contrast(statistic), "change.its.integrated"
+        made = _honest(statistic, c, centre, self.s.X, self.s.y, method, self.common)
+        return made | self._when(statistic)
+
+    def naive(self) -> dict[str, Any]:
+        """Give the difference of the plain means, for contrast."""
+        return _naive(self.s, self.common)
 
 
 def _line(
