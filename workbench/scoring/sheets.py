@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
 from workbench.errors import InputError, Problem
-from workbench.scoring._frames import Floats, check_level, critical, need, numbers, refuse, words
+from workbench.scoring._frames import (
+    Bools,
+    Floats,
+    Ints,
+    check_level,
+    critical,
+    need,
+    numbers,
+    refuse,
+    words,
+)
 from workbench.survey.rows import from_rows
 
 __all__ = ["TEAM", "deductions", "inspection", "merge_sheets", "sheet_status"]
@@ -194,30 +205,78 @@ def inspection(
         keep &= np.isin(kinds, list(visits)) if visits is not None else kinds != "calibration"
     unit = [k for k in keys if k != "visit"]
     place = ["place"] if "place" in rows.columns else []
-    rows = rows[[*unit, "assessor", "item", *place]].assign(_share=share, _max=most)
-    who, where = (pd.factorize(rows[n])[0] if n in rows else None for n in ("assessor", "place"))
-    cell = rows.groupby(["item", *place], dropna=False).ngroup()
-    rows = rows.assign(_binary=binary, _who=who, _where=where, _cell=cell)[keep]
+    # a unit has a few dozen marks: arrays and masks take a quarter of what frames of groups take
+    who = pd.factorize(rows["assessor"])[0]
+    where = np.full(len(rows), -1)
+    if place:
+        where = pd.factorize(rows["place"], sort=True)[0]
+    item, listed = pd.factorize(rows["item"], sort=True, use_na_sentinel=False)
+    cell = _groups(rows[["item", *place]])[0] if place else item
+    every = _Marks(np.asarray(listed, dtype=object)[item], share, most, binary, who, where, cell)
+    spec = (level, dict(places_total or {}), pooled_sd, pooled_df)
     out = []
-    for key, group in rows.groupby(unit, sort=True, dropna=False):
-        names = dict(zip(unit, key if isinstance(key, tuple) else (key,), strict=True))
-        spec = (level, dict(places_total or {}), pooled_sd, pooled_df)
-        for item, marks in group.groupby("item", sort=True):
+    units, named = _groups(rows[unit])
+    for number, names in enumerate(named):
+        here = keep & (units == number)
+        if not here.any():
+            continue
+        group = every.at(here)
+        for at in np.unique(item[here]).tolist():
+            if pd.isna(listed[at]):
+                continue
+            marks = every.at(here & (item == at))
             row = _score(marks, *spec)
             factor = row["max_points"] / 100
             for column in ("value", "std_error", "se_assessor", "se_places", "ci_low", "ci_high"):
                 row[column] *= factor
-            text = {"item": str(item), "statistic": "points", "unit": "points"}
+            text = {"item": str(listed[at]), "statistic": "points", "unit": "points"}
             out.append({**names, **text, **row})
-            if marks["_binary"].all():
-                out.append({**names, "item": str(item), **_passed(marks, *spec)})
+            if marks.binary.all():
+                out.append({**names, "item": str(listed[at]), **_passed(marks, *spec)})
         text = {"item": "", "statistic": "score_0_100", "unit": "score_0_100"}
         out.append({**names, **text, **_score(group, *spec)})
-        if group["_binary"].any():
-            out.append({**names, "item": "", **_passed(group[group["_binary"]], *spec)})
+        if group.binary.any():
+            out.append({**names, "item": "", **_passed(group.at(group.binary), *spec)})
     if not out:
         raise refuse("empty", "没有可用的评分记录", "there are no marks to score")
     return from_rows(out).assign(level=level, method="scoring.inspection")
+
+
+class _Marks(NamedTuple):
+    """Marks by column; assessors, places and cells (item at a place) as numbers, -1 for none."""
+
+    item: npt.NDArray[np.object_]
+    share: Floats
+    most: Floats
+    binary: Bools
+    who: Ints
+    where: Ints
+    cell: Ints
+
+    def at(self, mask: Bools) -> _Marks:
+        """Give the marks that a mask picks."""
+        return _Marks(
+            self.item[mask],
+            self.share[mask],
+            self.most[mask],
+            self.binary[mask],
+            self.who[mask],
+            self.where[mask],
+            self.cell[mask],
+        )
+
+
+def _groups(frame: pd.DataFrame) -> tuple[Ints, list[dict[str, Any]]]:
+    """Give each row the number of its group, and each group, in order, as a mapping."""
+    coded = [pd.factorize(frame[n], sort=True, use_na_sentinel=False) for n in frame.columns]
+    keys = list(zip(*(codes.tolist() for codes, _ in coded), strict=True))
+    order = sorted(set(keys))
+    place = {key: number for number, key in enumerate(order)}
+    named = [
+        {n: found[at] for n, (_, found), at in zip(frame.columns, coded, key, strict=True)}
+        for key in order
+    ]
+    return np.array([place[key] for key in keys], dtype=np.int64), named
 
 
 def _read(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -281,18 +340,18 @@ def _as_number(rows: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def _score(
-    marks: pd.DataFrame,
+    marks: _Marks,
     level: float,
     places_total: Mapping[str, int],
     pooled_sd: float | None,
     pooled_df: float,
 ) -> dict[str, Any]:
     """Score 0–100 of a set of marks, with error over assessors and over places."""
-    there = marks["_who"].to_numpy() >= 0
-    who, most = marks["_who"].to_numpy()[there], marks["_max"].to_numpy()[there]
+    there = marks.who >= 0
+    who, most = marks.who[there], marks.most[there]
     made = np.bincount(who) > 0
     available: Floats = np.bincount(who, most)[made].astype(float)
-    earned = np.bincount(who, marks["_share"].to_numpy()[there] * most)[made]
+    earned = np.bincount(who, marks.share[there] * most)[made]
     each = 100 * earned / available
     k = len(each)
     own = float(each.std(ddof=1)) if k > 1 else np.nan
@@ -300,12 +359,13 @@ def _score(
     se_assessor = spread / np.sqrt(k)
     se_places = 0.0
     if places_total:  # without it every place was visited
-        weight = marks.groupby("item")["_max"].sum() / marks["_max"].sum()
+        frame = pd.DataFrame({"item": marks.item, "place": marks.where, "share": marks.share})
+        weight = frame.assign(most=marks.most).groupby("item")["most"].sum() / marks.most.sum()
         se_places = float(
             np.sqrt(
                 sum(
                     (100 * float(weight[item])) ** 2 * _place_variance(m, str(item), places_total)
-                    for item, m in marks.groupby("item")
+                    for item, m in frame.groupby("item")
                 )
             )
         )
@@ -322,9 +382,9 @@ def _score(
         "ci_low": max(value - half, 0.0) if not lone else np.nan,
         "ci_high": min(value + half, 100.0) if not lone else np.nan,
         "df": df if not lone else np.nan,
-        "n": len(marks),
+        "n": len(marks.share),
         "assessors": k,
-        "places": len({p for p in marks["_where"].tolist() if p is not None and p >= 0}),
+        "places": len(set(marks.where[marks.where >= 0].tolist())),
         "points": value / 100 * maximum,
         "max_points": maximum,
         **_state(k, lone, available),
@@ -346,9 +406,10 @@ def _state(k: int, lone: bool, available: Floats) -> dict[str, str]:
 
 def _place_variance(marks: pd.DataFrame, item: str, places_total: Mapping[str, int]) -> float:
     """Variance of an item's mean share because not every place was visited."""
-    if "place" not in marks.columns or item not in places_total:
+    there = marks[marks["place"] >= 0]
+    if there.empty or item not in places_total:
         return 0.0
-    means = marks.groupby("place")["_share"].mean().to_numpy(dtype=float)
+    means = there.groupby("place")["share"].mean().to_numpy(dtype=float)
     n, total = len(means), int(places_total[item])
     if total < n:
         raise refuse(
@@ -366,20 +427,19 @@ def _place_variance(marks: pd.DataFrame, item: str, places_total: Mapping[str, i
 
 
 def _passed(
-    marks: pd.DataFrame,
+    marks: _Marks,
     level: float,
     places_total: Mapping[str, int],
     pooled_sd: float | None,
     pooled_df: float,
 ) -> dict[str, Any]:
     """Share of places that passed, with Wilson's interval at the effective number of places."""
-    cell = marks["_cell"].to_numpy()
-    marked = np.bincount(cell)
-    passed = np.bincount(cell, marks["_share"].to_numpy())[marked > 0]
+    marked = np.bincount(marks.cell)
+    passed = np.bincount(marks.cell, marks.share)[marked > 0]
     p, n = float((passed / marked[marked > 0]).mean()), len(passed)
     row = _score(marks, level, places_total, pooled_sd, pooled_df)
     se_assessor = float(row["se_assessor"]) / 100
-    totals = [places_total.get(str(i)) for i in marks["item"].unique()]
+    totals = [places_total.get(str(i)) for i in set(marks.item.tolist())]
     total = sum(t for t in totals if t is not None) if all(t is not None for t in totals) else None
     open_share = 1.0 if total is None else max(1 - n / total, 0.0)
     variance = open_share * p * (1 - p) / n
