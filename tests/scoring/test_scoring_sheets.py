@@ -28,6 +28,13 @@ def test_sheets_are_merged_when_all_three_are_in():
     assert scoring.sheet_status(FULL)["merged"].all()
 
 
+def test_sheets_of_one_unit_need_not_name_it():
+    one = FULL.drop(columns=["community", "wave", "visit"], errors="ignore")
+    assert scoring.sheet_status(one)["merged"].all()
+    assert scoring.merge_sheets(one).columns.tolist() == one.columns.tolist()
+    assert len(scoring.merge_sheets(one)) == 6
+
+
 def test_two_sheets_are_not_merged():
     two = FULL[FULL["assessor"] != "c"]
     assert scoring.merge_sheets(two).empty

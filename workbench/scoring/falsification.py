@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from workbench.scoring import _periods
+from workbench.scoring._frames import check_level
 from workbench.scoring._periods import by_period
 from workbench.scoring.plausibility import ALIKE, forced_sign_ins, inflation, rounding
-from workbench.scoring.records import device_faults, digit_preference, recount, sprint, surge
+from workbench.scoring.records import device_faults, digit_preference, recount, steps, surge
 from workbench.survey.rows import from_rows, to_rows
 
 __all__ = ["REMEDIES", "falsification"]
@@ -25,6 +27,7 @@ __all__ = ["REMEDIES", "falsification"]
 Row = dict[str, Any]
 
 _MONTH = r"\d{4}-\d{2}"
+_WINDOW = 2  # months of a sprint, as of `workbench.scoring.sprint`
 _FEW = 5  # sign-ins below which nothing is called a heap
 _NAMED = 5  # activities that are named
 
@@ -123,10 +126,11 @@ def falsification(
     if measurements is not None and len(measurements):
         ways = directions or {}
         for name, mine in measurements.groupby("indicator", sort=True):
-            one = str(name)
+            one, months = str(name), mine[mine["period"].str.fullmatch(_MONTH)]
             rows += (_digits(one, mine) or _rounded(one, mine)) + _recounts(one, mine, level)
-            rows += _surge(one, mine, assessed, ways) + _sprints(one, mine, assessed, ways, level)
-            rows += _devices(one, mine)
+            rows += _surge(one, months, assessed, ways)
+            rows += _sprints(one, months, assessed, ways, level)
+            rows += _devices(one, months)
     if events is not None and len(events):
         rows += _events(events)
     if sign_ins is not None and len(sign_ins):
@@ -265,12 +269,13 @@ def _rounded(name: str, mine: pd.DataFrame) -> list[Row]:
 
 
 def _surge(
-    name: str, mine: pd.DataFrame, assessed: Sequence[tuple[str, str]], ways: Mapping[str, int]
+    name: str, months: pd.DataFrame, assessed: Sequence[tuple[str, str]], ways: Mapping[str, int]
 ) -> list[Row]:
     """Hold the last two months before field work against the months before."""
-    months = mine[mine["period"].str.fullmatch(_MONTH) & mine["origin"].ne("recount")]
-    series = by_period(months, add=True) if len(months) else pd.DataFrame()
-    if series.empty or not assessed or name not in ways:
+    if not assessed or name not in ways:
+        return []
+    series = by_period(months, add=True)
+    if series.empty:
         return []
     if series["value"].isna().any() or series["value"].lt(0).any():
         return []
@@ -292,26 +297,27 @@ def _surge(
 
 def _sprints(
     name: str,
-    mine: pd.DataFrame,
+    months: pd.DataFrame,
     assessed: Sequence[tuple[str, str]],
     ways: Mapping[str, int],
     level: float,
 ) -> list[Row]:
     """Look for a step up before a wave's field work and a fall after it."""
-    months = mine[mine["period"].str.fullmatch(_MONTH)]
     way = ways.get(name)
-    if not way or months.empty:
+    if not way or months.empty or not assessed:
         return []
+    check_level(level)
     figures = by_period(months, add=False)
-    series = figures.assign(community="", value=figures["figure"])
+    figures = figures[figures["figure"].notna()]
+    places = np.array([_periods.number(p, "month") for p in figures["period"]], dtype=int)
     rows = []
     for wave, at in assessed:
-        told = sprint(series, assessed=at, direction=way, level=level)
-        both = told.set_index("statistic")
-        if both.empty or both["verdict"].eq("cannot_tell").any():
+        end = _periods.number(at, "month")
+        told = steps(places, figures["figure"].to_numpy(), end, _WINDOW, way, level)
+        if told[0]["verdict"] == "cannot_tell":
             continue
-        up, down = (float(both["value"][s]) for s in ("sprint", "rebound"))
-        hit = bool(both["verdict"].eq("failed").all())
+        up, down = (float(one["value"]) for one in told)
+        hit = told[0]["verdict"] == "failed"
         said = (
             f"{at}测评前两期较此前{up:+.3g}，测评后两期{down:+.3g}",
             f"{up:+.3g} in the two periods to {at}, {down:+.3g} in the two after",
@@ -322,15 +328,14 @@ def _sprints(
     return rows
 
 
-def _devices(name: str, mine: pd.DataFrame) -> list[Row]:
+def _devices(name: str, months: pd.DataFrame) -> list[Row]:
     """Look for devices that stand still, freeze or show what cannot be."""
-    mine = mine[mine["period"].str.fullmatch(_MONTH)]
-    if not mine["origin"].eq("device").any():
+    if not months["origin"].eq("device").any():
         return []
-    share = mine["numerator"].notna().any()
+    share = months["numerator"].notna().any()
     bounds = (0.0, 1.0) if share else (0.0, float("inf"))
     rows = []
-    for one in to_rows(device_faults(mine.assign(community=""), bounds=bounds)):
+    for one in to_rows(device_faults(months.assign(community=""), bounds=bounds)):
         device = str(one["item"]) or "*"
         said = (
             f"{one['n']}期中缺{one['missing']}、不可能{one['impossible']}、停滞{one['frozen']}、"

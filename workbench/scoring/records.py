@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from scipy import sparse, special
 
 from workbench.scoring import _periods
 from workbench.scoring._frames import (
+    Floats,
+    Ints,
     check_level,
     critical,
     need,
@@ -402,40 +405,49 @@ def sprint(
     end = _periods.number(assessed, cadence)
     frame = series.assign(_v=numbers(series, value)).dropna(subset=["_v"])
     place = np.array([_periods.number(p, cadence) for p in words(frame, period)])
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in sorted(set(series[unit])):
         own = frame[unit].eq(name).to_numpy()
-        at, x = place[own], frame["_v"].to_numpy()[own]
-        before = x[at <= end - window]
-        peak = x[(at > end - window) & (at <= end)]
-        after = x[(at > end) & (at <= end + window)]
-        n = len(before)
-        usable = n >= 4 and len(peak) > 0
-        spread = float(before.std(ddof=1)) if usable else np.nan
-        se_up = spread * np.sqrt(1 / max(len(peak), 1) + 1 / max(n, 1))
-        se_down = spread * np.sqrt(1 / max(len(peak), 1) + 1 / max(len(after), 1))
-        steps = {
-            "sprint": (_difference(peak, before), se_up),
-            "rebound": (_difference(after, peak), se_down),
-        }
-        half = float(critical(level, float(max(n - 1, 1))))
-        up = direction * steps["sprint"][0] > half * steps["sprint"][1]
-        down = -direction * steps["rebound"][0] > half * steps["rebound"][1]
-        short = not usable or not len(after)
-        verdict = "cannot_tell" if short else "failed" if up and down else "passed"
-        for statistic, (d, se) in steps.items():
-            lost = not usable or np.isnan(d)
-            d, se = (np.nan, np.nan) if lost else (d, se)
-            rows.append(
-                {unit: name, "statistic": statistic, "value": d, "std_error": se,
-                 "ci_low": d - half * se, "ci_high": d + half * se, "df": float(n - 1), "n": n,
-                 "verdict": verdict, "status": "not_computed" if lost else "ok",
-                 "reason_zh": "测评前或测评后的期数不足" if lost else "",
-                 "reason_en": "too few periods before or after the assessment" if lost else ""}
-            )  # fmt: skip
+        told = steps(place[own], frame["_v"].to_numpy()[own], end, window, direction, level)
+        rows += [{unit: name} | row for row in told]
     columns = [unit, "statistic", "value", "std_error", "ci_low", "ci_high", "df", "n", "verdict",
                "status", "reason_zh", "reason_en"]  # fmt: skip
     return from_rows(rows, columns=columns).assign(level=level, method="scoring.sprint")
+
+
+def steps(
+    at: Ints, x: Floats, end: int, window: int, direction: int, level: float
+) -> list[dict[str, Any]]:
+    """Give the two rows of :func:`sprint` for one unit's values ``x`` at the periods ``at``."""
+    before = x[at <= end - window]
+    peak = x[(at > end - window) & (at <= end)]
+    after = x[(at > end) & (at <= end + window)]
+    n = len(before)
+    usable = n >= 4 and len(peak) > 0
+    spread = float(before.std(ddof=1)) if usable else np.nan
+    se_up = spread * np.sqrt(1 / max(len(peak), 1) + 1 / max(n, 1))
+    se_down = spread * np.sqrt(1 / max(len(peak), 1) + 1 / max(len(after), 1))
+    both = {
+        "sprint": (_difference(peak, before), se_up),
+        "rebound": (_difference(after, peak), se_down),
+    }
+    half = float(critical(level, float(max(n - 1, 1))))
+    up = direction * both["sprint"][0] > half * both["sprint"][1]
+    down = -direction * both["rebound"][0] > half * both["rebound"][1]
+    short = not usable or not len(after)
+    verdict = "cannot_tell" if short else "failed" if up and down else "passed"
+    rows = []
+    for statistic, (d, se) in both.items():
+        lost = not usable or np.isnan(d)
+        d, se = (np.nan, np.nan) if lost else (d, se)
+        rows.append(
+            {"statistic": statistic, "value": d, "std_error": se,
+             "ci_low": d - half * se, "ci_high": d + half * se, "df": float(n - 1), "n": n,
+             "verdict": verdict, "status": "not_computed" if lost else "ok",
+             "reason_zh": "测评前或测评后的期数不足" if lost else "",
+             "reason_en": "too few periods before or after the assessment" if lost else ""}
+        )  # fmt: skip
+    return rows
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> float:

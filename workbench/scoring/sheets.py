@@ -58,39 +58,41 @@ def sheet_status(
     ----------
     Rule R-28, doc 002 §7.1: three persons score back to back.
     """
-    keys = _read(rows)[1]
+    rows, keys = _read(rows)
     need(rows, ("role",), of="inspections")
-    marks = _marks(rows)
-    rows = rows.assign(_there=~np.isnan(marks[0]))
+    there = ~np.isnan(_marks(rows)[0])
     place = ["place"] if "place" in rows.columns else []
+    cells = list(zip(*(words(rows, c).tolist() for c in ("item", *place)), strict=True))
+    sealed = rows["seal"].notna().tolist() if "seal" in rows.columns else [False] * len(rows)
+    groups, named = _groups(rows[keys])
+    told = list(zip(groups.tolist(), rows["role"].tolist(), there.tolist(), strict=True))
     records = []
-    for key, group in rows.groupby(keys, sort=True, dropna=False):
-        names = dict(zip(keys, key if isinstance(key, tuple) else (key,), strict=True))
-        own = group[group["role"].isin(list(team)) & group["_there"]]
-        parts = [words(own, c) for c in ("item", *place)]
-        cells = pd.Series(list(zip(*parts, strict=True)), index=own.index, dtype=object)
-        expected = set(cells) if items is None else {(i,) for i in items}
-        for role in team:
-            mine = cells[own["role"] == role]
-            had = set(mine) if items is None else {(c[0],) for c in mine}
+    for number, names in enumerate(named):
+        own = {
+            role: [i for i, one in enumerate(told) if one == (number, role, True)] for role in team
+        }
+        marked = {cells[i] for mine in own.values() for i in mine}
+        expected = marked if items is None else {(i,) for i in items}
+        sheets = []
+        for role, mine in own.items():
+            had = {cells[i] if items is None else cells[i][:1] for i in mine}
             absent = sorted(" ".join(map(str, c)).strip() for c in expected - had)
-            seals = own.loc[own["role"] == role, "seal"] if "seal" in own.columns else None
-            records.append(
+            sheets.append(
                 {
                     **names,
                     "role": role,
                     "n": len(mine),
                     "missing": "; ".join(absent),
-                    "sealed": bool(seals is not None and len(seals) and seals.notna().all()),
-                    "complete": bool(len(mine)) and not absent,
+                    "sealed": bool(mine) and all(sealed[i] for i in mine),
+                    "complete": bool(mine) and not absent,
                     **_sheet_reason(role, len(mine), absent),
                 }
             )
-    out = from_rows(records)
-    if out.empty:
+        whole = {"merged": all(sheet["complete"] for sheet in sheets), "method": "scoring.sheets"}
+        records += [sheet | whole for sheet in sheets]
+    if not records:
         raise refuse("empty", "没有评分记录", "there are no marks")
-    out["merged"] = out.groupby(keys, dropna=False)["complete"].transform("all")
-    return out.assign(method="scoring.sheets")
+    return from_rows(records)
 
 
 def _sheet_reason(role: str, n: int, absent: list[str]) -> dict[str, str]:
@@ -124,9 +126,9 @@ def merge_sheets(
         The rows of ``rows`` by the roles of the team, whole sets only; empty when none is.
     """
     status = sheet_status(rows, team=team, items=items)
-    keys = _read(rows)[1]
+    frame, keys = _read(rows)
     whole = status.loc[status["merged"], keys].drop_duplicates()
-    own = rows[rows["role"].isin(list(team))]
+    own = frame[frame["role"].isin(list(team))]
     merged = own.merge(whole, on=keys, how="inner")
     return merged[list(rows.columns)]
 

@@ -235,17 +235,16 @@ def groups_compared(
     -----
     Where interviewers work in different communities the difference may be the communities'.
     """
-    who = labels(group).reset_index(drop=True)
+    who = labels(group)
     rows = []
     for sign in hits:
-        told = hits[sign].reset_index(drop=True)
-        known = told.notna() & who.notna()
-        table = pd.crosstab(who[known], told[known].astype(int)).reindex(
-            columns=[0, 1], fill_value=0
-        )
-        everything = table.to_numpy().sum(axis=0) if len(table) else np.zeros(2)
-        for name, (no, yes) in zip(table.index, table.to_numpy(), strict=True):
-            n, m = int(no + yes), int(everything.sum() - no - yes)
+        known = hits[sign].notna().to_numpy() & who.notna().to_numpy()
+        truth = hits[sign][known].astype(int).to_numpy()
+        codes, listed = pd.factorize(who[known], sort=True)
+        counts = [np.bincount(codes[truth == t], minlength=len(listed)) for t in (0, 1)]
+        everything = [int(count.sum()) for count in counts]
+        for name, no, yes in zip(listed, *counts, strict=True):
+            n, m = int(no + yes), int(sum(everything) - no - yes)
             rest = [int(everything[1] - yes), int(everything[0] - no)]
             compared = n >= minimum and m > 0
             p = np.nan

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -181,11 +182,7 @@ def by_hour(data: pd.DataFrame, *, time: str = "received") -> pd.DataFrame:
     -----
     Hours at which a desk or hotline is closed are empty whatever residents need.
     """
-    when = _times(data, time)
-    counts = pd.crosstab(when.dt.day_of_week, when.dt.hour).reindex(
-        index=range(7), columns=range(24), fill_value=0
-    )
-    table = counts.to_numpy(dtype=int)
+    table = _hours(data, time)
     n = int(table.sum())
     return from_rows(
         [
@@ -206,6 +203,13 @@ def by_hour(data: pd.DataFrame, *, time: str = "received") -> pd.DataFrame:
             for hour in range(24)
         ]
     )
+
+
+def _hours(data: pd.DataFrame, time: str) -> np.ndarray[Any, Any]:
+    """Count records by weekday and hour (7, 24)."""
+    when = _times(data, time)
+    cell = (24 * when.dt.day_of_week + when.dt.hour).to_numpy(dtype=int)
+    return np.bincount(cell, minlength=7 * 24).reshape(7, 24)
 
 
 def _times(data: pd.DataFrame, time: str) -> pd.Series:
@@ -254,13 +258,13 @@ def peak_hours(
     """
     if not 1 <= hours <= 12:
         raise refuse("hours", "时段应为1至12小时", "a window has 1 to 12 hours", found=str(hours))
-    counts = by_hour(data, time=time).pivot(index="weekday", columns="hour", values="numerator")
+    counts = _hours(data, time)
     rows = []
     for name, days, zh, en in (
         ("working_days", range(5), "周一至周五", "Monday to Friday"),
         ("weekend", range(5, 7), "周末", "weekend"),
     ):
-        of_day = counts.loc[list(days)].sum().to_numpy()
+        of_day = counts[list(days)].sum(axis=0)
         sums = np.convolve(of_day, np.ones(hours, dtype=int), "valid")
         first = int(sums.argmax())
         told = share(int(sums[first]), int(of_day.sum()), level=level)
