@@ -13,7 +13,7 @@ from workbench import scoring
 from workbench.assess import accounts, records
 from workbench.assess.indicators import _truth, judged_by
 from workbench.assess.score import warnings as by_month
-from workbench.assess.series import by_period
+from workbench.assess.series import by_period, periods
 from workbench.findings import interval, number
 from workbench.survey.rows import from_rows, to_rows
 
@@ -300,11 +300,9 @@ def _months(c: Community, slug: str) -> pd.DataFrame:
     name = measure.get("measurement")
     if not name or not c.has("measurements"):
         return pd.DataFrame(columns=["period", "value"])
-    rows = c.tables["measurements"]
-    rows = rows[rows["indicator"].eq(name) & rows["period"].str.fullmatch(r"\d{4}-\d{2}")]
-    if rows.empty:
+    told = periods(c, name, add=measure.get("statistic") == "sum", monthly=True)
+    if told.empty:
         return pd.DataFrame(columns=["period", "value"])
-    told = by_period(rows, add=measure.get("statistic") == "sum")
     scale = 100.0 if UNITS[c.protocol.indicator(slug).unit].family == "share" else 1.0
     return told[["period"]].assign(value=(told["figure"] * scale).round(9))
 

@@ -11,7 +11,7 @@ import pandas as pd
 from workbench import change
 from workbench.assess.changes import check_rows
 from workbench.assess.indicators import unit_of
-from workbench.assess.series import by_period
+from workbench.assess.series import periods
 from workbench.findings import number
 from workbench.survey.rows import from_rows
 
@@ -111,13 +111,11 @@ def _measured(c: Community) -> dict[str, pd.Series]:
     out: dict[str, pd.Series] = {}
     if not c.has("measurements"):
         return out
-    frame = c.tables["measurements"]
     for slug, measure in c.measures.items():
         if not measure.get("measurement") or slug in c.excluded:
             continue
         add = measure["statistic"] in {"sum", "per_100_households_year"}
-        told = by_period(frame[frame["indicator"].eq(measure["measurement"])], add=add)
-        told = told[told["period"].str.fullmatch(r"\d{4}-\d{2}")]
+        told = periods(c, measure["measurement"], add=add, monthly=True)
         if len(told):
             out[slug] = told.set_index(told["period"].map(_month))["figure"]
     return out

@@ -9,7 +9,7 @@ import pandas as pd
 
 from workbench.assess import records
 from workbench.assess.sample import labelled
-from workbench.assess.series import _cadence, by_period
+from workbench.assess.series import _cadence, periods
 from workbench.scoring import _periods
 from workbench.survey.rows import from_rows
 
@@ -102,11 +102,12 @@ def _has_data(c: Community, measure: Any) -> bool:
 
 
 def _series(c: Community, slug: str, measure: Any, known: str | None) -> dict[str, Any] | None:
-    frame = c.tables["measurements"] if c.has("measurements") else pd.DataFrame()
-    mine = frame[frame["indicator"].eq(measure["measurement"])] if len(frame) else frame
-    if mine.empty:
+    if not c.has("measurements"):
         return None
-    told = by_period(mine, add=measure["statistic"] in {"sum", "per_100_households_year"})
+    added = measure["statistic"] in {"sum", "per_100_households_year"}
+    told = periods(c, measure["measurement"], add=added)
+    if told.empty:
+        return None
     told["cadence"] = told["period"].map(_cadence)
     cadence = str(told["cadence"].mode().iloc[0])
     told = told[told["cadence"].eq(cadence)]

@@ -19,12 +19,13 @@ from workbench.survey.rows import to_rows
 if TYPE_CHECKING:
     from workbench.community import Community
 
-__all__ = ["by_period", "ended", "measurement", "span_of"]
+__all__ = ["by_period", "ended", "measurement", "periods", "span_of"]
 
 Row = dict[str, Any]
 Span = tuple[pd.Timestamp, pd.Timestamp]
 
 _FINEST_FIRST = ("day", "week", "month", "quarter", "half", "year")
+_MONTH = r"\d{4}-\d{2}"
 _ADDED = {"sum", "per_100_households_year"}
 
 
@@ -90,6 +91,17 @@ def span_of(c: Community, measure: Mapping[str, Any]) -> tuple[pd.Timestamp, pd.
     return wave[1] - pd.DateOffset(months=months), wave[1]
 
 
+def periods(c: Community, name: str, *, add: bool, monthly: bool = False) -> pd.DataFrame:
+    """Give :func:`by_period` of a measurement of the unit, of months alone if so wished."""
+    frame = c.tables["measurements"]
+    told = c.once(
+        ("by period", name, add), lambda: by_period(frame[frame["indicator"].eq(name)], add=add)
+    )
+    if monthly:
+        return told[told["period"].str.fullmatch(_MONTH)].reset_index(drop=True)
+    return told.copy(deep=False)
+
+
 def measurement(c: Community, measure: Mapping[str, Any], span: Span | None) -> Row:
     """Compute the value of an indicator that rests on ``measurements``.
 
@@ -99,8 +111,7 @@ def measurement(c: Community, measure: Mapping[str, Any], span: Span | None) -> 
     if not c.has("measurements"):
         return gone("没有监测数据", "there are no measurements")
     statistic, zone = measure["statistic"], c.settings["timezone"]
-    frame = c.tables["measurements"]
-    told = by_period(frame[frame["indicator"].eq(measure["measurement"])], add=statistic in _ADDED)
+    told = periods(c, measure["measurement"], add=statistic in _ADDED)
     if told.empty:
         return gone("窗口内没有数据", "no value in the window")
     starts = [_start(p, zone) for p in told["period"].tolist()]

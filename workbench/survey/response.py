@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workbench.errors import InputError, Problem
-from workbench.survey._input import Floats, check_columns, crossed, labels, names, numbers, refuse
+from workbench.survey._input import (
+    Floats,
+    check_columns,
+    coded_labels,
+    labels,
+    names,
+    numbers,
+    refuse,
+)
 from workbench.survey._margins import check_margins
 from workbench.survey.design import Design
 from workbench.survey.rows import from_rows
+
+Group = tuple[Any, ...]  # labels, ``None`` where one is missing
+Cell = tuple[int, Group, str]  # place of the variable, group, category
 
 KINDS = ("I", "P", "R", "NC", "O", "UH", "UO", "NE")
 RATES = (
@@ -305,41 +317,42 @@ def composition(
 def _compared(design: Design, table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Each variable's shares in the sample and in the population, by group and category."""
     variables = list(dict.fromkeys(table["variable"]))
-    own = [c for c in keys if c in table.columns]
-    inside = np.flatnonzero(design.inside)
-    who = pd.DataFrame({c: labels(design.data[c]) for c in keys}, index=design.data.index)
-    who = who.iloc[inside]
-    present = who.drop_duplicates()
-    who = who.assign(n=1.0, base=design.base_weights[inside], now=design.weights[inside])
-    said = [crossed(design.data, str(v)).iloc[inside] for v in variables]
-    rows = pd.concat([who.assign(item=at, category=each) for at, each in enumerate(said)])
-    by = ["item", *keys]  # the variable by its place: they keep the order of the margins
-    counts = rows.groupby([*by, "category"])[["n", "base", "now"]].sum().reset_index()
-    lost = rows[rows["category"].isna()].groupby(by).size().rename("n_missing").reset_index()
-    cells = table[[*own, "category", "count"]].assign(item=table["variable"].map(variables.index))
-    for c in own:
-        cells[c] = labels(cells[c])
-    if own:
-        cells = cells.merge(present, on=own, how="inner")
-    elif keys:
-        cells = cells.merge(present, how="cross")
-    out = cells.merge(counts, on=[*by, "category"], how="outer").merge(lost, on=by, how="left")
-    figures = ["count", "n", "base", "now"]
-    out = out.fillna(dict.fromkeys([*figures, "n_missing"], 0.0))
-    whole = out.groupby(by)[figures].transform("sum")
-    share = out[figures] / whole.where(whole > 0)
+    counts, lost, groups = _counted(design, variables, keys)
+    own = [(keys.index(c), labels(table[c]).tolist()) for c in keys if c in table.columns]
+    rows: list[tuple[Cell, list[float]]] = []
+    told = zip(table["variable"], table["category"], table["count"].tolist(), strict=True)
+    for i, (variable, category, count) in enumerate(told):
+        at = variables.index(variable)
+        for group in groups:
+            if all(group[key] == values[i] for key, values in own):
+                cell = at, group, category
+                rows.append((cell, [count, *counts.get(cell, (0.0, 0.0, 0.0))]))
+    there = {cell for cell, _ in rows}
+    rows += [(cell, [0.0, *sums]) for cell, sums in counts.items() if cell not in there]
+    rows.sort(key=lambda row: (row[0][0], [(k is None, k or "") for k in row[0][1]], row[0][2]))
+    cells = [cell for cell, _ in rows]
+    out = pd.DataFrame(
+        [figures for _, figures in rows], columns=["count", "n", "base", "now"], dtype=float
+    )
+    place = {pair: at for at, pair in enumerate(dict.fromkeys(cell[:2] for cell in cells))}
+    whole = out.groupby([place[cell[:2]] for cell in cells]).transform("sum")
+    whole[[None in group for _, group, _ in cells]] = np.nan
+    share = out / whole.where(whole > 0)
     difference = share["n"] - share["count"]
     sd = (share["count"] * (1 - share["count"])) ** 0.5
     return pd.DataFrame(
         {
-            "item": out["item"].map(dict(enumerate(variables))),
-            **{c: out[c] for c in keys},
-            "category": out["category"].to_numpy(),
+            "item": [variables[at] for at, _, _ in cells],
+            **{
+                c: pd.Series([group[i] for _, group, _ in cells], dtype=object)
+                for i, c in enumerate(keys)
+            },
+            "category": [category for _, _, category in cells],
             "statistic": "composition",
             "value": share["now"],
             "unit": "share",
             "n": out["n"],
-            "n_missing": out["n_missing"].astype(float),
+            "n_missing": [float(lost[cell[:2]]) for cell in cells],
             "share_unweighted": share["n"],
             "share_base": share["base"],
             "population": share["count"],
@@ -348,6 +361,39 @@ def _compared(design: Design, table: pd.DataFrame, keys: list[str]) -> pd.DataFr
             "standardised_difference": difference / sd.where(sd > 0),
         }
     )
+
+
+def _counted(
+    design: Design, variables: Sequence[str], keys: Sequence[str]
+) -> tuple[dict[Cell, list[float]], dict[tuple[int, Group], int], list[Group]]:
+    """Respondents by cell (number, base and present weight), by lack of an answer, and the groups.
+
+    Who has no label of a group is in none: such a group is listed, and empty.
+    """
+    inside = np.flatnonzero(design.inside)
+    texts = [labels(design.data[c]).to_numpy()[inside].tolist() for c in keys]
+    who: list[Group] = list(zip(*texts, strict=True)) if keys else [()] * len(inside)
+    groups = list(dict.fromkeys(who)) if keys else [()]
+    place = {group: at for at, group in enumerate(groups)}
+    number = np.array([place[group] for group in who], dtype=np.int64)
+    labelled = np.array([None not in group for group in groups], dtype=bool)[number]
+    cells: list[Cell] = []
+    codes: list[np.ndarray[Any, Any]] = []
+    lost: dict[tuple[int, Group], int] = {}
+    for at, variable in enumerate(variables):
+        answer, named = coded_labels(design.data, str(variable))
+        answer = answer[inside]
+        code = len(cells) + number * len(named) + answer
+        codes.append(np.where(labelled & (answer >= 0), code, -1))
+        cells += [(at, group, category) for group in groups for category in named]
+        without = np.bincount(number[labelled & (answer < 0)], minlength=len(groups))
+        lost |= {(at, group): n for group, n in zip(groups, without.tolist(), strict=True)}
+    code = np.concatenate(codes)
+    weights = [np.tile(w[inside], len(codes)) for w in (design.base_weights, design.weights)]
+    figures = pd.DataFrame({"n": np.ones(len(code)), "base": weights[0], "now": weights[1]})
+    sums = figures[code >= 0].groupby(code[code >= 0]).sum()
+    counts = zip(sums.index.tolist(), sums.to_numpy().tolist(), strict=True)
+    return {cells[at]: row for at, row in counts}, lost, groups
 
 
 def representativity(frame: pd.DataFrame, response_rate: float) -> pd.DataFrame:
