@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from workbench import change
@@ -114,36 +113,39 @@ def measurement(c: Community, measure: Mapping[str, Any], span: Span | None) -> 
     told = periods(c, measure["measurement"], add=statistic in _ADDED)
     if told.empty:
         return gone("窗口内没有数据", "no value in the window")
-    starts = [_start(p, zone) for p in told["period"].tolist()]
+    names = told["period"].tolist()
+    starts = [_start(p, zone) for p in names]
     open_ended = statistic in {"last", "change_rel", "change_pp"} and not measure.get("window")
     needed = ["numerator", "denominator"] if statistic == "ratio_of_sums" else ["figure"]
-    kept = told[needed].notna().all(axis=1)
-    if span is not None:
-        inside = [at < span[1] and (open_ended or at >= span[0]) for at in starts]
-        kept &= np.array(inside, dtype=bool)
-    told = told.assign(start=starts).loc[kept]
-    if told.empty:
+    known = told[needed].notna().all(axis=1).tolist()
+    cadence = {
+        i: _cadence(names[i])
+        for i, at in enumerate(starts)
+        if known[i] and (span is None or (at < span[1] and (open_ended or at >= span[0])))
+    }
+    if not cadence:
         return gone("窗口内没有数据", "no value in the window")
-    cadence = told["period"].map(_cadence)
-    chosen = _chosen(told, cadence, None if open_ended and statistic != "last" else span)
+    there = {names[i]: how for i, how in cadence.items()}
+    chosen = _chosen(there, None if open_ended and statistic != "last" else span)
     if chosen is None:
         return gone(
             "各期长短不一（如既有年又有月），且没有一种覆盖整个窗口",
             "periods of different length are mixed and none covers the whole window",
         )
-    told = told[cadence.eq(chosen)].sort_values("start")
+    order = sorted((i for i, how in cadence.items() if how == chosen), key=lambda i: starts[i])
+    told = told.iloc[order]
     wanted = _expected(span, chosen) if span is not None else list(told["period"])
-    return _value(c, told, measure, span, (chosen, wanted))
+    return _value(c, told, starts[order[-1]], measure, span, (chosen, wanted))
 
 
-def _chosen(told: pd.DataFrame, cadence: pd.Series, span: Span | None) -> str | None:
-    """Give the cadence to use: the only one, else the finest that covers the window."""
-    there = [n for n in _FINEST_FIRST if cadence.eq(n).any()]
-    if len(there) == 1:
-        return there[0]
-    for name in there if span is not None else ():
+def _chosen(there: Mapping[str, str], span: Span | None) -> str | None:
+    """Give the cadence of the periods to use: the only one, else the finest over the window."""
+    found = [name for name in _FINEST_FIRST if name in there.values()]
+    if len(found) == 1:
+        return found[0]
+    for name in found if span is not None else ():
         wanted = _expected(span, name) if span is not None else []
-        if wanted and set(wanted) <= set(told["period"]):
+        if wanted and set(wanted) <= set(there):
             return name
     return None
 
@@ -151,6 +153,7 @@ def _chosen(told: pd.DataFrame, cadence: pd.Series, span: Span | None) -> str | 
 def _value(
     c: Community,
     told: pd.DataFrame,
+    last: pd.Timestamp,
     measure: Mapping[str, Any],
     span: Span | None,
     expected: tuple[str, list[str]],
@@ -160,7 +163,7 @@ def _value(
     row["period"] = periods[0] if len(periods) == 1 else f"{periods[0]}..{periods[-1]}"
     if statistic == "last":
         row |= {"value": float(figure.iloc[-1]), "period": periods[-1], "n": 1}
-        return row | _old(c, told["start"].iloc[-1], periods[-1])
+        return row | _old(c, last, periods[-1])
     if statistic in {"change_rel", "change_pp"}:
         return row | _change(statistic, figure)
     missing = [p for p in expected[1] if p not in set(periods)]
