@@ -241,12 +241,15 @@ def test_shards_run_at_the_same_time_on_one_folder(tiny: Write, tmp_path: Path, 
         )
         for i in (1, 2, 3)
     ]
+    begun: set[str] = set()
     for shard in shards:
         said, trouble = shard.communicate(timeout=500)
         assert shard.returncode == 0, trouble
         events = [json.loads(line) for line in said.splitlines()]
         assert events[-1]["event"] == "result"
+        begun |= {e["stage"] for e in events if e["event"] == "begin" and e["total"]}
         assert any(e["event"] == "unit" and e["stage"] == "notebooks" for e in events)
+    assert "reports" in begun  # the shard that found all executed made its own
     outcome = run(str(study), out, jobs=2)
     assert outcome.signed == 3
     assert [row["state"] for row in state.read(out).values()] == ["signed"] * 3

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
@@ -236,15 +237,15 @@ class Runner:
         amended = {unit: n for unit, n in state.editions(rows).items() if n > 1}
         contexts = False
         with self.workers() as workers:
-            keys = prepare.keys_of(
-                self.study, self.opened, out, units, mine, tables_key, workers, self.told, amended
-            )
+            keys_of = partial(prepare.keys_of, self.study, self.opened, out, units)
+            keys = keys_of(mine, tables_key, workers, self.told, amended)
             prepare.refuse_changed(rows, keys, amended)
             fresh = [u for u in chosen if not (u in rows and rows[u].signed)]
             seal.refuse_unfit(self.opened, out, fresh)
             self._map(chosen, keys, rows, workers, retry_failed=retry_failed)
             if not alone:
-                rows = state.brief(out)  # others were at work meanwhile
+                rows = state.brief(out)  # others were at work meanwhile, and cut their slices
+                keys |= keys_of((), tables_key, workers, self.told, amended)
             mapped = sum(_mapped(out, u, keys.get(u)) for u in units)
             settled = mapped > 0 and all(  # with none there is nothing to reduce
                 _mapped(out, u, keys.get(u)) or _lost(rows.get(u), keys.get(u)) for u in units
