@@ -93,12 +93,31 @@ def test_poisoned_units_fail_alone_and_by_name(
     assert found == {"AA-01": codes[0], "AA-02": codes[1]}
     for unit in found:
         assert not (out / "communities" / unit).exists()
-        assert state.read(out)[unit]["reason"]["zh"]
+        reason = state.read(out)[unit]["reason"]
+        assert reason["zh"]
+        kept = {file.name for file in (out / "failed" / unit).iterdir()}
+        if reason["cell"]:
+            assert kept == {"notebook.ipynb", "traceback.txt"}
+        else:
+            assert kept == {"reason.json"}
+            assert json.loads((out / "failed" / unit / "reason.json").read_bytes()) == reason
     assert list(temporary.iterdir()) == []
     lines = (out / "communities.jsonl").read_text().splitlines()
     again = run(str(study), out, jobs=2, limits=limits, kernels=kernels)
     assert again.as_dict() == outcome.as_dict()
     assert (out / "communities.jsonl").read_text().splitlines() == lines, "given up, not repeated"
+
+
+@pytest.mark.usefixtures("home")
+def test_a_folder_among_the_bags_that_is_none_is_refused_by_name(
+    tiny: Write, tmp_path: Path
+) -> None:
+    study, out = tiny(), tmp_path / "out"
+    (out / "communities" / "copy of AA-01").mkdir(parents=True)
+    with pytest.raises(InputError) as refused:
+        run(str(study), out, jobs=2, kernels="in-child")
+    (problem,) = refused.value.problems
+    assert (problem.code, problem.file) == ("batch.bag", "communities/copy of AA-01")
 
 
 @pytest.mark.usefixtures("home")

@@ -364,6 +364,8 @@ class Runner:
                 unit = task.name
                 row = _row_of(rows.get(unit), unit, keys[unit], answer)
                 if row is not None:
+                    if isinstance(answer, Failure):
+                        _keep_reason(out, unit, row["reason"])
                     state.append(out, row)
                     rows[unit] = state.brief_of(row)
                     if isinstance(answer, Failure) and answer.code == "disk-full":
@@ -507,6 +509,16 @@ def _reason(failure: Failure) -> dict[str, Any]:
     return {"code": failure.code, "cell": None} | told | {"found": failure.message}
 
 
+def _keep_reason(out: Path, unit: str, reason: Mapping[str, Any]) -> None:
+    """Say in ``DIR/failed`` why a unit was lost; there is no notebook of it."""
+    aside = out / "failed" / unit
+    aside.mkdir(parents=True, exist_ok=True)
+    for earlier in ("notebook.ipynb", "traceback.txt"):
+        (aside / earlier).unlink(missing_ok=True)
+    text = json.dumps(reason, ensure_ascii=False, indent=1) + "\n"
+    write_atomic(aside / "reason.json", text.encode())
+
+
 def _given_up(row: state.Brief | None, key: str) -> bool:
     """Say whether a unit failed under this key and is not to be tried again by itself."""
     if not _lost(row, key):
@@ -527,13 +539,22 @@ def _reconcile(out: Path, mine: Sequence[str] | None) -> list[str]:
     -------
     list of str
         Bags that wait for their entry in the ledger.
+
+    Raises
+    ------
+    InputError
+        ``batch.bag``: every folder there that is none.
     """
-    rows, left = state.brief(out), []
+    rows, left, odd = state.brief(out), [], []
     wanted = None if mine is None else set(mine)
     for bag in sorted(p for p in (out / "communities").glob("[!.]*") if p.is_dir()):
         if wanted is not None and bag.name not in wanted:
             continue
-        info = bag_info(bag)
+        try:
+            info = bag_info(bag)
+        except (OSError, ValueError) as error:
+            odd.append(_no_bag(bag, error))
+            continue
         if seal.waits_for_entry(bag):
             left.append(bag.name)
         row = rows.get(bag.name)
@@ -553,7 +574,21 @@ def _reconcile(out: Path, mine: Sequence[str] | None) -> list[str]:
                 "digests": digests(bag),
             },
         )
+    if odd:
+        raise InputError(*odd)
     return left
+
+
+def _no_bag(folder: Path, error: Exception) -> Problem:
+    return Problem(
+        code="batch.bag",
+        zh="这个文件夹不是证据包",
+        en="this folder is no bag",
+        file=f"{folder.parent.name}/{folder.name}",
+        found=f"bag-info.txt: {error.strerror if isinstance(error, OSError) else error}",
+        remedy_zh="若是自己放入的，请移到结果文件夹之外；若是证据包受损，请从备份恢复",
+        remedy_en="if you put it there, move it out of the batch; if damaged, restore a backup",
+    )
 
 
 def _mapped(out: Path, unit: str, key: str | None) -> bool:
