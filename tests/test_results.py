@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from typing import Any
 
 import openpyxl
 
-from workbench import findings
 from workbench.results import Table, results, to_csv, to_xlsx
 
 
@@ -69,17 +67,3 @@ def test_no_cell_is_a_formula_and_the_head_stays_in_sight() -> None:
 
 def test_the_same_results_give_the_same_workbook() -> None:
     assert to_xlsx(table()) == to_xlsx(table())
-
-
-def test_lines_of_findings_make_the_file_they_were_taken_from() -> None:
-    told = [
-        finding("indicator.waste", 0.5, "share", label_zh="一行\n又一行\u2028完,"),
-        finding("indicator.noise", None, "count"),
-    ]
-    for found in (told, told[:1], []):
-        data = findings.to_json(found)
-        assert [json.loads(line)["finding"] for line in findings.lines(data)] == [
-            row["finding"] for row in found
-        ]
-        assert findings.of_lines(findings.lines(data)) == data
-        assert findings.of_lines(map(findings.line, found)) == data

@@ -33,10 +33,7 @@ __all__ = [
     "extract",
     "figures",
     "interval",
-    "line",
-    "lines",
     "number",
-    "of_lines",
     "pictures",
     "record",
     "rows",
@@ -434,26 +431,10 @@ def pictures(notebook: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def to_json(found: Iterable[Mapping[str, Any]]) -> bytes:
     """Write findings as a JSON array, keys in the order of the contract, ``null`` for empty."""
-    return of_lines(map(line, found))
-
-
-def line(row: Mapping[str, Any]) -> str:
-    """Write a finding as it stands in :func:`to_json`, on a line of its own."""
-    ordered = {name: row.get(name) for name in (*COLUMNS, *EXTRA)}
-    return _encoded(ordered)
-
-
-_encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-
-
-def of_lines(lines: Iterable[str]) -> bytes:
-    """Write the JSON array of findings that were written by :func:`line`."""
-    return "[\n{}\n]\n".format(",\n".join(lines)).encode()
-
-
-def lines(data: bytes) -> list[str]:
-    """Take what :func:`to_json` wrote apart again, a line for each finding."""
-    return [one.removesuffix(",") for one in data.decode().split("\n")[1:-2] if one]
+    ordered = [{name: row.get(name) for name in (*COLUMNS, *EXTRA)} for row in found]
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode  # dumps makes one a row
+    lines = ",\n".join(map(encode, ordered))
+    return f"[\n{lines}\n]\n".encode()
 
 
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")

@@ -168,9 +168,7 @@ def _seal(
 
 def _findings(out: Path, data: Path, unit: str, edition: int) -> list[dict[str, Any]]:
     """Write context and findings into the payload and give both as one list."""
-    written = (data / "findings.json").read_bytes()
-    own: list[dict[str, Any]] = json.loads(written)
-    lines = findings.lines(written)  # most stay as they are
+    own: list[dict[str, Any]] = json.loads((data / "findings.json").read_bytes())
     context = context_of(out, unit, edition)
     (data / "context.json").write_bytes(findings.to_json(context))
     adjusted = {
@@ -178,14 +176,12 @@ def _findings(out: Path, data: Path, unit: str, edition: int) -> list[dict[str, 
         for row in context
         if str(row["finding"]).startswith("context.p_adjusted.")
     }
-    for at, row in enumerate(own):
+    for row in own:
         if row["finding"] in adjusted:
             told = adjusted[row["finding"]]
             row["p_adjusted"], row["family"] = told["p_adjusted"], told["family"]
-            lines[at] = findings.line(row)
-    more = [r for r in context if not r["finding"].startswith("context.p_adjusted.")]
-    both = [*own, *more]
-    (data / "findings.json").write_bytes(findings.of_lines([*lines, *map(findings.line, more)]))
+    both = [*own, *(r for r in context if not r["finding"].startswith("context.p_adjusted."))]
+    (data / "findings.json").write_bytes(findings.to_json(both))
     (data / "findings.csv").write_bytes(findings.to_csv(both))
     return both
 
