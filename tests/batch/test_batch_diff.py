@@ -72,6 +72,28 @@ def test_a_moved_figure_a_flipped_verdict_and_another_input_are_told_apart(
     assert "50% → 40%" in diff(one, two).text("en")
 
 
+def test_another_unit_s_row_in_a_raw_file_is_no_other_input(tmp_path: Path) -> None:
+    out = {}
+    for at, (name, digest, seed) in enumerate([("a", "0", 1), ("b", "1", 1), ("c", "0", 2)]):
+        out[name] = batch(tmp_path / name, {"A-1": [row("x", 0.5)]})
+        bag = out[name] / "communities" / "A-1"
+        (bag / "data" / "inputs").mkdir()
+        told = {"seed": seed, "files": [{"name": "responses.csv", "sha256": digest}]}
+        (bag / "data" / "inputs" / "study.json").write_text(json.dumps(told))
+        with (bag / "manifest-sha256.txt").open("a") as manifest:
+            manifest.write(f"{str(at) * 64}  data/inputs/study.json\n")
+    assert diff(out["a"], out["b"]).exit_code == 0
+    assert [one["file"] for one in diff(out["a"], out["c"]).inputs] == ["inputs/study.json"]
+
+
+def test_a_unit_s_state_is_said_in_the_reader_s_language(tmp_path: Path) -> None:
+    one, two = (batch(tmp_path / name, {"A-1": [row("x", 0.5)]}) for name in "ab")
+    state.append(two, {"community": "A-1", "state": "failed"})
+    found = diff(one, two)
+    assert "A-1  已签名，已评定 → 失败，—" in found.text("zh")
+    assert "A-1  signed, assessed → failed, —" in found.text("en")
+
+
 def test_other_code_is_told_and_alone_is_no_difference(tmp_path: Path) -> None:
     one = batch(tmp_path / "a", {"A-1": [row("x", 0.5)]})
     two = batch(tmp_path / "b", {"A-1": [row("x", 0.5)]})

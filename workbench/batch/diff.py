@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.batch import state
+from workbench.batch.slices import SETTINGS, counted
 from workbench.errors import InputError, Problem
 from workbench.evidence.bag import bag_name
 
@@ -20,6 +21,16 @@ _COMPARED = (
 ).split()
 
 Row = dict[str, Any]
+
+_STATES = {
+    "failed": "失败",
+    "draft": "草稿",
+    "returned": "退回",
+    "signing": "签名中",
+    "signed": "已签名",
+    "assessed": "已评定",
+    "withheld": "不予评定",
+}
 
 
 @dataclass
@@ -36,7 +47,8 @@ class Diff:
         or decision), ``before``, ``after``.
     inputs
         Files that the notebook read: ``community``, ``file``, digests ``before`` and ``after``,
-        ``None`` where there is none.
+        ``None`` where there is none. Settings that differ in the digests of the study's raw files
+        alone are the same: they hold other units' rows too.
     findings
         Findings that only one has: ``community``, ``finding``, ``only`` (before or after).
     units
@@ -111,7 +123,10 @@ def _cells(row: Row, lang: str) -> Iterator[str]:
         yield side[row["only"] != "before"]
     if row.get("column") == "decision":
         yield "决定" if lang == "zh" else "decision"
-    if "before" in row:
+    if lang == "zh" and "before" in row and not {"file", "finding"} & row.keys():
+        before, after = (_state(row[side]) for side in ("before", "after"))
+        yield f"{before} → {after}"
+    elif "before" in row:
         before, after = _said(row["before"], lang), _said(row["after"], lang)
         if before == after and isinstance(row["before"], dict):  # what is printed stayed
             for name, value in row["before"].items():
@@ -121,6 +136,11 @@ def _cells(row: Row, lang: str) -> Iterator[str]:
             yield f"{before} → {after}"
     if row.get("reason"):
         yield str(row["reason"])
+
+
+def _state(told: str | None) -> str:
+    """Say a unit's state and outcome in Chinese; names of editions stay."""
+    return "—" if told is None else "，".join(_STATES.get(word, word) for word in told.split(", "))
 
 
 def _said(value: Any, lang: str) -> str:
@@ -208,6 +228,8 @@ def _unit(found: Diff, unit: str, before: Path, after: Path) -> None:
     try:
         rows = [_findings(bag) for bag in (before, after)]
         inputs = [_inputs(bag) for bag in (before, after)]
+        if len({each.get(SETTINGS) for each in inputs}) == 2 and _same_settings(before, after):
+            del inputs[0][SETTINGS], inputs[1][SETTINGS]
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"
         found.unknown.append({"community": unit, "reason": reason})
@@ -239,6 +261,13 @@ def _unit(found: Diff, unit: str, before: Path, after: Path) -> None:
             for side, one in (("before", old), ("after", new))
         }
         found.moved.append(row | sides)
+
+
+def _same_settings(before: Path, after: Path) -> bool:
+    files = [bag / "data" / SETTINGS for bag in (before, after)]
+    if not all(file.is_file() for file in files):
+        return False
+    return len({counted(file.read_bytes()) for file in files}) == 1
 
 
 def _findings(bag: Path) -> dict[str, Row]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from workbench.study import Study
 
 __all__ = [
+    "SETTINGS",
+    "counted",
     "cut_one",
     "cut_unit",
     "digest",
@@ -24,6 +26,9 @@ __all__ = [
     "package_digest",
     "read_study",
 ]
+
+SETTINGS = "inputs/study.json"
+"""The file of a slice that holds what the study says."""
 
 
 def load_study(name: str) -> Study:
@@ -109,16 +114,21 @@ def assessed_digest(data: Path) -> str:
     return _tree(data, (p for p in files if p not in beside), but="objections")
 
 
+def counted(settings: bytes, but: str = "") -> bytes:
+    """Give of a slice's ``study.json`` what moves its digest: all but the raw files' digests."""
+    told = json.loads(settings)
+    del told["files"]
+    told.get("tables", {}).pop(but, None)
+    return json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
+
+
 def _tree(folder: Path, files: Iterable[Path], but: str = "") -> str:
     total = hashlib.sha256()
     for file in sorted(files):
         name = file.relative_to(folder).as_posix()
         data = file.read_bytes()
-        if name == "inputs/study.json":
-            told = json.loads(data)
-            del told["files"]
-            told.get("tables", {}).pop(but, None)
-            data = json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
+        if name == SETTINGS:
+            data = counted(data, but)
         total.update(hashlib.sha256(data).digest() + name.encode() + b"\n")
     return total.hexdigest()
 
