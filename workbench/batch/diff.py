@@ -94,7 +94,7 @@ class Diff:
             ("只有一方有的结论", "findings of one batch only", self.findings),
             ("输入不同", "inputs differ", self.inputs),
             ("单位不同", "units differ", self.units),
-            ("无法比较", "cannot be compared", self.unknown),
+            ("证据包缺失或受损，无法比较", "bag missing or damaged, not compared", self.unknown),
         )
         for said_zh, said_en, rows in blocks:
             if rows:
