@@ -36,8 +36,9 @@ def test_the_same_findings_recorded_in_another_cell_are_no_difference(
 ) -> None:
     one = batch(tmp_path / "a", {"A-1": [row("x", 0.5, cell="1")]})
     two = batch(tmp_path / "b", {"A-1": [row("x", 0.5, cell="2")]})
-    assert main(["--messages", "en", "diff", str(one), str(two)]) == 0
-    assert "no difference" in capsys.readouterr().out
+    for said in (["--messages", "en", "diff"], ["diff", "--messages", "en"]):
+        assert main([*said, str(one), str(two)]) == 0
+        assert "no difference" in capsys.readouterr().out
 
 
 def test_a_moved_figure_a_flipped_verdict_and_another_input_are_told_apart(

@@ -134,6 +134,8 @@ def _parser() -> argparse.ArgumentParser:
     cases.add_argument("--indicator", default="")
     cases.set_defaults(call=_cases)
 
+    for command in commands.choices.values():  # before the command or after it
+        command.add_argument("--messages", choices=("zh", "en"), default=argparse.SUPPRESS)
     return parser
 
 
