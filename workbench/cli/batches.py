@@ -44,9 +44,9 @@ def tell(outcome: Outcome, out: Path, lang: str) -> None:
     if failed:
         if (aside := out / "failed").is_dir():
             print(
-                f"  执行到出错处的笔记本：{aside}/<编号>/"
+                f"  执行到出错处的笔记本，或失败原因：{aside}/<编号>/"
                 if zh
-                else f"  notebooks as far as they ran: {aside}/<id>/"
+                else f"  notebooks as far as they ran, or the reason: {aside}/<id>/"
             )
         print(
             "  重试：再次运行并加 --retry-failed"
